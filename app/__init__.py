@@ -1,0 +1,48 @@
+"""Countinghouse: an ERP-style CRM for the back office. `create_app()` puts the parts together and does nothing else."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def create_app(settings: dict[str, Any] | None = None) -> Flask:
+    """Return the web application for the given settings (default: `config.load()`)."""
+    from app import models  # noqa: F401 -- registers every table
+    from app.db import db, prepare_engine
+    from app.services import access, history
+    from app.views import register_all
+    from app.web import cells, errors, headers, locale, security, shell
+
+    app = Flask(__name__, static_folder="static", template_folder="templates")
+    app.config.from_mapping(settings if settings is not None else load_settings())
+    db.init_app(app)
+    access.install()
+    history.install()
+    with app.app_context():
+        prepare_engine(db.engine)
+        headers.init_app(app)
+        security.init_app(app)
+        appbuilder = shell.CrmAppBuilder(
+            security_manager_class=security.CrmSecurityManager, base_template="web/base.html"
+        )
+        appbuilder.init_app(app, db.session)
+        security.init_late(app)
+        locale.init_app(app)
+        cells.install(app)
+        shell.init_app(app)
+        errors.init_app(app)
+        register_all(appbuilder)
+    return app
+
+
+def load_settings() -> dict[str, Any]:
+    """Read `config.py` beside the package, wherever the program was started from."""
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    import config
+
+    return config.load()

@@ -1,0 +1,130 @@
+"""The command line: `crm …`. Readable output, exit codes that mean something."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _app() -> Any:  # noqa: ANN401 -- the Flask application
+    from app import create_app
+
+    return create_app()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="countinghouse", prog_name="crm")
+def crm() -> None:
+    """Countinghouse on the command line."""
+
+
+@crm.command()
+def run() -> None:
+    """Make everything ready, then start the web server and the worker under a supervisor."""
+    from app.supervisor import supervise
+
+    settings = _settings()
+    _prepare_and_say()
+    address = f"http://{_shown_host(settings['CRM_BIND'])}:{settings['PORT']}"
+    click.echo(f"Countinghouse is at {address} (Ctrl+C stops it)")
+    sys.exit(supervise(children()))
+
+
+def children() -> dict[str, list[str]]:
+    """Return the commands that the supervisor keeps running."""
+    crm_program = [sys.executable, "-m", "app.cli"]
+    found = {"web": [*crm_program, "serve"]}
+    if (ROOT / "app" / "tasks" / "celery.py").exists():
+        found["worker"] = [*crm_program, "worker"]
+    return found
+
+
+def _shown_host(bind: str) -> str:
+    return "127.0.0.1" if bind in {"0.0.0.0", "::", ""} else bind  # noqa: S104 -- only shown
+
+
+def _settings() -> dict[str, Any]:
+    from app import load_settings
+
+    return load_settings()
+
+
+def _prepare_and_say() -> None:
+    """Prepare in this process and print what a person must know."""
+    from app import installation
+
+    done = installation.prepare(_app())
+    if done.copied_to:
+        click.echo(f"The database was copied to {done.copied_to}")
+    if done.migrated:
+        click.echo("The database is up to date")
+    for name, password in done.passwords.items():
+        click.echo(f"Sign in as {name} with the password {password} (shown only now)")
+
+
+@crm.command()
+@click.option("--workers", default=1, show_default=True, help="Web processes.")
+@click.option("--threads", default=8, show_default=True, help="Threads of each.")
+def serve(workers: int, threads: int) -> None:
+    """Start the web server only."""
+    settings = _settings()
+    os.chdir(ROOT)
+    os.execv(  # noqa: S606 -- the server replaces this process, so that signals reach it
+        sys.executable,
+        [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "run:app",
+            "--bind",
+            f"{settings['CRM_BIND']}:{settings['PORT']}",
+            "--worker-class",
+            "gthread",
+            "--workers",
+            str(workers),
+            "--threads",
+            str(threads),
+            "--timeout",
+            "120",
+            "--graceful-timeout",
+            "8",
+            "--no-control-socket",
+            "--log-level",
+            "warning",
+        ],
+    )
+
+
+@crm.command(name="init")
+def initialise() -> None:
+    """Create or upgrade the database, the roles and the administrator."""
+    _prepare_and_say()
+    click.echo("ready")
+
+
+@crm.command(name="sync-roles")
+def sync_roles() -> None:
+    """Write the table of roles into the database."""
+    from app import installation
+    from app.db import db, unit_of_work
+    from app.services import roles
+
+    app = _app()
+    with app.app_context(), unit_of_work(db.session()) as session:
+        rights = installation.rights_of(app)
+        count = roles.sync(session, rights, fingerprint=installation.fingerprint(rights))
+    click.echo(f"ok: {count} rights")
+
+
+def main() -> None:
+    """Run the program."""
+    sys.path.insert(0, str(ROOT))
+    crm(prog_name="crm")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Making an installation ready: database, roles, administrator. Used by the command line and by tests."""
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_appbuilder.security.sqla.models import User
+from sqlalchemy import func, select
+from sqlalchemy.engine import make_url
+
+from app import clock, migrating
+from app.backup import keep_last
+from app.db import db, unit_of_work
+from app.dump import copy_database
+from app.roles import ADMIN, EVERYBODY, PRESETS
+from app.services import access
+from app.services import roles as role_sync
+from app.services import user as users
+
+KEPT_COPIES = 10
+
+
+@dataclass
+class Ready:
+    """What making ready has done; `passwords` are shown to the person once."""
+
+    migrated: bool = False
+    copied_to: Path | None = None
+    synced: int = 0
+    passwords: dict[str, str] = field(default_factory=dict)
+
+
+def rights_of(app: Flask) -> list[tuple[str, str]]:
+    """Return all (area, verb) pairs that the screens and resources offer."""
+    return sorted(
+        {
+            (view.class_permission_name, permission.removeprefix("can_"))
+            for view in app.appbuilder.baseviews  # type: ignore[attr-defined]
+            for permission in view.base_permissions or []
+        }
+    )
+
+
+def fingerprint(rights: list[tuple[str, str]]) -> str:
+    """Return a hash of everything that decides rights: a change of it asks for a sync."""
+    text = repr(
+        (rights, sorted(EVERYBODY.items()), [(n, r.scope, sorted(r.grants.items())) for n, r in PRESETS.items()])
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def prepare(app: Flask) -> Ready:
+    """Migrate (after a copy), sync the roles, make the administrator: what is done already costs nothing."""
+    done = Ready()
+    with app.app_context():
+        migrate(app, done)
+        session = db.session()
+        access.act_as(session, access.SYSTEM)
+        rights = rights_of(app)
+        mark = fingerprint(rights)
+        if not role_sync.is_current(session, mark):
+            with unit_of_work(session):
+                done.synced = role_sync.sync(session, rights, fingerprint=mark)
+        if session.execute(select(func.count()).select_from(User)).scalar_one() == 0:
+            make_administrator(session, done)
+    return done
+
+
+def migrate(app: Flask, done: Ready) -> None:
+    """Bring the database to the newest schema; a database with data is copied to `var/backups` first."""
+    url: str = app.config["SQLALCHEMY_DATABASE_URI"]
+    var: Path = app.config["CRM_VAR"]
+    file = make_url(url).database if url.startswith("sqlite") else None
+    if file and file != ":memory:":
+        Path(file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    standing = migrating.standing(db.engine)
+    if standing == migrating.newest():
+        return
+    if standing is not None:
+        folder = var / "backups"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        done.copied_to = folder / f"{clock.now():%Y%m%d-%H%M%S}-before-{migrating.newest()}.db"
+        copy_database(url, done.copied_to)
+        keep_last(folder, KEPT_COPIES)
+    db.session.remove()
+    db.engine.dispose()
+    migrating.upgrade(url)
+    done.migrated = True
+
+
+def make_administrator(session: Any, done: Ready) -> None:  # noqa: ANN401
+    """Make `admin` with the given password (`CRM_ADMIN_PASSWORD`) or a made one."""
+    given = os.environ.get("CRM_ADMIN_PASSWORD")
+    password = given or secrets.token_urlsafe(12)
+    with unit_of_work(session):
+        users.make(
+            session,
+            username="admin",
+            first_name="Admin",
+            last_name="Countinghouse",
+            email="admin@localhost.localdomain",
+            password=password,
+            roles=[ADMIN],
+        )
+    if not given:
+        done.passwords["admin"] = password

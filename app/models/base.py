@@ -1,0 +1,58 @@
+"""What every table shares: key, moments, optimistic lock, owner."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ForeignKey, Integer
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
+
+from app import clock
+from app.columns import Instant, Key
+from app.db import Model
+
+if TYPE_CHECKING:
+    from flask_appbuilder.security.sqla.models import User
+
+    from app.models.team import Team
+
+
+class Entity(Model):
+    """A table with a key, creation and change moments, and a version that detects two editors.
+
+    Units: moments in UTC. `version` grows by one with every UPDATE; a stale one raises StaleDataError.
+    """
+
+    __abstract__ = True
+    __stem__: str  # the one name of the noun in every layer: "party"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(Instant(), default=clock.now)
+    changed_at: Mapped[datetime] = mapped_column(Instant(), default=clock.now, onupdate=clock.now)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+
+    @declared_attr.directive
+    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805
+        return {"version_id_col": cls.version}
+
+
+class Line(Model):
+    """A row that lives and dies with its parent: key only."""
+
+    __abstract__ = True
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+
+
+class Owned:
+    """Rows that belong to a person and a team: the row rule (services.access) reads these two columns."""
+
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", ondelete="SET NULL"), index=True)
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id", ondelete="SET NULL"), index=True)
+
+    @declared_attr
+    def owner(cls) -> Mapped["User | None"]:  # noqa: N805
+        return relationship("User", foreign_keys=[cls.owner_id])  # type: ignore[list-item]
+
+    @declared_attr
+    def team(cls) -> Mapped["Team | None"]:  # noqa: N805
+        return relationship("Team", foreign_keys=[cls.team_id])  # type: ignore[list-item]

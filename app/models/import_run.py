@@ -1,0 +1,80 @@
+"""Imports of files: what was asked, how far it is, what came of it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from flask_appbuilder.security.sqla.models import User
+from sqlalchemy import JSON, ForeignKey, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.columns import Choice, Instant
+from app.i18n import label
+from app.i18n import lazy_gettext as _l
+from app.models.base import Entity
+
+if TYPE_CHECKING:
+    from app.models.attachment import Attachment
+
+
+class ImportState(StrEnum):
+    """The life of an import."""
+
+    draft = "draft"
+    queued = "queued"
+    running = "running"
+    done = "done"
+    failed = "failed"
+
+
+label(
+    ImportState,
+    draft=_l("Being set up"),
+    queued=_l("Waiting"),
+    running=_l("Running"),
+    done=_l("Done"),
+    failed=_l("Failed"),
+)
+
+IMPORT_MOVES = {
+    ImportState.draft: frozenset({ImportState.queued}),
+    ImportState.queued: frozenset({ImportState.running, ImportState.failed}),
+    ImportState.running: frozenset({ImportState.done, ImportState.failed}),
+    ImportState.failed: frozenset({ImportState.queued}),
+}
+
+
+class ImportRun(Entity):
+    """One file being imported.
+
+    Shape: `mapping` maps a column of the file to a field ("ИНН" → "inn"); `read_rows` says how far it is.
+    """
+
+    __tablename__ = "import_run"
+    __stem__ = "import_run"
+
+    entity: Mapped[str] = mapped_column(String(40))
+    state: Mapped[ImportState] = mapped_column(Choice(ImportState), default=ImportState.draft)
+    file_name: Mapped[str] = mapped_column(String(255))
+    file_id: Mapped[int | None] = mapped_column(ForeignKey("attachment.id", ondelete="SET NULL"))
+    file: Mapped["Attachment | None"] = relationship("Attachment", foreign_keys=[file_id])
+    errors_id: Mapped[int | None] = mapped_column(ForeignKey("attachment.id", ondelete="SET NULL"))
+    errors: Mapped["Attachment | None"] = relationship("Attachment", foreign_keys=[errors_id])
+    encoding: Mapped[str | None] = mapped_column(String(20))
+    delimiter: Mapped[str | None] = mapped_column(String(4))
+    mapping: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    options: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    total_rows: Mapped[int | None] = mapped_column(Integer)
+    read_rows: Mapped[int] = mapped_column(Integer, default=0)
+    created_rows: Mapped[int] = mapped_column(Integer, default=0)
+    updated_rows: Mapped[int] = mapped_column(Integer, default=0)
+    duplicate_rows: Mapped[int] = mapped_column(Integer, default=0)
+    rejected_rows: Mapped[int] = mapped_column(Integer, default=0)
+    message: Mapped[str | None] = mapped_column(Text)
+    started_at: Mapped[datetime | None] = mapped_column(Instant())
+    ended_at: Mapped[datetime | None] = mapped_column(Instant())
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", ondelete="SET NULL"))
+    created_by: Mapped["User | None"] = relationship("User", foreign_keys=[created_by_id])
+
+    def __str__(self) -> str:
+        return self.file_name

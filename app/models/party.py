@@ -1,0 +1,231 @@
+"""Counterparties: companies and persons we sell to, buy from or work with, and what belongs to each of them."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.columns import Amount, Choice, Instant
+from app.i18n import label
+from app.i18n import lazy_gettext as _l
+from app.models.base import Entity, Line, Owned
+
+
+class PartyKind(StrEnum):
+    """What a counterparty is; a sole trader may be kept as either."""
+
+    company = "company"
+    person = "person"
+
+
+class AddressUsage(StrEnum):
+    """What an address is for."""
+
+    legal = "legal"
+    postal = "postal"
+    delivery = "delivery"
+    billing = "billing"
+
+
+class ChannelKind(StrEnum):
+    """How a counterparty is reached."""
+
+    phone = "phone"
+    email = "email"
+    messenger = "messenger"
+    website = "website"
+    fax = "fax"
+
+
+label(PartyKind, company=_l("Company"), person=_l("Person"))
+label(
+    AddressUsage,
+    legal=_l("Registered address"),
+    postal=_l("Postal address"),
+    delivery=_l("Delivery address"),
+    billing=_l("Billing address"),
+)
+label(
+    ChannelKind,
+    phone=_l("Phone"),
+    email=_l("E-mail"),
+    messenger=_l("Messenger"),
+    website=_l("Website"),
+    fax=_l("Fax"),
+)
+
+
+class Party(Entity, Owned):
+    """A counterparty: customer, supplier and partner in any combination.
+
+    `name` is how people call it, as typed; `legal_name` is what documents say. Identifiers, telephone numbers and
+    addresses on the net are stored in their normal form (services.party.save). `search_text` and `name_key` are
+    derived from the rest: what a search compares, and the folded name without its legal form.
+    """
+
+    __tablename__ = "party"
+    __stem__ = "party"
+    __table_args__ = (
+        CheckConstraint("length(trim(name)) > 0", name="name_filled"),
+        CheckConstraint("length(country) = 2", name="country_code"),
+        CheckConstraint("length(currency) = 3", name="currency_code"),
+        CheckConstraint("credit_limit >= 0", name="credit_limit_positive"),
+        Index("ix_party_name_id", "name", "id"),
+    )
+
+    kind: Mapped[PartyKind] = mapped_column(Choice(PartyKind), default=PartyKind.company)
+    name: Mapped[str] = mapped_column(String(250))
+    legal_name: Mapped[str | None] = mapped_column(String(500))
+    is_customer: Mapped[bool] = mapped_column(default=False)
+    is_supplier: Mapped[bool] = mapped_column(default=False)
+    is_partner: Mapped[bool] = mapped_column(default=False)
+
+    country: Mapped[str | None] = mapped_column(String(2), info={"of": "country"})
+    language: Mapped[str] = mapped_column(String(5), default="en", info={"of": "language"})
+    currency: Mapped[str | None] = mapped_column(String(3), info={"of": "currency"})
+
+    tax_number: Mapped[str | None] = mapped_column(String(32), index=True)
+    tax_branch: Mapped[str | None] = mapped_column(String(20))
+    registration_number: Mapped[str | None] = mapped_column(String(50))
+
+    phone: Mapped[str | None] = mapped_column(String(20), index=True)
+    email: Mapped[str | None] = mapped_column(String(254), index=True)
+    website: Mapped[str | None] = mapped_column(String(500))
+
+    birthday: Mapped[date | None] = mapped_column(Date())
+    note: Mapped[str | None] = mapped_column(Text())
+    source: Mapped[str | None] = mapped_column(String(60))
+    credit_limit: Mapped[Decimal | None] = mapped_column(Amount())
+    external_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    archived_at: Mapped[datetime | None] = mapped_column(Instant())
+
+    name_key: Mapped[str] = mapped_column(String(250), default="", index=True)
+    search_text: Mapped[str] = mapped_column(Text(), default="")
+
+    addresses: Mapped[list["PartyAddress"]] = relationship(
+        back_populates="party", cascade="all, delete-orphan", passive_deletes=True, order_by="PartyAddress.id"
+    )
+    contacts: Mapped[list["PartyContact"]] = relationship(
+        back_populates="party", cascade="all, delete-orphan", passive_deletes=True, order_by="PartyContact.id"
+    )
+    channels: Mapped[list["PartyChannel"]] = relationship(
+        back_populates="party", cascade="all, delete-orphan", passive_deletes=True, order_by="PartyChannel.id"
+    )
+    bank_accounts: Mapped[list["PartyBankAccount"]] = relationship(
+        back_populates="party", cascade="all, delete-orphan", passive_deletes=True, order_by="PartyBankAccount.id"
+    )
+    identifiers: Mapped[list["PartyIdentifier"]] = relationship(
+        back_populates="party", cascade="all, delete-orphan", passive_deletes=True, order_by="PartyIdentifier.id"
+    )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_archived(self) -> bool:
+        """Say whether it is out of use: kept for its history, no longer offered."""
+        return self.archived_at is not None
+
+
+class PartyAddress(Line):
+    """A place of a counterparty."""
+
+    __tablename__ = "party_address"
+    __table_args__ = (CheckConstraint("length(country) = 2", name="country_code"),)
+
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id", ondelete="CASCADE"), index=True)
+    party: Mapped[Party] = relationship(back_populates="addresses")
+    usage: Mapped[AddressUsage] = mapped_column(Choice(AddressUsage), default=AddressUsage.legal)
+    street: Mapped[str | None] = mapped_column(String(250))
+    postal_code: Mapped[str | None] = mapped_column(String(20))
+    city: Mapped[str | None] = mapped_column(String(120))
+    region: Mapped[str | None] = mapped_column(String(120))
+    country: Mapped[str | None] = mapped_column(String(2), info={"of": "country"})
+
+    def __str__(self) -> str:
+        town = " ".join(filter(None, (self.postal_code, self.city)))
+        return ", ".join(filter(None, (self.street, town, self.region, self.country)))
+
+
+class PartyContact(Line):
+    """A person to talk to at a counterparty."""
+
+    __tablename__ = "party_contact"
+    __table_args__ = (CheckConstraint("length(trim(name)) > 0", name="name_filled"),)
+
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id", ondelete="CASCADE"), index=True)
+    party: Mapped[Party] = relationship(back_populates="contacts")
+    name: Mapped[str] = mapped_column(String(250))
+    role: Mapped[str | None] = mapped_column(String(120))
+    phone: Mapped[str | None] = mapped_column(String(20), index=True)
+    email: Mapped[str | None] = mapped_column(String(254), index=True)
+    language: Mapped[str | None] = mapped_column(String(5), info={"of": "language"})
+    note: Mapped[str | None] = mapped_column(Text())
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PartyChannel(Line):
+    """One more way to reach a counterparty, with what it said about being written to.
+
+    `value` is the normal form that is dialled or written to, `raw` is what was typed.
+    """
+
+    __tablename__ = "party_channel"
+    __table_args__ = (CheckConstraint("length(trim(value)) > 0", name="value_filled"),)
+
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id", ondelete="CASCADE"), index=True)
+    party: Mapped[Party] = relationship(back_populates="channels")
+    kind: Mapped[ChannelKind] = mapped_column(Choice(ChannelKind), default=ChannelKind.phone)
+    value: Mapped[str] = mapped_column(String(500), index=True)
+    raw: Mapped[str | None] = mapped_column(String(500))
+    label: Mapped[str | None] = mapped_column(String(60))
+    opted_out_at: Mapped[datetime | None] = mapped_column(Instant())
+    bounced_at: Mapped[datetime | None] = mapped_column(Instant())
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class PartyBankAccount(Line):
+    """An account of a counterparty: an IBAN, or a number in a country without IBANs (with the BIK in Russia)."""
+
+    __tablename__ = "party_bank_account"
+    __table_args__ = (
+        CheckConstraint("iban IS NOT NULL OR account IS NOT NULL", name="number_given"),
+        CheckConstraint("length(currency) = 3", name="currency_code"),
+    )
+
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id", ondelete="CASCADE"), index=True)
+    party: Mapped[Party] = relationship(back_populates="bank_accounts")
+    iban: Mapped[str | None] = mapped_column(String(34), index=True)
+    account: Mapped[str | None] = mapped_column(String(34), index=True)
+    bic: Mapped[str | None] = mapped_column(String(11))
+    bik: Mapped[str | None] = mapped_column(String(9))
+    bank_name: Mapped[str | None] = mapped_column(String(250))
+    correspondent_account: Mapped[str | None] = mapped_column(String(20))
+    currency: Mapped[str | None] = mapped_column(String(3), info={"of": "currency"})
+
+    def __str__(self) -> str:
+        return self.iban or self.account or ""
+
+
+class PartyIdentifier(Line):
+    """A further number by which a counterparty is known: LEI, GLN, RSIN and the like."""
+
+    __tablename__ = "party_identifier"
+    __table_args__ = (
+        CheckConstraint("length(trim(scheme)) > 0", name="scheme_filled"),
+        CheckConstraint("length(trim(value)) > 0", name="value_filled"),
+    )
+
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id", ondelete="CASCADE"), index=True)
+    party: Mapped[Party] = relationship(back_populates="identifiers")
+    scheme: Mapped[str] = mapped_column(String(40))
+    value: Mapped[str] = mapped_column(String(100), index=True)
+
+    def __str__(self) -> str:
+        return f"{self.scheme} {self.value}"

@@ -1,0 +1,75 @@
+"""Teams, and what the product knows of a user beyond Flask-AppBuilder's account."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from flask_appbuilder.security.sqla.models import User
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, backref, mapped_column, relationship
+
+from app.columns import Choice
+from app.i18n import label
+from app.i18n import lazy_gettext as _l
+from app.models.base import Entity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Theme(StrEnum):
+    """Colours of the screens; `system` follows the device."""
+
+    system = "system"
+    light = "light"
+    dark = "dark"
+
+
+label(Theme, system=_l("Like the device"), light=_l("Light"), dark=_l("Dark"))
+
+
+class Team(Entity):
+    """A department; teams form a tree."""
+
+    __tablename__ = "team"
+    __stem__ = "team"
+
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("team.id", ondelete="SET NULL"), index=True)
+    parent: Mapped["Team | None"] = relationship("Team", remote_side="Team.id")
+    head_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", ondelete="SET NULL"), index=True)
+    head: Mapped["User | None"] = relationship("User", foreign_keys=[head_id])
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserProfile(Entity):
+    """Language, time zone, theme and team of one user."""
+
+    __tablename__ = "user_profile"
+    __stem__ = "user_profile"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"), unique=True)
+    user: Mapped["User"] = relationship(
+        "User", foreign_keys=[user_id], backref=backref("profile", uselist=False, passive_deletes=True)
+    )
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id", ondelete="SET NULL"), index=True)
+    team: Mapped["Team | None"] = relationship("Team")
+    language: Mapped[str] = mapped_column(String(5), default="en", info={"of": "language"})
+    time_zone: Mapped[str] = mapped_column(String(64), default="UTC", info={"of": "time_zone"})
+    theme: Mapped[Theme] = mapped_column(Choice(Theme), default=Theme.system)
+
+
+def subtree(teams: "Iterable[Any]", root_ids: set[int]) -> set[int]:
+    """Return the ids of the given teams and of all below them; `teams` have `id` and `parent_id`."""
+    children: dict[int | None, list[int]] = {}
+    for team in teams:
+        children.setdefault(team.parent_id, []).append(team.id)
+    found: set[int] = set()
+    todo = list(root_ids)
+    while todo:
+        team_id = todo.pop()
+        if team_id not in found:
+            found.add(team_id)
+            todo += children.get(team_id, [])
+    return found

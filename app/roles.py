@@ -1,0 +1,74 @@
+"""Who may do what: role → area → verbs, and which rows. `crm sync-roles` writes this table into the database.
+
+An area is a noun's stem; a verb is `see`, `add`, `change`, `delete` or the name of a service's verb (`issue`).
+The administrator's role ("Admin") has every right and is not in the table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+ADMIN = "Admin"
+PUBLIC = "Public"
+
+
+class Scope(StrEnum):
+    """Which rows of owned entities a role sees."""
+
+    none = "none"
+    own = "own"
+    team = "team"
+    subtree = "subtree"
+    all = "all"
+
+
+@dataclass(frozen=True)
+class Role:
+    """One preset: its row scope and its verbs per area."""
+
+    scope: Scope
+    grants: Mapping[str, str]
+
+
+EVERYBODY = {"home": "see", "profile": "see change", "lookup": "see"}
+
+PRESETS: dict[str, Role] = {
+    "Head of sales": Role(
+        Scope.subtree,
+        {"party": "see add change archive restore import", "team": "see", "import_run": "see"},
+    ),
+    "Sales manager": Role(Scope.own, {"party": "see add change", "team": "see"}),
+    "Accountant": Role(Scope.all, {"party": "see add change", "team": "see", "organisation": "see"}),
+    "Marketer": Role(Scope.all, {"party": "see", "team": "see"}),
+    "Back office": Role(
+        Scope.all,
+        {"party": "see add change archive restore import", "team": "see", "import_run": "see"},
+    ),
+    "Read-only auditor": Role(
+        Scope.all,
+        {"party": "see", "team": "see", "organisation": "see", "import_run": "see"},
+    ),
+}
+
+_WIDTH = [Scope.none, Scope.own, Scope.team, Scope.subtree, Scope.all]
+
+
+def scope_of(roles: frozenset[str]) -> Scope:
+    """Return the widest row scope that one of the roles gives."""
+    if ADMIN in roles:
+        return Scope.all
+    known = [PRESETS[name].scope for name in roles if name in PRESETS]
+    return max(known, key=_WIDTH.index, default=Scope.none)
+
+
+def granted(preset: Role) -> dict[str, str]:
+    """Return a preset's verbs per area, with what everybody may."""
+    return {**preset.grants, **EVERYBODY}
+
+
+def verbs(role: str, area: str) -> frozenset[str]:
+    """Return the verbs that a preset role has in an area."""
+    preset = PRESETS.get(role)
+    if preset is None:
+        return frozenset()
+    return frozenset(granted(preset).get(area, "").split())

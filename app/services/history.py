@@ -1,0 +1,89 @@
+"""History by one flush listener: what changed in which record, by whom, in which request.
+
+Installed once by `install()` for screens, REST, jobs and the command line alike. Bulk statements do not pass here:
+whoever writes with one (the importer) writes its rows of history itself.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import event, insert, inspect
+from sqlalchemy.orm import Session, UOWTransaction
+
+from app import clock
+from app.models.base import Entity
+from app.models.history import FieldChange, StateChange
+from app.services import access
+
+SILENT = frozenset({"version", "created_at", "changed_at", "search_text", "name_key"})
+STATE = "state"
+
+
+def plain(value: object) -> Any:  # noqa: ANN401 -- what JSON can hold
+    """Return a column's value as JSON keeps it: decimals, dates and enumeration members as text."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Decimal | date | datetime):
+        return str(value) if isinstance(value, Decimal) else value.isoformat()
+    if value is None or isinstance(value, bool | int | str | list | dict):
+        return value
+    return str(value)
+
+
+def _difference(record: Entity, act: str) -> dict[str, list[Any]]:
+    state = inspect(record)
+    changes: dict[str, list[Any]] = {}
+    for attribute in state.mapper.column_attrs:
+        name = attribute.key
+        if name in SILENT or name == "id":
+            continue
+        if act == "delete":
+            before, after = state.dict.get(name), None
+        else:
+            history = state.attrs[name].history
+            if not history.has_changes():
+                continue
+            before = history.deleted[0] if history.deleted else None
+            after = history.added[0] if history.added else None
+        if plain(before) != plain(after):
+            changes[name] = [plain(before), plain(after)]
+    return changes
+
+
+def _record(session: Session, _context: UOWTransaction) -> None:
+    found: list[tuple[Entity, str]] = [
+        *((o, "add") for o in session.new if isinstance(o, Entity)),
+        *((o, "change") for o in session.dirty if isinstance(o, Entity) and session.is_modified(o)),
+        *((o, "delete") for o in session.deleted if isinstance(o, Entity)),
+    ]
+    if not found:
+        return
+    actor = access.current(session)
+    common = {
+        "at": clock.now(),
+        "actor_id": actor.user_id if actor else None,
+        "request_id": session.info.get("request_id"),
+    }
+    rows: list[dict[str, Any]] = []
+    moves: list[dict[str, Any]] = []
+    for record, act in found:
+        changes = _difference(record, act)
+        if not changes:
+            continue
+        about = {"entity": record.__stem__, "record_id": record.id} | common
+        rows.append(about | {"act": act, "changes": changes})
+        if STATE in changes and act != "delete":
+            before, after = changes[STATE]
+            moves.append(about | {"before": before, "after": after})
+    if rows:
+        session.connection().execute(insert(FieldChange), rows)
+    if moves:
+        session.connection().execute(insert(StateChange), moves)
+
+
+def install() -> None:
+    """Write history in every session of the process; calling it again changes nothing."""
+    if not event.contains(Session, "after_flush", _record):
+        event.listen(Session, "after_flush", _record)

@@ -1,0 +1,25 @@
+"""Search by part of a name, number or phone, through the trigram index that each database has."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, column, false, select, table
+from sqlalchemy.orm import Session
+
+from app.models.triggers import SEARCHED
+from app.search import like_clauses, terms
+
+
+def conditions(session: Session, entity: type[Any], query: str) -> list[ColumnElement[bool]]:
+    """Return the conditions, all to be met, under which an entity's folded `search_text` answers a query.
+
+    PostgreSQL's trigram index serves LIKE itself; on SQLite a full-text table of trigrams is asked for the keys.
+    """
+    name = entity.__tablename__
+    if session.get_bind().dialect.name != "sqlite" or name not in SEARCHED:
+        return like_clauses(entity.search_text, query)
+    fragments = terms(query)
+    if not fragments:
+        return [false()] if query.strip() else []
+    index = table(f"{name}_fts", column("rowid"), column(f"{name}_fts"))
+    wanted = " AND ".join(f'"{fragment}"' for fragment in fragments)
+    return [entity.id.in_(select(index.c.rowid).where(index.c[f"{name}_fts"].op("MATCH")(wanted)))]

@@ -1,0 +1,119 @@
+"""The start page and one's own settings."""
+
+from typing import Any
+
+from flask import flash, g, redirect, request, session
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.security.decorators import has_access, permission_name
+from sqlalchemy import func, select
+from wtforms import PasswordField
+from wtforms.validators import InputRequired, Length
+
+from app.db import db, unit_of_work
+from app.i18n import gettext as _
+from app.i18n import lazy_gettext as _l
+from app.models.party import Party
+from app.models.team import Theme
+from app.services import user as users
+from app.web import menu
+from app.web.fields import ChoiceField, CrmForm, ListField
+
+ORDER = 0
+
+
+class HomeView(BaseView):
+    """What one sees first."""
+
+    route_base = "/home"
+    class_permission_name = "home"
+    default_view = "home"
+
+    @expose("/")
+    @has_access
+    @permission_name("see")
+    def home(self) -> str:
+        """Show the start page: what there is, and where one goes on."""
+        work = db.session()
+        tiles = []
+        if self.appbuilder.sm.may("party", "see"):
+            count = work.execute(
+                select(func.count()).select_from(select(Party.id).limit(10_001).subquery())
+            ).scalar_one()
+            tiles.append({"label": _("Parties"), "count": count, "url": "/party/list/", "icon": "building-2"})
+        recent = work.execute(select(Party).order_by(Party.changed_at.desc()).limit(8)).scalars().all() if tiles else []
+        return self.render_template("web/home.html", title=_("Start"), tiles=tiles, recent=recent)
+
+
+class ProfileForm(CrmForm):
+    """Language, time zone, colours."""
+
+    language = ListField(_l("Language"), [InputRequired()], of="language")
+    time_zone = ListField(_l("Time zone"), [InputRequired()], of="time_zone")
+    theme = ChoiceField(_l("Theme"), [InputRequired()], of=Theme)
+
+
+class PasswordForm(CrmForm):
+    """A new password, proved by the old one."""
+
+    old = PasswordField(_l("Current password"), [InputRequired()], render_kw={"autocomplete": "current-password"})
+    new = PasswordField(
+        _l("New password"), [InputRequired(), Length(min=10, max=200)], render_kw={"autocomplete": "new-password"}
+    )
+
+
+class ProfileView(BaseView):
+    """One's own settings and password."""
+
+    route_base = "/profile"
+    class_permission_name = "profile"
+    default_view = "profile"
+
+    @expose("/", methods=["GET", "POST"])
+    @has_access
+    @permission_name("see")
+    def profile(self) -> Any:
+        """Show and store the reader's settings."""
+        work = db.session()
+        kept = users.profile(work, g.user.id)
+        form = ProfileForm.refresh(kept)
+        if request.method == "POST":
+            if not form.validate():
+                return self._page(form, PasswordForm(formdata=None)), 422
+            with unit_of_work(work):
+                profile = users.ensure_profile(work, g.user.id)
+                for name in ("language", "time_zone", "theme"):
+                    setattr(profile, name, form[name].data)
+            session["locale"] = form.language.data
+            flash(_("Your settings are saved."), "success")
+            return redirect("/profile/")
+        return self._page(form, PasswordForm())
+
+    @expose("/password", methods=["POST"])
+    @has_access
+    @permission_name("see")
+    def password(self) -> Any:
+        """Change the reader's password; all his other sign-ins end."""
+        form = PasswordForm()
+        sm = self.appbuilder.sm
+        if form.validate():
+            if sm.check_password(g.user.username, form.old.data) is None:
+                form.old.errors = [_("This is not your current password.")]
+            else:
+                sm.reset_password(g.user.id, form.new.data)
+                flash(_("Your password is changed. You are signed out everywhere else."), "success")
+                return redirect("/profile/")
+        return self._page(ProfileForm(formdata=None, obj=users.profile(db.session(), g.user.id)), form), 422
+
+    def _page(self, form: CrmForm, password: CrmForm) -> str:
+        return str(self.render_template("web/profile.html", title=_("My settings"), form=form, password=password))
+
+
+def register(appbuilder: Any) -> None:
+    """Register the start page and the settings."""
+    from app.web.locale import LanguageView
+    from app.web.lookup import LookupView
+
+    menu.place(appbuilder, HomeView, "home", label=_l("Start"), icon="house")
+    appbuilder.add_view_no_menu(ProfileView)
+    appbuilder.add_view_no_menu(LanguageView)
+    appbuilder.add_view_no_menu(LookupView)

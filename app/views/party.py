@@ -1,0 +1,106 @@
+"""Screens and REST of counterparties."""
+
+from typing import Any, ClassVar
+
+from sqlalchemy.orm import selectinload
+
+from app.i18n import lazy_gettext as _l
+from app.models.party import Party
+from app.services import party as parties
+from app.web import menu
+from app.web.api import CrudApi
+from app.web.crud import Child, CrudView
+from app.web.records import Records
+from app.web.verbs import Verb
+
+ORDER = 10
+
+VERBS = [
+    Verb(
+        "archive",
+        parties.archive,
+        label=_l("Archive"),
+        icon="archive",
+        when=lambda party: party.archived_at is None,
+        needs_time=True,
+    ),
+    Verb(
+        "restore",
+        parties.restore,
+        label=_l("Restore"),
+        icon="archive-restore",
+        when=lambda party: party.archived_at is not None,
+    ),
+]
+MAIN = ["kind", "name", "legal_name", "is_customer", "is_supplier", "is_partner"]
+NUMBERS = ["country", "tax_number", "tax_branch", "registration_number"]
+REACH = ["phone", "email", "website", "language"]
+MORE = ["currency", "credit_limit", "birthday", "source", "external_id", "owner", "team", "note"]
+FIELDSETS = [
+    (None, {"fields": MAIN}),
+    (_l("Registration"), {"fields": NUMBERS}),
+    (_l("How to reach them"), {"fields": REACH}),
+    (_l("More"), {"fields": MORE}),
+]
+
+
+class PartyView(CrudView):
+    """List, forms and card of counterparties."""
+
+    datamodel = Records(Party, save=parties.save, options=[selectinload(Party.owner), selectinload(Party.team)])
+    one_name = _l("Party")
+    many_name = _l("Parties")
+    hint = _l("Parties are your customers, suppliers and partners. Add the first one or import a file.")
+    list_columns: ClassVar = ["name", "tax_number", "country", "phone", "email", "owner", "changed_at"]
+    show_columns: ClassVar = [*MAIN, *NUMBERS, *REACH, *MORE]
+    show_fieldsets: ClassVar = FIELDSETS
+    add_columns: ClassVar = [*MAIN, *NUMBERS, *REACH, *MORE]
+    edit_columns: ClassVar = [*MAIN, *NUMBERS, *REACH, *MORE]
+    add_fieldsets: ClassVar = FIELDSETS
+    edit_fieldsets: ClassVar = FIELDSETS
+    search_columns: ClassVar = ["kind", "is_customer", "is_supplier", "country", "owner", "team", "changed_at"]
+    order_columns: ClassVar = ["name", "tax_number", "country", "changed_at"]
+    base_order = ("name", "asc")
+    key_facts: ClassVar = ["tax_number", "country", "owner"]
+    children: ClassVar = [
+        Child("contacts", ("name", "role", "phone", "email")),
+        Child("addresses", ("usage", "street", "postal_code", "city", "country")),
+        Child("bank_accounts", ("iban", "account", "bic", "bik", "bank_name")),
+        Child("channels", ("kind", "value", "label")),
+        Child("identifiers", ("scheme", "value")),
+    ]
+    verbs: ClassVar = VERBS
+
+
+class PartyApi(CrudApi):
+    """REST of counterparties."""
+
+    datamodel = Records(Party, save=parties.save, options=[selectinload(Party.owner), selectinload(Party.team)])
+    list_columns: ClassVar = ["name", "kind", "country", "tax_number", "phone", "email", "owner", "changed_at"]
+    show_columns: ClassVar = [*MAIN, *NUMBERS, *REACH, *MORE, "archived_at"]
+    add_columns: ClassVar = [*MAIN, *NUMBERS, *REACH, *MORE]
+    edit_columns: ClassVar = [*MAIN, *NUMBERS, *REACH, *MORE]
+    search_columns: ClassVar = [
+        "name",
+        "kind",
+        "country",
+        "tax_number",
+        "email",
+        "phone",
+        "external_id",
+        "owner",
+        "team",
+        "changed_at",
+    ]
+    order_columns: ClassVar = ["name", "tax_number", "country", "changed_at"]
+    base_order = ("name", "asc")
+    verbs: ClassVar = VERBS
+    examples: ClassVar = {
+        "post": {"name": "Tulpen & Zonen B.V.", "country": "NL", "tax_number": "NL854502130B01", "is_customer": True}
+    }
+
+
+def register(appbuilder: Any) -> None:
+    """Register the screens and the resource."""
+    menu.place(appbuilder, PartyView, "party", label=_l("Parties"), group="sales", icon="building-2")
+    appbuilder.add_api(PartyApi)

@@ -1,0 +1,257 @@
+"""`CrudApi`: REST over an entity by declaration, on Flask-AppBuilder's ModelRestApi, with its holes closed.
+
+Refusals are 422 `{"message": {field: [text]}}`, a stale `version` or a conflicting act 409. Every record goes through
+the row rule: a foreign id answers 404 like an unknown one. Verbs of the service are `POST /api/v1/<stem>/<id>/<verb>`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from flask import Response, request
+from flask_appbuilder.api import BaseApi, ModelRestApi, expose, permission_name, protect, rison, safe
+from flask_appbuilder.api.schemas import get_item_schema, get_list_schema
+from marshmallow import Schema, ValidationError
+from werkzeug.exceptions import BadRequest
+
+from app.db import db
+from app.errors import Conflict, DomainError, NotAllowed, Refusals
+from app.i18n import gettext as _
+from app.web.filters import Wanted, conditions
+from app.web.labels import LABELS
+from app.web.records import COUNT_CAP, Records
+from app.web.schema import schema
+from app.web.verbs import Verb, run
+
+RIGHTS = {"get": "see", "get_list": "see", "info": "see", "post": "add", "put": "change", "delete": "delete"}
+
+
+class CrudApi(ModelRestApi):
+    """The base of all REST resources of entities; see the module's text."""
+
+    datamodel: Records
+    verbs: ClassVar[list[Verb]] = []
+    examples: ClassVar[Mapping[str, Any]] = {}
+    csrf_exempt = False
+    allow_browser_login = True
+    include_route_methods: ClassVar[set[str] | None] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        records = cls.__dict__.get("datamodel")
+        if records is None:
+            return
+        for name in ("list_columns", "show_columns", "add_columns", "edit_columns", "search_columns", "order_columns"):
+            if getattr(cls, name, None) is None:
+                raise TypeError(f"{cls.__name__} does not declare {name}")
+        entity = records.obj
+        stem = entity.__stem__
+        cls.resource_name = stem
+        cls.class_permission_name = stem
+        cls.openapi_spec_tag = stem
+        cls.method_permission_name = RIGHTS | {"act": "see"}
+        rights = [right for method, right in RIGHTS.items() if method not in cls.exclude_route_methods]
+        cls.base_permissions = [f"can_{verb}" for verb in dict.fromkeys([*rights, *(v.name for v in cls.verbs)])]
+        title = "".join(part.capitalize() for part in stem.split("_"))
+        out = ["id", *cls.show_columns, "version", "created_at", "changed_at"]
+        cls.show_schema = cls.show_schema or schema(entity, out, name=f"{title}Out", out=True)
+        cls.list_schema = cls.list_schema or schema(entity, ["id", *cls.list_columns], name=f"{title}Row", out=True)
+        cls.add_schema = cls.add_schema or schema(entity, list(cls.add_columns), name=f"{title}In")
+        cls.edit_schema = cls.edit_schema or schema(
+            entity, [*cls.edit_columns, "version"], name=f"{title}Change", partial=True
+        )
+
+    show_schema: ClassVar[Any] = None
+    list_schema: ClassVar[Any] = None
+    add_schema: ClassVar[Any] = None
+    edit_schema: ClassVar[Any] = None
+    label_columns: Any = None
+
+    def _init_model_schemas(self) -> None:
+        self.list_model_schema = self.list_schema()
+        self.show_model_schema = self.show_schema()
+        self.add_model_schema = self.add_schema()
+        self.edit_model_schema = self.edit_schema()
+
+    def _init_properties(self) -> None:
+        self.label_columns = LABELS | dict(self.label_columns or {})
+        super()._init_properties()
+
+    def _get_list_related_field(self, *_args: Any, **_options: Any) -> tuple[int, list[Any]]:
+        """Related records are found by `/lookup`, not counted and listed in `_info`."""
+        return 0, []
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def get_headless(self, pk: Any, **options: Any) -> Response:
+        """Answer with one record."""
+        record = self.datamodel.one(pk, self._base_filters)
+        if record is None:
+            return self.response_404()
+        names = _columns(options.get("rison", {}), ["id", *self.show_columns])
+        chosen = self.show_schema(only=names) if names else self.show_model_schema
+        return self.response(200, id=record.id, result=chosen.dump(record))
+
+    def get_list_headless(self, **options: Any) -> Response:
+        """Answer with one page of records; `count` is exact up to 10,000, `count_capped` says when it is not."""
+        args = options.get("rison", {})
+        wanted = [Wanted(str(one.get("col")), str(one.get("opr")), one.get("value")) for one in args.get("filters", [])]
+        text = str(request.args.get("search", ""))[:200]
+        try:
+            where = conditions(self.datamodel.obj, wanted, self.search_columns)
+        except DomainError as refusal:
+            return self.response(400, message=str(refusal))
+        column = args.get("order_column") or ""
+        if column and column not in self.order_columns:
+            return self.response(400, message=_("One cannot order by “%(column)s”", column=str(column)[:60]))
+        order = (column, "desc" if args.get("order_direction") == "desc" else "asc") if column else self.base_order
+        page, size = self._sanitize_page_args(args.get("page"), args.get("page_size"))
+        selection = self.datamodel.selection(where=where, text=text.strip(), filters=self._base_filters)
+        count = self.datamodel.count(selection)
+        rows = self.datamodel.page(selection, order=order, page=min(max(page or 0, 0), 10**6), page_size=size or 25)
+        names = _columns(args, ["id", *self.list_columns])
+        chosen = self.list_schema(only=names) if names else self.list_model_schema
+        return self.response(
+            200,
+            count=min(count, COUNT_CAP),
+            count_capped=count > COUNT_CAP,
+            ids=[row.id for row in rows],
+            result=chosen.dump(rows, many=True),
+        )
+
+    # --- writing --------------------------------------------------------------------------------------------------
+
+    def post_headless(self) -> Response:
+        """Make a record."""
+        return self._answer(lambda: self._store(self._load(self.add_model_schema), None, None), created=True)
+
+    def put_headless(self, pk: Any) -> Response:
+        """Change the given columns of a record; with `version` only when nobody else has changed it since."""
+
+        def change() -> Any:
+            given = self._load(self.edit_model_schema)
+            return self._store(given, pk, given.pop("version", None))
+
+        return self._answer(change)
+
+    def _load(self, chosen: Schema) -> dict[str, Any]:
+        body = request.get_json()
+        if not isinstance(body, dict):
+            raise ValidationError({"": ["A JSON object is expected."]})
+        return dict(chosen.load(body))
+
+    def _store(self, given: dict[str, Any], pk: Any, version: int | None) -> Any:
+        return self.datamodel.store(
+            lambda record: self.fill(record, given), pk, filters=self._base_filters, version=version
+        )
+
+    def fill(self, record: Any, given: dict[str, Any]) -> None:
+        """Put checked values into a record."""
+        for name, value in given.items():
+            setattr(record, name, value)
+
+    def delete_headless(self, pk: Any) -> Response:
+        """Delete a record."""
+        return self._answer(lambda: self.datamodel.erase(pk, filters=self._base_filters))
+
+    def _answer(self, act: Callable[[], Any], *, created: bool = False) -> Response:
+        """Do something and answer: the record, or the refusal in the agreed shape."""
+        try:
+            record = act()
+        except (ValidationError, DomainError, Conflict, LookupError, NotAllowed, BadRequest) as refusal:
+            return self.refuse(refusal)
+        if record is None:
+            return self.response(200, message="OK")
+        if not isinstance(record, self.datamodel.obj):
+            return self.response(200, result=record if isinstance(record, dict) else {"id": record.id})
+        return self.response(201 if created else 200, id=record.id, result=self.show_model_schema.dump(record))
+
+    def refuse(self, refusal: Exception) -> Response:  # noqa: PLR0911 -- one line per kind
+        """Return a refusal as 400, 403, 404, 409 or 422."""
+        match refusal:
+            case BadRequest():
+                return self.response(400, message={"": ["The body is not JSON"]})
+            case NotAllowed():
+                return self.response(403, message=_("You lack the right “%(right)s”", right=refusal.right))
+            case LookupError():
+                return self.response_404()
+            case Conflict():
+                return self.response(
+                    409, message=_("Somebody else has just changed this record. Look at it and try again.")
+                )
+            case Refusals():
+                return self.response(422, message=refusal.errors)
+            case ValidationError():
+                return self.response(422, message=refusal.normalized_messages())
+            case _:
+                return self.response(422, message={getattr(refusal, "field", None) or "": [str(refusal)]})
+
+    # --- verbs ----------------------------------------------------------------------------------------------------
+
+    @expose("/<int:pk>/<string:verb>", methods=["POST"])
+    @protect()
+    @safe
+    @permission_name("act")
+    def act(self, pk: int, verb: str) -> Response:
+        """Do one of the service's verbs."""
+        chosen = next((each for each in self.verbs if each.name == verb), None)
+        if chosen is None:
+            return self.response_404()
+        if not self.appbuilder.sm.may(self.class_permission_name, verb):
+            return self.response(
+                403, message=_("You lack the right “%(right)s”", right=f"{self.class_permission_name}.{verb}")
+            )
+
+        def do() -> Any:
+            given: dict[str, Any] = {}
+            body = request.get_json() if request.content_length else {}
+            if chosen.arguments or body:
+                given = dict(Schema.from_dict(dict(chosen.arguments))().load(body))
+            session = db.session()
+            result = run(session, chosen, lambda: self.datamodel.one(pk, self._base_filters), given)
+            return result if result is not None else self.datamodel.one(pk, self._base_filters)
+
+        return self._answer(do)
+
+    # Flask-AppBuilder's routes stay; these lines keep its decorators beside our functions.
+    @expose("/<int:pk>", methods=["GET"])
+    @protect()
+    @safe
+    @permission_name("get")
+    @rison(get_item_schema)
+    def get(self, pk: int, **options: Any) -> Response:
+        """Get one record."""
+        return self.get_headless(pk, **options)
+
+    @expose("/", methods=["GET"])
+    @protect()
+    @safe
+    @permission_name("get")
+    @rison(get_list_schema)
+    def get_list(self, **options: Any) -> Response:
+        """Get one page of records."""
+        return self.get_list_headless(**options)
+
+    # --- what OpenAPI says ----------------------------------------------------------------------------------------
+
+    def operation_helper(
+        self, path: str | None = None, operations: Any = None, methods: Any = None, func: Any = None, **options: Any
+    ) -> None:
+        """Describe our operations by our schemas."""
+        from app.web.openapi import describe
+
+        super().operation_helper(path=path, operations=operations, methods=methods, func=func, **options)
+        describe(self, func.__name__, operations)
+
+    def add_api_spec(self, api_spec: Any) -> None:
+        """Add the resource's paths, one per verb instead of one for all."""
+        from app.web.openapi import verb_paths
+
+        super().add_api_spec(api_spec)
+        verb_paths(self, api_spec)
+
+
+def _columns(args: dict[str, Any], known: list[str]) -> list[str]:
+    return [name for name in args.get("columns", []) or args.get("select_columns", []) if name in known]
+
+
+__all__ = ["BaseApi", "CrudApi"]

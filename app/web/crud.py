@@ -1,0 +1,400 @@
+"""`CrudView`: list, card and forms of an entity by declaration, on Flask-AppBuilder's ModelView, with its holes closed.
+
+What a view declares: `datamodel = Records(…)`, its columns, its verbs. What it gets: list with search, filters, order
+and paging, card with timeline, forms that keep what was typed, optimistic locking, bulk acts, rights per verb.
+Every record is reached through the row rule; a foreign one answers like an unknown one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from flask import Response, abort, flash, redirect, render_template, request
+from flask_appbuilder import ModelView, expose
+from flask_appbuilder.security.decorators import has_access, permission_name
+
+from app.columns import Exact, Instant
+from app.db import db
+from app.errors import Conflict, DomainError, Refusals
+from app.i18n import gettext as _
+from app.models.base import Entity
+from app.services import access
+from app.web import cells, listing, timeline
+from app.web.fields import CrmForm, FormConverter, choices_of, fill, shown
+from app.web.filters import column_of, conditions, operators_of
+from app.web.labels import LABELS
+from app.web.lookup import stem_of
+from app.web.records import COUNT_CAP, Records
+from app.web.verbs import Verb, run
+
+
+@dataclass(frozen=True)
+class Child:
+    """A to-many relationship shown on the card: its name and the columns of its table."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+RIGHTS = {"list": "see", "show": "see", "add": "add", "edit": "change", "delete": "delete"}
+DECLARED = (
+    "list_columns",
+    "show_columns",
+    "add_columns",
+    "edit_columns",
+    "search_columns",
+    "order_columns",
+    "base_order",
+)
+
+
+class CrudView(ModelView):
+    """The base of all screens of entities; see the module's text."""
+
+    datamodel: Records
+    verbs: ClassVar[list[Verb]] = []
+    children: ClassVar[list[Child]] = []  # shown as tables on the card
+    key_facts: ClassVar[list[str]] = []  # columns in the card's head
+    label_columns: Any = None
+    list_title: Any = ""
+    one_name: Any = ""  # "Party", lazy
+    many_name: Any = ""  # "Parties", lazy
+    hint: Any = ""  # what an empty list says
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        records = cls.__dict__.get("datamodel")
+        if records is None:
+            return
+        missing = [name for name in DECLARED if getattr(cls, name, None) is None]
+        if missing:
+            raise TypeError(f"{cls.__name__} does not declare {', '.join(missing)}")
+        stem = records.obj.__stem__
+        cls.route_base = cls.__dict__.get("route_base", f"/{stem}")
+        cls.class_permission_name = cls.__dict__.get("class_permission_name", stem)
+        cls.method_permission_name = RIGHTS | {"act": "see", "act_on_many": "see"}
+        cls.base_permissions = [
+            f"can_{verb}" for verb in dict.fromkeys([*cls.allowed_rights(), *(v.name for v in cls.verbs)])
+        ]
+
+    @classmethod
+    def allowed_rights(cls) -> list[str]:
+        """Return the basic rights that the view offers: those whose routes it has."""
+        return [right for method, right in RIGHTS.items() if method not in cls.exclude_route_methods]
+
+    # Flask-AppBuilder's own routes that reach records past our door are not registered at all.
+    exclude_route_methods: ClassVar[set[str]] = {"download", "action", "action_post"}
+
+    # --- set-up ---------------------------------------------------------------------------------------------------
+
+    def _init_properties(self) -> None:
+        self.label_columns = LABELS | dict(self.label_columns or {})
+        super()._init_properties()
+
+    def _init_forms(self) -> None:
+        convert = FormConverter(self.datamodel)
+        self.search_form = CrmForm
+        for name, columns in (("add", self.add_columns), ("edit", self.edit_columns)):
+            if getattr(self, f"{name}_form") is None:
+                form = convert.create_form(
+                    self.label_columns,
+                    columns,
+                    self.description_columns,
+                    self.validators_columns,
+                    getattr(self, f"{name}_form_extra_fields"),
+                )
+                setattr(self, f"{name}_form", form)
+
+    def _init_titles(self) -> None:
+        self.list_title = self.list_title or self.many_name
+        self.show_title = self.add_title = self.edit_title = self.one_name
+        self.title = self.list_title
+
+    @property
+    def stem(self) -> str:
+        """Return the noun's stem."""
+        return str(self.datamodel.obj.__stem__)
+
+    def may(self, verb: str) -> bool:
+        """Say whether the reader has a verb in this area and the view offers it."""
+        return f"can_{verb}" in self.base_permissions and self.appbuilder.sm.may(self.class_permission_name, verb)
+
+    def _found(self, pk: str) -> Any:
+        record = self.datamodel.one(pk, self._base_filters)
+        if record is None:
+            abort(404)
+        return record
+
+    def page(self, template: str, **about: Any) -> str:
+        """Render one of the product's pages."""
+        return render_template(template, view=self, appbuilder=self.appbuilder, **about)
+
+    # --- list -----------------------------------------------------------------------------------------------------
+
+    @expose("/list/")
+    @has_access
+    def list(self) -> str:
+        """Show one page of the records that match."""
+        wish = listing.asked(
+            self.datamodel.obj,
+            search_columns=self.search_columns,
+            order_columns=self.order_columns,
+            base_order=self.base_order,
+            page_size=self.page_size,
+        )
+        where = conditions(self.datamodel.obj, wish.filters, self.search_columns)
+        selection = self.datamodel.selection(where=where, text=wish.text, filters=self._base_filters)
+        count = self.datamodel.count(selection)
+        rows = self.datamodel.page(selection, order=wish.order, page=wish.page, page_size=wish.page_size)
+        return self.page(
+            "web/list.html",
+            title=self.list_title,
+            rows=rows,
+            count=count,
+            cap=COUNT_CAP,
+            wish=wish,
+            sizes=listing.PAGE_SIZES,
+            filters=[self._filter_field(name, wish) for name in self.search_columns],
+            bulk=[verb for verb in self.verbs if not verb.arguments and self.may(verb.name)],
+        )
+
+    def _filter_field(self, name: str, wish: listing.Asked) -> dict[str, Any]:
+        """Return what the filter panel needs of one column: label, inputs with the values set now, how to choose."""
+        column = column_of(self.datamodel.obj, name)
+        operators = operators_of(column)
+        fields = []
+        for operator in ("ge", "le") if "ge" in operators else operators[:1]:
+            value = next((one.value for one in wish.filters if (one.column, one.operator) == (name, operator)), "")
+            fields.append({"operator": operator, "value": value, "text": ""})
+        about: dict[str, Any] = {"name": name, "label": self.label_columns.get(name, name), "fields": fields}
+        about |= {"options": choices_of(column), "lookup": None, "kind": self.kind_of(name)}
+        if column.foreign_keys and name in self.datamodel.list_properties:
+            entity = self.datamodel.get_related_model(name)
+            about["lookup"] = stem_of(entity)
+            for one in fields:
+                chosen = access.get(db.session(), entity, int(one["value"])) if str(one["value"]).isdecimal() else None
+                one["text"] = str(chosen) if chosen is not None else ""
+        return about
+
+    def kind_of(self, name: str) -> str:
+        """Return a word for a column's type, which lists align and filters choose inputs by."""
+        column = self.datamodel.obj.__table__.c.get(name)
+        kind = None if column is None else column.type
+        if isinstance(kind, Exact):
+            return "number"
+        if isinstance(kind, sa.Integer) and not column.foreign_keys:
+            return "number"
+        return "date" if isinstance(kind, sa.Date | Instant) else "text"
+
+    def can_edit(self, record: Any) -> bool:  # noqa: ARG002
+        """Say whether the record's state lets it be edited; views of documents narrow it."""
+        return True
+
+    def value(self, record: Any, name: str) -> Any:
+        """Return a record's value as safe HTML for lists and cards."""
+        value: Any = record
+        for part in name.split("."):
+            value = getattr(value, part, None)
+        if callable(value):
+            value = value()
+        formatter = self.formatters_columns.get(name)
+        if formatter is not None:
+            return formatter(value)
+        return cells.cell(value, name=name, column=record.__table__.c.get(name))
+
+    # --- card -----------------------------------------------------------------------------------------------------
+
+    @expose("/show/<pk>", methods=["GET"])
+    @has_access
+    def show(self, pk: str) -> str:
+        """Show a record: head, facts, children, what happened to it."""
+        record = self._found(pk)
+        return self.page(
+            "web/card.html",
+            title=str(record),
+            record=record,
+            fieldsets=self.show_fieldsets or [(None, {"fields": self.show_columns})],
+            verbs=[verb for verb in self.verbs if self.may(verb.name) and verb.when(record)],
+            events=timeline.events(db.session(), record, self.label_columns),
+        )
+
+    # --- forms ----------------------------------------------------------------------------------------------------
+
+    @expose("/add", methods=["GET", "POST"])
+    @has_access
+    def add(self) -> Any:
+        """Show an empty form, or make a record from it."""
+        form = self.add_form.refresh()
+        if request.method == "GET":
+            self.prefill(form)
+            return self._form_page(form, None)
+        if not form.validate():
+            return self._form_page(form, None), 422
+        try:
+            record = self.datamodel.store(lambda made: self.fill(form, made, self.add_columns))
+        except DomainError as refusal:
+            return self._refused(form, refusal, None)
+        return self._stored(record, _("Saved: %(name)s", name=str(record)))
+
+    @expose("/edit/<pk>", methods=["GET", "POST"])
+    @has_access
+    def edit(self, pk: str) -> Any:
+        """Show a record's form, or store it; somebody else's change in between is shown, not overwritten."""
+        record = self._found(pk)
+        if request.method == "GET":
+            form = self.edit_form.refresh(record)
+            form.record_version.data = str(record.version)
+            return self._form_page(form, record)
+        form = self.edit_form.refresh(record)
+        if not form.validate():
+            return self._form_page(form, record), 422
+        opened = int(form.record_version.data) if (form.record_version.data or "").isdecimal() else None
+        try:
+            record = self.datamodel.store(
+                lambda kept: self.fill(form, kept, self.edit_columns),
+                pk,
+                filters=self._base_filters,
+                version=opened if opened is not None else -1,
+            )
+        except Conflict:
+            return self._conflict(form, pk)
+        except LookupError:
+            abort(404)
+        except DomainError as refusal:
+            return self._refused(form, refusal, self._found(pk))
+        return self._stored(record, _("Saved: %(name)s", name=str(record)))
+
+    def prefill(self, form: CrmForm) -> None:
+        """Take defaults for a new record from the address: `?party=7` presets a link, `?name=…` a text."""
+        for name in self.add_columns:
+            given = request.args.get(name)
+            if given:
+                form._fields[name].process_formdata([given])
+
+    def fill(self, form: CrmForm, record: Any, columns: Sequence[str]) -> None:
+        """Put the form's values into the record."""
+        fill(form, record, columns)
+
+    def _form_page(self, form: CrmForm, record: Any, **about: Any) -> str:
+        columns = self.add_columns if record is None else self.edit_columns
+        fieldsets = (self.add_fieldsets if record is None else self.edit_fieldsets) or [(None, {"fields": columns})]
+        title = _("New: %(what)s", what=str(self.one_name)) if record is None else str(record)
+        return self.page("web/form.html", title=title, form=form, record=record, fieldsets=fieldsets, **about)
+
+    def _refused(self, form: CrmForm, refusal: DomainError, record: Any) -> tuple[str, int]:
+        errors = refusal.errors if isinstance(refusal, Refusals) else {refusal.field or "": [str(refusal)]}
+        form.refuse(errors)
+        return self._form_page(form, record), 422
+
+    def _conflict(self, form: CrmForm, pk: str) -> tuple[str, int]:
+        """Show the form again with what was typed and, at each field that differs, what stands there now."""
+        record = self._found(pk)
+        theirs = {}
+        for name in self.edit_columns:
+            standing = getattr(record, name, None)
+            if not isinstance(standing, list) and form._fields[name].data != standing:
+                theirs[name] = shown(standing)
+        form.record_version.data = str(record.version)
+        form.record_version.raw_data = None
+        last = timeline.last_change(db.session(), record)
+        return self._form_page(form, record, theirs=theirs, last=last), 409
+
+    def _stored(self, record: Entity, text: str) -> Any:
+        flash(text, "success")
+        if request.form.get("then") == "another":
+            return redirect(f"{self.route_base}/add")
+        return redirect(f"{self.route_base}/show/{record.id}")
+
+    @expose("/delete/<pk>", methods=["POST"])
+    @has_access
+    def delete(self, pk: str) -> Any:
+        """Delete a record, or say what hangs on it."""
+        name = str(self._found(pk))
+        try:
+            self.datamodel.erase(pk, filters=self._base_filters)
+        except LookupError:
+            abort(404)
+        except Conflict:
+            flash(_("Somebody else has just changed this record. Look at it and try again."), "warning")
+            return redirect(f"{self.route_base}/show/{pk}")
+        except DomainError as refusal:
+            flash(str(refusal), "danger")
+            return redirect(f"{self.route_base}/show/{pk}")
+        flash(_("Deleted: %(name)s", name=name), "success")
+        return redirect(f"{self.route_base}/list/")
+
+    # --- verbs ----------------------------------------------------------------------------------------------------
+
+    def _verb(self, name: str) -> Verb:
+        verb = next((each for each in self.verbs if each.name == name), None)
+        if verb is None:
+            abort(404)
+        if not self.may(name):
+            abort(403)
+        return verb
+
+    @expose("/<int:pk>/<string:verb>", methods=["POST"])
+    @has_access
+    @permission_name("see")
+    def act(self, pk: int, verb: str) -> Any:
+        """Do one of the service's verbs to one record."""
+        chosen = self._verb(verb)
+        try:
+            given = verb_arguments(chosen)
+            result = run(db.session(), chosen, lambda: self.datamodel.one(pk, self._base_filters), given)
+        except LookupError:
+            abort(404)
+        except DomainError as refusal:
+            flash(str(refusal), "danger")
+        except Conflict:
+            flash(_("Somebody else has just changed this record. Look at it and try again."), "warning")
+        else:
+            flash(_("Done: %(what)s", what=str(chosen.label)), "success")
+            if isinstance(result, Entity) and result.__stem__ != self.stem:
+                return redirect(cells.card_url(result))
+        return redirect(f"{self.route_base}/show/{pk}")
+
+    @expose("/many/<string:verb>", methods=["POST"])
+    @has_access
+    @permission_name("see")
+    def act_on_many(self, verb: str) -> Any:
+        """Do a verb to the ticked records, each for itself, and report what was refused and why."""
+        chosen = self._verb(verb)
+        done, refused = 0, []
+        for pk in request.form.getlist("rowid")[:500]:
+            try:
+                run(db.session(), chosen, partial(self.datamodel.one, pk, self._base_filters), {})
+                done += 1
+            except LookupError:
+                abort(404)
+            except (DomainError, Conflict) as refusal:
+                refused.append(str(refusal))
+        if done:
+            flash(_("Done: %(what)s (%(count)s)", what=str(chosen.label), count=done), "success")
+        for text in dict.fromkeys(refused):
+            flash(f"{text} ({refused.count(text)})", "danger")
+        back = request.form.get("back", "")
+        return redirect(back if _own_path(back) else f"{self.route_base}/list/")
+
+
+def _own_path(path: str) -> bool:
+    return path.startswith("/") and not path.startswith(("//", "/\\"))
+
+
+def verb_arguments(verb: Verb) -> dict[str, Any]:
+    """Read a verb's inputs from the posted form."""
+    if not verb.arguments:
+        return {}
+    from marshmallow import Schema, ValidationError
+
+    given = {name: request.form[name] for name in verb.arguments if request.form.get(name)}
+    try:
+        return dict(Schema.from_dict(dict(verb.arguments))().load(given))
+    except ValidationError as error:
+        name, texts = next(iter(error.normalized_messages().items()))
+        raise DomainError(str(texts[0]), field=name) from None
+
+
+__all__ = ["CrudView", "Response"]

@@ -1,0 +1,61 @@
+"""Which language and time zone a reader has."""
+
+import re
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flask import Flask, g, has_request_context, request, session
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.utils.base import get_safe_redirect
+from flask_babel import refresh
+from werkzeug.utils import redirect
+
+from app.i18n import DEFAULT_LANGUAGE, LANGUAGES
+
+
+def choose_language() -> str:
+    """Return the language of this request: asked for, chosen before, or the browser's best."""
+    if not has_request_context():
+        return DEFAULT_LANGUAGE
+    asked = request.args.get("_l_", "")
+    if asked in LANGUAGES:
+        return asked
+    kept = session.get("locale", "")
+    if kept in LANGUAGES:
+        return str(kept)
+    return request.accept_languages.best_match(list(LANGUAGES)) or DEFAULT_LANGUAGE
+
+
+def choose_time_zone() -> str:
+    """Return the reader's time zone, UTC when unknown."""
+    user = getattr(g, "user", None) if has_request_context() else None
+    profile = getattr(user, "profile", None) if user is not None and user.is_authenticated else None
+    name = profile.time_zone if profile is not None else "UTC"
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return "UTC"
+    return str(name)
+
+
+class LanguageView(BaseView):
+    """`/lang/<code>`: read on in another language."""
+
+    route_base = "/lang"
+    default_view = "index"
+
+    @expose("/<string:code>")
+    def index(self, code: str) -> Any:
+        """Keep the choice in the session and go back to the page."""
+        if code in LANGUAGES:
+            session["locale"] = code
+            refresh()
+        back = request.args.get("next", "/")
+        return redirect(get_safe_redirect(back if re.match(r"/(?![/\\])", back) else "/"))
+
+
+def init_app(app: Flask) -> None:
+    """Replace Flask-AppBuilder's selectors: they fail on a language that is no longer offered and know no time zone."""
+    babel = app.extensions["babel"]
+    babel.locale_selector = choose_language
+    babel.timezone_selector = choose_time_zone

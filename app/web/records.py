@@ -1,0 +1,181 @@
+"""`Records`: the one door between Flask-AppBuilder and a table. Reading is lean, writing goes through a service.
+
+Whatever stores a record (form, REST, bulk act) calls `store`, which runs the service's `save` inside one unit of
+work and turns every refusal, the database's too, into texts at fields.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from sqlalchemy import Table, UniqueConstraint, func, select
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import Query, Session
+from sqlalchemy.orm.exc import StaleDataError
+
+from app.db import unit_of_work
+from app.errors import Conflict, DomainError, Refusals
+from app.i18n import gettext as _
+from app.services import access
+from app.services import search as searches
+from app.web.filters import column_of
+
+COUNT_CAP = 10_000
+Save = Callable[[Session, Any], None]
+
+
+class Records(SQLAInterface):
+    """A table as screens and REST see it.
+
+    `save(session, record)` holds the rules of storing; `remove(session, record)` those of deleting; `options` are
+    the loader options of lists and cards; `search` names the folded column that the search box reads.
+    """
+
+    def __init__(
+        self,
+        entity: type[Any],
+        *,
+        save: Save | None = None,
+        remove: Save | None = None,
+        options: Sequence[Any] = (),
+        search: str | None = "search_text",
+    ) -> None:
+        super().__init__(entity)
+        self.save = save
+        self.remove = remove
+        self.options = tuple(options)
+        self.search_column = getattr(entity, search, None) if search else None
+
+    def get_related_interface(self, col_name: str) -> "Records":
+        """Return the door to a related table."""
+        return Records(self.get_related_model(col_name))
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def selection(self, *, where: Sequence[Any] = (), text: str = "", filters: Any = None) -> Query[Any]:
+        """Return the query of all records that pass the conditions, the search text and the view's own filters."""
+        query = self.session.query(self.obj)
+        if filters is not None:
+            query = filters.apply_all(query)
+        if where:
+            query = query.filter(*where)
+        if text and self.search_column is not None:
+            query = query.filter(*searches.conditions(self.session(), self.obj, text))
+        return query
+
+    def count(self, selection: Query[Any]) -> int:
+        """Count the rows, at most one more than the cap: nobody reads page four thousand by number."""
+        keys = selection.with_entities(self.get_pk()).order_by(None).limit(COUNT_CAP + 1)
+        return int(self.session.query(func.count()).select_from(keys.subquery()).scalar())
+
+    def page(self, selection: Query[Any], *, order: tuple[str, str] | None, page: int, page_size: int) -> list[Any]:
+        """Return one page of records in a stable order."""
+        if order:
+            column = column_of(self.obj, order[0])
+            way = column.desc if order[1] == "desc" else column.asc
+            key = self.get_pk()
+            selection = selection.order_by(way(), key.desc() if order[1] == "desc" else key.asc())
+        else:
+            selection = selection.order_by(self.get_pk().desc())
+        return selection.options(*self.options).limit(page_size).offset(page * page_size).all()
+
+    def one(self, key: Any, filters: Any = None) -> Any:
+        """Return a record by id within the filters and the actor's rows, None otherwise."""
+        query = self.session.query(self.obj)
+        if filters is not None:
+            query = filters.apply_all(query)
+        try:
+            value = int(key)
+        except (TypeError, ValueError):
+            return None
+        if abs(value) >= 2**63:
+            return None
+        return query.options(*self.options).filter(self.get_pk() == value).one_or_none()
+
+    # --- writing --------------------------------------------------------------------------------------------------
+
+    def store(
+        self, fill: Callable[[Any], None], key: Any = None, *, filters: Any = None, version: int | None = None
+    ) -> Any:
+        """Make a record (`key` None) or change one: `fill(record)` sets its values, `save` judges them.
+
+        Raises DomainError or Refusals for what the rules or the database refuse, Conflict when the record's version
+        is not the one that the form was opened with, LookupError when there is no such record. Nothing is kept then.
+        """
+        session = self.session()
+        try:
+            with unit_of_work(session):
+                if key is None:
+                    record = self.obj()
+                else:
+                    record = self.one(key, filters)
+                    if record is None:
+                        raise LookupError(key)
+                    if version is not None and record.version != version:
+                        raise Conflict
+                with session.no_autoflush:
+                    fill(record)
+                    if key is None:
+                        access.give_to_actor(session, record)
+                    if self.save is not None:
+                        self.save(session, record)
+                session.add(record)
+                session.flush()
+                return record
+        except StaleDataError:
+            raise Conflict from None
+        except (IntegrityError, DataError) as error:
+            raise refused_by_database(error, self.obj.__table__) from None
+
+    def erase(self, key: Any, *, filters: Any = None) -> None:
+        """Delete a record; DomainError when others hang on it, LookupError when there is none."""
+        session = self.session()
+        try:
+            with unit_of_work(session):
+                record = self.one(key, filters)
+                if record is None:
+                    raise LookupError(key)
+                if self.remove is not None:
+                    self.remove(session, record)
+                session.delete(record)
+                session.flush()
+        except StaleDataError:
+            raise Conflict from None
+        except IntegrityError:
+            raise DomainError(_("Other records depend on this one; it cannot be deleted")) from None
+
+
+def refused_by_database(error: IntegrityError | DataError, table: Table) -> DomainError:
+    """Return the database's refusal as a text at the field; SQL and values stay out of sight."""
+    diagnosis = getattr(error.orig, "diag", None)
+    constraint = getattr(diagnosis, "constraint_name", None) or ""
+    column = getattr(diagnosis, "column_name", None) or ""
+    text = str(error.orig)
+    if "UNIQUE" in text or "duplicate key" in text:
+        names = _unique_columns(table, constraint) or [
+            part.rpartition(".")[2] for part in text.partition(": ")[2].split(", ")
+        ]
+        known = [name for name in names if name in table.c]
+        return DomainError(_("This value is already in use"), field=known[-1] if known else None)
+    if "NOT NULL" in text or "not-null" in text:
+        name = column or text.rpartition(".")[2]
+        return DomainError(_("This field is required"), field=name.removesuffix("_id") if name in table.c else None)
+    if "FOREIGN KEY" in text or "foreign key" in text:
+        return Refusals({"": [_("A record that this one names does not exist (any more)")]})
+    return Refusals({"": [_("The values do not fit together; nothing was saved")]})
+
+
+def _unique_columns(table: Table, constraint: str) -> list[str]:
+    for found in table.constraints:
+        if isinstance(found, UniqueConstraint) and str(found.name) == constraint:
+            return [column.name for column in found.columns]
+    for index in table.indexes:
+        if index.name == constraint:
+            return [column.name for column in index.columns]
+    return []
+
+
+def related_label(session: Session, entity: type[Any], key: int) -> str | None:
+    """Return the name of a record the actor may see, None otherwise."""
+    record = session.execute(select(entity).where(entity.id == key)).unique().scalar_one_or_none()
+    return None if record is None else str(record)

@@ -1,0 +1,55 @@
+"""Verbs: acts of a service that a button and a REST address share.
+
+`POST /<stem>/<id>/<verb>` (the button) and `POST /api/v1/<stem>/<id>/<verb>` run the same function in one unit of
+work, behind the right `can_<verb>` of the area. A view and an API name the same list of verbs.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.db import unit_of_work
+from app.services import access
+
+Act = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One act on one record.
+
+    `act(session, record, **arguments)` is the service's function; `when(record)` says whether it is possible now
+    (the button shows only then); `confirm` asks first; `arguments` maps names of inputs to marshmallow fields.
+    `needs_time` and `needs_actor` pass `at=` and `by=`.
+    """
+
+    name: str
+    act: Act
+    label: Any
+    icon: str = "check"
+    when: Callable[[Any], bool] = field(default=lambda _record: True)
+    confirm: Any = None
+    danger: bool = False
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    needs_time: bool = False
+    needs_actor: bool = False
+    primary: bool = False
+
+
+def run(session: Session, verb: Verb, find: Callable[[], Any], given: Mapping[str, Any]) -> Any:
+    """Do the act in one unit of work and return its result; LookupError when the record is not there."""
+    with unit_of_work(session):
+        record = find()
+        if record is None:
+            raise LookupError(verb.name)
+        told: dict[str, Any] = dict(given)
+        if verb.needs_time:
+            told["at"] = clock.now()
+        if verb.needs_actor:
+            told["by"] = access.required(session)
+        result = verb.act(session, record, **told)
+        session.flush()
+        return result

@@ -1,0 +1,132 @@
+"""Every setting of the product, each with the reason it has its value.
+
+Settings come from the environment (`CRM_…`, `PORT`); nothing else is read. `load()` returns what Flask's
+`app.config` holds. Secrets that are not given are made once and kept in `var/keys/`.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+HERE = Path(__file__).resolve().parent
+
+# Keys that stand in tutorials or were once published; a server signing sessions with one of them is open to all.
+WEAK_SECRETS = frozenset(
+    {"", "changeme", "secret", "dev", "development", "test", "password", "thisismyscretkey", "mysecretkey", "\\2\\1"}
+)
+LEAST_SECRET = 24  # characters
+
+
+class UnsafeSettingError(RuntimeError):
+    """A setting would make the installation unsafe; it refuses to start."""
+
+
+def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return all settings for an environment (the process's own when none is given)."""
+    env = os.environ if env is None else env
+    var = Path(env.get("CRM_VAR") or HERE / "var").resolve()
+    public_url = (env.get("CRM_PUBLIC_URL") or f"http://127.0.0.1:{env.get('PORT') or 8080}").rstrip("/")
+    database_url, demo = _database(env, var)
+    https = public_url.startswith("https://")
+    return {
+        # --- where things are -------------------------------------------------------------------------------------
+        "CRM_VAR": var,
+        "CRM_DEMO": demo,  # the demo company, shown by a banner
+        "CRM_PUBLIC_URL": public_url,  # links in mail are built from it and from nothing a request says
+        "CRM_BROKER_URL": env.get("CRM_BROKER_URL") or f"filesystem://{var / 'broker'}",  # the doorbell of the worker
+        "CRM_SMTP_URL": env.get("CRM_SMTP_URL") or "",  # smtp://user:password@host:port; smtps:// for TLS
+        "CRM_BIND": env.get("CRM_BIND") or "127.0.0.1",  # reachable from other machines only when asked for
+        "PORT": int(env.get("PORT") or 8080),
+        # --- database ---------------------------------------------------------------------------------------------
+        "SQLALCHEMY_DATABASE_URI": database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": _engine_options(database_url),
+        "SQLALCHEMY_TRACK_MODIFICATIONS": False,
+        # --- sessions, cookies, requests --------------------------------------------------------------------------
+        "SECRET_KEY": secret_key(env, var),
+        "SESSION_COOKIE_NAME": "countinghouse",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": https,
+        "PERMANENT_SESSION_LIFETIME": timedelta(hours=12),  # a working day; then one signs in again
+        "PREFERRED_URL_SCHEME": "https" if https else "http",
+        "TRUSTED_HOSTS": [urlsplit(public_url).hostname or "localhost", "localhost", "127.0.0.1", "[::1]"],
+        "MAX_CONTENT_LENGTH": 24 * 1024 * 1024,  # bytes; larger uploads get 413
+        "MAX_FORM_PARTS": 5000,  # 200 order lines of a dozen fields
+        "MAX_FORM_MEMORY_SIZE": 4 * 1024 * 1024,
+        "SEND_FILE_MAX_AGE_DEFAULT": timedelta(days=30),  # addresses of static files carry a version
+        "WTF_CSRF_CHECK_DEFAULT": False,  # app.web.security decides by itself: bearer tokens need no form token
+        "WTF_CSRF_TIME_LIMIT": None,  # the form token lives as long as the session
+        # --- Flask-AppBuilder -------------------------------------------------------------------------------------
+        "APP_NAME": "Countinghouse",
+        "AUTH_TYPE": 1,  # accounts in our database
+        "AUTH_ROLE_ADMIN": "Admin",
+        "AUTH_ROLE_PUBLIC": "Public",
+        "FAB_CREATE_DB": False,  # Alembic owns its tables too
+        "FAB_UPDATE_PERMS": False,  # 450 statements per start; `crm sync-roles` does it once
+        "FAB_ADD_SECURITY_API": False,  # users and roles change through our own screens
+        "FAB_ADD_MENU_API": False,
+        "FAB_API_SHOW_STACKTRACE": False,
+        "FAB_API_MAX_PAGE_SIZE": 100,
+        "FAB_API_KEY_ENABLED": True,
+        "FAB_API_KEY_PREFIXES": ["crm_"],
+        "FAB_PASSWORD_HASH_METHOD": "scrypt",
+        "JWT_ACCESS_TOKEN_EXPIRES": timedelta(minutes=30),
+        "JWT_REFRESH_TOKEN_EXPIRES": timedelta(days=7),
+        # --- languages --------------------------------------------------------------------------------------------
+        "BABEL_DEFAULT_LOCALE": "en",
+        "BABEL_DEFAULT_TIMEZONE": "UTC",
+        "BABEL_TRANSLATION_DIRECTORIES": str(HERE / "translations"),
+        # --- sign-in limits ---------------------------------------------------------------------------------------
+        "SIGN_IN_TRIES": 10,  # failed tries per minute and address, and per minute and name
+    }
+
+
+def _database(env: Mapping[str, str], var: Path) -> tuple[str, bool]:
+    """Return the database's address and whether it is the demo company's."""
+    url = env.get("CRM_DATABASE_URL") or ""
+    wish = env.get("CRM_DEMO")
+    if url:
+        return url, wish == "1"
+    demo = wish != "0"
+    return f"sqlite:///{var / ('demo.db' if demo else 'crm.db')}", demo
+
+
+def _engine_options(url: str) -> dict[str, Any]:
+    options: dict[str, Any] = {"hide_parameters": True}  # values of people never reach a log
+    if url.startswith("sqlite"):
+        options["connect_args"] = {"timeout": 30, "check_same_thread": False}
+    else:
+        options |= {"pool_size": 8, "max_overflow": 8, "pool_pre_ping": True}
+    return options
+
+
+def secret_key(env: Mapping[str, str], var: Path) -> str:
+    """Return the key that signs sessions: the given one, or one made once in `var/keys`.
+
+    Raises UnsafeSettingError for a weak or well-known one.
+    """
+    given = env.get("CRM_SECRET_KEY")
+    if given is not None:
+        if given.strip().lower() in WEAK_SECRETS or len(given) < LEAST_SECRET or len(set(given)) < LEAST_SECRET // 3:
+            raise UnsafeSettingError(
+                f"CRM_SECRET_KEY is too weak: give at least {LEAST_SECRET} random characters, or none at all"
+            )
+        return given
+    return kept_secret(var / "keys" / "secret_key")
+
+
+def kept_secret(path: Path) -> str:
+    """Return the secret in a file, making it (256 random bits, mode 0600) when there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(handle, "w") as file:
+        secret = secrets.token_urlsafe(32)
+        file.write(secret)
+    return secret

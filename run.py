@@ -1,0 +1,5 @@
+"""The entry that gunicorn and `crm serve` name: `run:app`."""
+
+from app import create_app
+
+app = create_app()

@@ -1,0 +1,59 @@
+"""The party's screens, as the declaration gives them."""
+
+from sqlalchemy import select
+
+from app.models.party import Party
+
+
+def test_a_party_is_added_found_by_part_of_its_name_and_shown(as_user, session):
+    office = as_user("office")
+    form = {"name": "ООО «Ромашка»", "kind": "company", "country": "RU", "language": "ru", "tax_number": "7707083893"}
+    answer = office.post("/party/add", form | {"phone": "8 (495) 123-45-67"})
+    assert answer.status_code == 302
+    party = session.execute(select(Party)).scalar_one()
+    assert (party.phone, party.owner.username) == ("+74951234567", "office")
+    for query in ("ромаш", "Р", "ро", "1234567", "7707"):
+        assert "Ромашка" in office.get(f"/party/list/?q={query}").text, query
+    assert "Ромашка" not in office.get("/party/list/?q=василёк").text
+    assert "Ромашка" in office.get(answer.headers["Location"]).text
+
+
+def test_a_refused_form_keeps_what_was_typed_and_marks_the_field(as_user, session):
+    form = {
+        "name": "Ромашка",
+        "kind": "company",
+        "country": "RU",
+        "language": "ru",
+        "tax_number": "7707083894",
+        "note": "keep me",
+    }
+    answer = as_user("office").post("/party/add", form)
+    assert answer.status_code == 422
+    assert 'id="tax_number-error"' in answer.text
+    assert 'value="7707083894"' in answer.text
+    assert "keep me" in answer.text
+    assert session.execute(select(Party)).all() == []
+
+
+def test_two_editors_conflict_and_the_second_sees_both_versions(as_user, made, session):
+    party = made.party("Before")
+    session.commit()
+    office, accountant = as_user("office"), as_user("accountant")
+    form = {"name": "Mine", "kind": "company", "country": "NL", "language": "nl", "record_version": str(party.version)}
+    assert accountant.post(f"/party/edit/{party.id}", form | {"name": "Theirs"}).status_code == 302
+    answer = office.post(f"/party/edit/{party.id}", form)
+    assert answer.status_code == 409
+    assert 'value="Mine"' in answer.text
+    assert "Theirs" in answer.text
+    session.expire_all()
+    assert session.get(Party, party.id).name == "Theirs"
+
+
+def test_the_list_asks_at_most_twelve_statements(as_user, made, session, statements):
+    for number in range(30):
+        made.party(f"Party {number}", owner="manager")
+    session.commit()
+    office = as_user("office")
+    statements.clear()
+    assert office.get("/party/list/").status_code == 200
+    assert len(statements) <= 12, statements

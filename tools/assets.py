@@ -1,0 +1,100 @@
+"""Copy the front-end files that pages and documents use from node_modules to app/static/lib.
+
+Exactly the files named here are copied, each with the licence of its package; a missing one is an error.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LANGUAGES = ("ru", "nl", "hy")
+SUBSETS = ("latin", "latin-ext", "cyrillic", "cyrillic-ext")
+WEIGHTS = (400, 700)
+
+
+def wanted() -> dict[str, str]:
+    """Return where each file comes from: path under app/static/lib → path under node_modules."""
+    files = {
+        "flatpickr/flatpickr.min.js": "flatpickr/dist/flatpickr.min.js",
+        "flatpickr/flatpickr.min.css": "flatpickr/dist/flatpickr.min.css",
+        "flatpickr/LICENSE.md": "flatpickr/LICENSE.md",
+        "tom-select/tom-select.min.js": "tom-select/dist/js/tom-select.complete.min.js",
+        "tom-select/tom-select.min.css": "tom-select/dist/css/tom-select.min.css",
+        "tom-select/LICENSE": "tom-select/LICENSE",
+        "icons/LICENSE": "lucide-static/LICENSE",
+        "inter/LICENSE": "@fontsource-variable/inter/LICENSE",
+        "noto-sans/LICENSE": "@fontsource/noto-sans/LICENSE",
+    }
+    for code in LANGUAGES:
+        files[f"flatpickr/l10n/{code}.js"] = f"flatpickr/dist/l10n/{code}.js"
+    for subset in SUBSETS:
+        files[f"inter/inter-{subset}.woff2"] = f"@fontsource-variable/inter/files/inter-{subset}-wght-normal.woff2"
+        for weight in WEIGHTS:
+            files[f"noto-sans/noto-sans-{subset}-{weight}.woff2"] = (
+                f"@fontsource/noto-sans/files/noto-sans-{subset}-{weight}-normal.woff2"
+            )
+    for weight in WEIGHTS:
+        files[f"noto-sans/noto-sans-armenian-{weight}.woff2"] = (
+            f"@fontsource/noto-sans-armenian/files/noto-sans-armenian-armenian-{weight}-normal.woff2"
+        )
+    return files
+
+
+ICONS = (
+    "archive", "archive-restore", "arrow-left", "arrow-right", "banknote", "bell", "book-open", "building", "building-2",
+    "calendar", "check", "chevron-down", "chevron-left", "chevron-right", "chevron-up", "circle", "circle-alert",
+    "circle-check", "clock", "coins", "copy", "credit-card", "download", "ellipsis", "external-link", "file-check",
+    "file-down", "file-text", "file-up", "filter", "globe", "hash", "history", "house", "inbox", "info", "key-round",
+    "landmark", "languages", "layers", "link", "list", "lock", "log-out", "mail", "menu", "moon", "package", "paperclip",
+    "pencil", "percent", "phone", "play", "plus", "printer", "receipt", "refresh-cw", "rotate-ccw", "ruler", "search",
+    "send", "settings", "shield", "shopping-cart", "sun", "tag", "trash-2", "triangle-alert", "truck", "undo-2", "upload",
+    "user", "user-cog", "user-plus", "users", "wallet", "x",
+)  # fmt: skip
+
+
+def sprite(modules: Path) -> tuple[str, list[str]]:
+    """Return one SVG with every icon as a symbol, and the paths of those that are missing."""
+    symbols, missing = [], []
+    for name in ICONS:
+        source = modules / "lucide-static" / "icons" / f"{name}.svg"
+        if not source.is_file():
+            missing.append(f"lucide-static/icons/{name}.svg")
+            continue
+        inside = source.read_text().partition("<svg")[2].partition(">")[2].rpartition("</svg>")[0]
+        symbols.append(f'<symbol id="{name}" viewBox="0 0 24 24">{"".join(inside.split(chr(10))).strip()}</symbol>')
+    text = f'<svg xmlns="http://www.w3.org/2000/svg">{"".join(symbols)}</svg>'
+    return text, missing
+
+
+def copy(modules: Path, to: Path) -> list[str]:
+    """Replace `to` by the wanted files; nothing is changed when one is missing.
+
+    Shape: returns the missing paths under node_modules, none when all went well.
+    """
+    files = wanted()
+    icons, lacking = sprite(modules)
+    missing = sorted([*(source for source in files.values() if not (modules / source).is_file()), *lacking])
+    if missing:
+        return missing
+    fresh = to.with_name(to.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    for target, source in files.items():
+        (fresh / target).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(modules / source, fresh / target)
+    (fresh / "icons" / "icons.svg").write_text(icons)
+    shutil.rmtree(to, ignore_errors=True)
+    fresh.rename(to)
+    return []
+
+
+def main() -> int:
+    """Copy, or say what is missing."""
+    missing = copy(ROOT / "node_modules", ROOT / "app" / "static" / "lib")
+    for name in missing:
+        print(f"assets: missing node_modules/{name}", file=sys.stderr)
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
