@@ -34,5 +34,5 @@ migration: ## write the next migration from the models: make migration m="what i
 
 messages: ## collect the texts of the source into the translation files and compile them
 	@sh tools/setup.sh check
-	@$(PYTHON) tools/messages.py update
+	@$(PYTHON) tools/messages.py extract
 	@exec $(PYTHON) tools/messages.py compile

@@ -361,7 +361,8 @@ def run(command: list[str], env: dict[str, str]) -> int:
     try:
         return process.wait()
     except KeyboardInterrupt:
-        return process.wait()  # Ctrl+C reached the command too: let it finish what it says
+        process.wait()  # Ctrl+C reached the command too: let it finish what it says
+        raise
     finally:
         if process.poll() is None:
             process.terminate()
@@ -383,6 +384,8 @@ def main(arguments: list[str]) -> int:
                 start, variable = kinds[name]
                 env[variable] = stack.enter_context(start()).url
             return run(command, env)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     except CannotStart as problem:
         sys.stderr.write(f"{problem}\n")
         return 1

@@ -42,14 +42,15 @@ def wanted() -> dict[str, str]:
 
 
 ICONS = (
-    "archive", "archive-restore", "arrow-left", "arrow-right", "banknote", "bell", "book-open", "building", "building-2",
-    "calendar", "check", "chevron-down", "chevron-left", "chevron-right", "chevron-up", "circle", "circle-alert",
-    "circle-check", "clock", "coins", "copy", "credit-card", "download", "ellipsis", "external-link", "file-check",
-    "file-down", "file-text", "file-up", "filter", "globe", "hash", "history", "house", "inbox", "info", "key-round",
-    "landmark", "languages", "layers", "link", "list", "lock", "log-out", "mail", "menu", "moon", "package", "paperclip",
-    "pencil", "percent", "phone", "play", "plus", "printer", "receipt", "refresh-cw", "rotate-ccw", "ruler", "search",
-    "send", "settings", "shield", "shopping-cart", "sun", "tag", "trash-2", "triangle-alert", "truck", "undo-2", "upload",
-    "user", "user-cog", "user-plus", "users", "wallet", "x",
+    "archive", "archive-restore", "arrow-left", "arrow-right", "banknote", "bell", "book-open", "building",
+    "building-2", "calendar", "check", "chevron-down", "chevron-left", "chevron-right", "chevron-up", "circle",
+    "circle-alert", "circle-check", "clock", "coins", "copy", "credit-card", "download", "ellipsis",
+    "external-link", "file-check", "file-down", "file-text", "file-up", "filter", "globe", "hash", "history",
+    "house", "inbox", "info", "key-round", "landmark", "languages", "layers", "link", "list", "lock", "log-out",
+    "mail", "menu", "moon", "package", "paperclip", "pencil", "percent", "phone", "play", "plus", "printer",
+    "receipt", "refresh-cw", "rotate-ccw", "ruler", "search", "send", "settings", "shield", "shopping-cart",
+    "sun", "tag", "trash-2", "triangle-alert", "truck", "undo-2", "upload", "user", "user-cog", "user-plus",
+    "users", "wallet", "x",
 )  # fmt: skip
 
 

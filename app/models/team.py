@@ -43,6 +43,9 @@ class Team(Entity):
         return self.name
 
 
+User.__stem__ = "user"  # the framework's account takes part under its own noun
+
+
 class UserProfile(Entity):
     """Language, time zone, theme and team of one user."""
 

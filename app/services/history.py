@@ -13,11 +13,15 @@ from sqlalchemy import event, insert, inspect
 from sqlalchemy.orm import Session, UOWTransaction
 
 from app import clock
-from app.models.base import Entity
 from app.models.history import FieldChange, StateChange
 from app.services import access
 
-SILENT = frozenset({"version", "created_at", "changed_at", "search_text", "name_key"})
+SILENT = frozenset(
+    {
+        *("version", "created_at", "changed_at", "search_text", "name_key"),
+        *("password", "login_count", "fail_login_count", "last_login", "created_on", "changed_on"),
+    }
+)
 STATE = "state"
 
 
@@ -32,8 +36,8 @@ def plain(value: object) -> Any:  # noqa: ANN401 -- what JSON can hold
     return str(value)
 
 
-def _difference(record: Entity, act: str) -> dict[str, list[Any]]:
-    state = inspect(record)
+def _difference(record: object, act: str) -> dict[str, list[Any]]:
+    state: Any = inspect(record)
     changes: dict[str, list[Any]] = {}
     for attribute in state.mapper.column_attrs:
         name = attribute.key
@@ -53,10 +57,10 @@ def _difference(record: Entity, act: str) -> dict[str, list[Any]]:
 
 
 def _record(session: Session, _context: UOWTransaction) -> None:
-    found: list[tuple[Entity, str]] = [
-        *((o, "add") for o in session.new if isinstance(o, Entity)),
-        *((o, "change") for o in session.dirty if isinstance(o, Entity) and session.is_modified(o)),
-        *((o, "delete") for o in session.deleted if isinstance(o, Entity)),
+    found: list[tuple[Any, str]] = [
+        *((o, "add") for o in session.new if hasattr(o, "__stem__")),
+        *((o, "change") for o in session.dirty if hasattr(o, "__stem__") and session.is_modified(o)),
+        *((o, "delete") for o in session.deleted if hasattr(o, "__stem__")),
     ]
     if not found:
         return

@@ -1,13 +1,17 @@
 """Accounts: their profile, their team, making and changing them."""
 
+from datetime import datetime
+
 from flask_appbuilder.security.sqla.models import Role, User
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.security import generate_password_hash
 
-from app.errors import DomainError
+from app.errors import DomainError, Refusals
 from app.i18n import gettext as _
 from app.models.team import Team, UserProfile
+from app.roles import ADMIN
+from app.services import sign_in as sign_ins
 from app.services.channel import normalise_email
 
 LEAST_PASSWORD = 10
@@ -33,6 +37,47 @@ def set_password(user: User, password: str) -> None:
     if len(password) < LEAST_PASSWORD:
         raise DomainError(_("A password has at least %(count)s characters", count=LEAST_PASSWORD), field="password")
     user.password = generate_password_hash(password, method="scrypt")
+
+
+def save(session: Session, user: User) -> None:
+    """Check an account about to be stored.
+
+    Raises Refusals for a missing password of a new account, a bad e-mail, and for locking out the last administrator.
+    """
+    errors: dict[str, list[str]] = {}
+    if not user.username or any(sign.isspace() for sign in user.username):
+        errors["username"] = [_("A user name has no spaces")]
+    if user.id is None and not user.password:
+        errors["password"] = [_("This field is required")]
+    try:
+        user.email = normalise_email(user.email or "")
+    except DomainError as refusal:
+        errors["email"] = [refusal.text]
+    if user.id is not None and not _is_administrator(user) and not _other_administrators(session, user):
+        errors["roles"] = [_("Somebody must remain an administrator who can sign in")]
+    if errors:
+        raise Refusals(errors)
+
+
+def _is_administrator(user: User) -> bool:
+    return bool(user.active) and any(role.name == ADMIN for role in user.roles)
+
+
+def _other_administrators(session: Session, user: User) -> bool:
+    others = select(User.id).where(User.id != user.id, User.active.is_(True), User.roles.any(Role.name == ADMIN))
+    return session.execute(others.limit(1)).first() is not None
+
+
+def note_profile(user: User, *, team: Team | None, language: str, time_zone: str) -> None:
+    """Set the profile of an account, making one when there is none."""
+    if user.profile is None:
+        user.profile = UserProfile()
+    user.profile.team, user.profile.language, user.profile.time_zone = team, language, time_zone
+
+
+def end_sign_ins(session: Session, user: User, *, at: datetime) -> None:
+    """End every browser and token of an account."""
+    sign_ins.end_all(session, user.id, at=at)
 
 
 def make(

@@ -44,6 +44,13 @@ FIELDSETS = [
 ]
 
 
+LINES = {
+    "contacts": ("name", "role", "phone", "email"),
+    "addresses": ("usage", "street", "postal_code", "city", "country"),
+    "bank_accounts": ("iban", "account", "bic", "bik", "bank_name", "correspondent_account"),
+}
+
+
 class PartyView(CrudView):
     """List, forms and card of counterparties."""
 
@@ -54,10 +61,10 @@ class PartyView(CrudView):
     list_columns: ClassVar = ["name", "tax_number", "country", "phone", "email", "owner", "changed_at"]
     show_columns: ClassVar = [*MAIN, *NUMBERS, *REACH, *MORE]
     show_fieldsets: ClassVar = FIELDSETS
-    add_columns: ClassVar = [*MAIN, *NUMBERS, *REACH, *MORE]
-    edit_columns: ClassVar = [*MAIN, *NUMBERS, *REACH, *MORE]
-    add_fieldsets: ClassVar = FIELDSETS
-    edit_fieldsets: ClassVar = FIELDSETS
+    add_columns: ClassVar = [*MAIN, *NUMBERS, *REACH, *MORE, *LINES]
+    edit_columns: ClassVar = [*MAIN, *NUMBERS, *REACH, *MORE, *LINES]
+    add_fieldsets: ClassVar = [*FIELDSETS, (None, {"fields": list(LINES)})]
+    edit_fieldsets: ClassVar = [*FIELDSETS, (None, {"fields": list(LINES)})]
     search_columns: ClassVar = ["kind", "is_customer", "is_supplier", "country", "owner", "team", "changed_at"]
     order_columns: ClassVar = ["name", "tax_number", "country", "changed_at"]
     base_order = ("name", "asc")
@@ -69,6 +76,7 @@ class PartyView(CrudView):
         Child("channels", ("kind", "value", "label")),
         Child("identifiers", ("scheme", "value")),
     ]
+    lines: ClassVar = LINES
     verbs: ClassVar = VERBS
 
 

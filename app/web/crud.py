@@ -5,10 +5,10 @@ and paging, card with timeline, forms that keep what was typed, optimistic locki
 Every record is reached through the row rule; a foreign one answers like an unknown one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import sqlalchemy as sa
 from flask import Response, abort, flash, redirect, render_template, request
@@ -16,17 +16,18 @@ from flask_appbuilder import ModelView, expose
 from flask_appbuilder.security.decorators import has_access, permission_name
 
 from app.columns import Exact, Instant
-from app.db import db
+from app.db import db, unit_of_work
 from app.errors import Conflict, DomainError, Refusals
 from app.i18n import gettext as _
 from app.models.base import Entity
 from app.services import access
-from app.web import cells, listing, timeline
+from app.web import cells, drafts, listing, timeline
 from app.web.fields import CrmForm, FormConverter, choices_of, fill, shown
 from app.web.filters import column_of, conditions, operators_of
 from app.web.labels import LABELS
+from app.web.lines import lines_fields
 from app.web.lookup import stem_of
-from app.web.records import COUNT_CAP, Records
+from app.web.records import COUNT_CAP, Records, version_of
 from app.web.verbs import Verb, run
 
 
@@ -55,6 +56,7 @@ class CrudView(ModelView):
 
     datamodel: Records
     verbs: ClassVar[list[Verb]] = []
+    lines: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # rows edited in the record's form: name → columns
     children: ClassVar[list[Child]] = []  # shown as tables on the card
     key_facts: ClassVar[list[str]] = []  # columns in the card's head
     label_columns: Any = None
@@ -95,6 +97,7 @@ class CrudView(ModelView):
 
     def _init_forms(self) -> None:
         convert = FormConverter(self.datamodel)
+        rows = lines_fields(self.datamodel.obj, self.lines, self.label_columns)
         self.search_form = CrmForm
         for name, columns in (("add", self.add_columns), ("edit", self.edit_columns)):
             if getattr(self, f"{name}_form") is None:
@@ -103,7 +106,7 @@ class CrudView(ModelView):
                     columns,
                     self.description_columns,
                     self.validators_columns,
-                    getattr(self, f"{name}_form_extra_fields"),
+                    rows | getattr(self, f"{name}_form_extra_fields"),
                 )
                 setattr(self, f"{name}_form", form)
 
@@ -226,10 +229,14 @@ class CrudView(ModelView):
     @has_access
     def add(self) -> Any:
         """Show an empty form, or make a record from it."""
-        form = self.add_form.refresh()
         if request.method == "GET":
+            typed = drafts.kept()
+            if typed is not None:
+                return self._form_page(self.add_form(formdata=typed), None, rescued=True)
+            form = self.add_form.refresh()
             self.prefill(form)
             return self._form_page(form, None)
+        form = self.add_form.refresh()
         if not form.validate():
             return self._form_page(form, None), 422
         try:
@@ -244,10 +251,13 @@ class CrudView(ModelView):
         """Show a record's form, or store it; somebody else's change in between is shown, not overwritten."""
         record = self._found(pk)
         if request.method == "GET":
-            form = self.edit_form.refresh(record)
-            form.record_version.data = str(record.version)
+            typed = drafts.kept()
+            if typed is not None:
+                return self._form_page(self.edit_form(formdata=typed, obj=record), record, rescued=True)
+            form = self.open_form(record)
+            form.record_version.data = str(version_of(record))
             return self._form_page(form, record)
-        form = self.edit_form.refresh(record)
+        form = self.open_form(record)
         if not form.validate():
             return self._form_page(form, record), 422
         opened = int(form.record_version.data) if (form.record_version.data or "").isdecimal() else None
@@ -265,6 +275,10 @@ class CrudView(ModelView):
         except DomainError as refusal:
             return self._refused(form, refusal, self._found(pk))
         return self._stored(record, _("Saved: %(name)s", name=str(record)))
+
+    def open_form(self, record: Any) -> CrmForm:
+        """Return the form of a record that stands."""
+        return cast("CrmForm", self.edit_form.refresh(record))
 
     def prefill(self, form: CrmForm) -> None:
         """Take defaults for a new record from the address: `?party=7` presets a link, `?name=…` a text."""
@@ -296,12 +310,14 @@ class CrudView(ModelView):
             standing = getattr(record, name, None)
             if not isinstance(standing, list) and form._fields[name].data != standing:
                 theirs[name] = shown(standing)
-        form.record_version.data = str(record.version)
+        form.record_version.data = str(version_of(record))
         form.record_version.raw_data = None
         last = timeline.last_change(db.session(), record)
         return self._form_page(form, record, theirs=theirs, last=last), 409
 
     def _stored(self, record: Entity, text: str) -> Any:
+        with unit_of_work(db.session()) as session:
+            drafts.forget(session)
         flash(text, "success")
         if request.form.get("then") == "another":
             return redirect(f"{self.route_base}/add")

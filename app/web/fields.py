@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from babel.dates import get_date_format
 from flask import g, has_request_context, url_for
 from flask_appbuilder.forms import DynamicForm, GeneralModelConverter
-from flask_babel import get_locale, get_timezone
+from flask_babel import get_locale, get_timezone, get_translations
 from markupsafe import Markup, escape
 from wtforms import BooleanField, Field, HiddenField, IntegerField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import Choice
@@ -25,20 +25,20 @@ from wtforms.widgets import TextInput, html_params
 from app.columns import Exact, Instant
 from app.db import db
 from app.errors import DomainError
-from app.i18n import LANGUAGES, gettext, label_of, language, ngettext
+from app.i18n import LANGUAGES, gettext, label_of, language
 from app.money import format_decimal, parse_decimal
 from app.services import access
 from app.web.lookup import stem_of
 
 
-class _Translations:
+class Translations:
     """WTForms' own texts from our catalogues: it ships no Armenian."""
 
     def gettext(self, string: str) -> str:
         return gettext(string)
 
     def ngettext(self, singular: str, plural: str, n: int) -> str:
-        return ngettext(singular, plural, n)
+        return str(get_translations().ungettext(singular, plural, n))  # WTForms fills in the values itself
 
 
 class CrmForm(DynamicForm):
@@ -47,8 +47,8 @@ class CrmForm(DynamicForm):
     class Meta(DynamicForm.Meta):
         """Our own translations."""
 
-        def get_translations(self, form: Any) -> _Translations:  # noqa: ARG002
-            return _Translations()
+        def get_translations(self, form: Any) -> Translations:  # noqa: ARG002
+            return Translations()
 
     record_version = HiddenField()
 
@@ -363,6 +363,7 @@ class FormConverter(GeneralModelConverter):
         validators_columns: Any = None,
         extra_fields: Any = None,
         filter_rel_fields: Any = None,  # noqa: ARG002
+        base: type = CrmForm,
     ) -> type[CrmForm]:
         """Return a new form class with one field per column."""
         fields: dict[str, Any] = {}
@@ -376,7 +377,7 @@ class FormConverter(GeneralModelConverter):
                 "validators": list((validators_columns or {}).get(name, [])),
             }
             fields[name] = self._field(name, about)
-        return type("RecordForm", (CrmForm,), fields)
+        return type("RecordForm", (base,), fields)
 
     def _field(self, name: str, about: dict[str, Any]) -> Any:
         if self.datamodel.is_relation(name):

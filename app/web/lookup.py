@@ -12,6 +12,9 @@ from app.db import Model, db
 from app.services import search
 
 MOST = 20
+NAMES = ("name", "username", "first_name", "last_name")
+FREE = frozenset({"user"})  # owners are chosen and shown everywhere
+AREAS = {"role": "user"}  # who sees accounts sees their roles; else the area is the stem
 
 
 class LookupView(BaseView):
@@ -29,13 +32,15 @@ class LookupView(BaseView):
         entity = entity_of(stem)
         if entity is None:
             abort(404)
+        if stem not in FREE and not self.appbuilder.sm.may(AREAS.get(stem, stem), "see"):
+            abort(403)
         text = request.args.get("q", "").strip()[:100]
         query = select(entity).limit(MOST)
         columns = inspect(entity).columns
         if "search_text" in columns:
             query = query.where(*search.conditions(db.session(), entity, text)) if text else query
         elif text:
-            names = [columns[name] for name in ("name", "username", "first_name", "last_name") if name in columns]
+            names = [columns[name] for name in NAMES if name in columns]
             escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
             query = query.where(or_(*(column.ilike(f"%{escaped}%", escape="\\") for column in names)))
         order = next((columns[name] for name in ("name", "last_name") if name in columns), columns["id"])
@@ -52,10 +57,11 @@ def stem_of(entity: Any) -> str:
 
 
 def entity_of(stem: str) -> Any:
-    """Return the mapped class of a stem that selects may choose from."""
+    """Return the mapped class of a stem that selects may choose from: one whose records have names."""
     if stem in OFFERED:
         return OFFERED[stem]
     for mapper in Model.registry.mappers:
         if getattr(mapper.class_, "__stem__", None) == stem:
-            return mapper.class_
+            named = {"search_text", *NAMES} & set(mapper.columns.keys())
+            return mapper.class_ if named else None
     return None

@@ -111,7 +111,7 @@ class Records(SQLAInterface):
                     record = self.one(key, filters)
                     if record is None:
                         raise LookupError(key)
-                    if version is not None and record.version != version:
+                    if version is not None and version_of(record) != version:
                         raise Conflict
                 with session.no_autoflush:
                     fill(record)
@@ -143,6 +143,11 @@ class Records(SQLAInterface):
             raise Conflict from None
         except IntegrityError:
             raise DomainError(_("Other records depend on this one; it cannot be deleted")) from None
+
+
+def version_of(record: Any) -> int:
+    """Return a record's version; tables of the framework have none and count as the first."""
+    return int(getattr(record, "version", 1))
 
 
 def refused_by_database(error: IntegrityError | DataError, table: Table) -> DomainError:

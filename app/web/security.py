@@ -17,7 +17,7 @@ from flask_appbuilder.security.sqla.models import User
 from flask_appbuilder.utils.base import get_safe_redirect
 from flask_jwt_extended import create_access_token, create_refresh_token, get_jwt, jwt_required
 from flask_login import current_user, login_user, logout_user
-from flask_wtf.csrf import CSRFProtect
+from flask_wtf.csrf import CSRFError, CSRFProtect
 from marshmallow import ValidationError
 from sqlalchemy import select
 from werkzeug.security import check_password_hash
@@ -29,6 +29,7 @@ from app.i18n import lazy_gettext
 from app.roles import ADMIN
 from app.services import access
 from app.services import sign_in as sign_ins
+from app.web import drafts
 
 csrf = CSRFProtect()
 READS_FIRST = frozenset({"AuthView.login", "SignInApi.login"})  # the password is checked before anything is locked
@@ -316,15 +317,22 @@ def _begin_request() -> None:
     access.act_as(work, _actor)
 
 
-def _check_form_token() -> None:
+def _check_form_token() -> Response | None:
     """Refuse changing requests without the form's token; a bearer token proves by itself that no other site asks."""
     if request.method in SAFE_METHODS or not current_app.config["WTF_CSRF_ENABLED"]:
-        return
+        return None
     if request.endpoint is None or request.headers.get("Authorization", "").lower().startswith("bearer "):
-        return
+        return None
     if request.endpoint in {"SignInApi.login", "SignInApi.refresh"}:
-        return
-    csrf.protect()
+        return None
+    try:
+        csrf.protect()
+    except CSRFError:
+        rescued = drafts.rescue()
+        if rescued is not None:
+            return rescued
+        raise
+    return None if current_user.is_authenticated else drafts.rescue()
 
 
 def init_app(app: Flask) -> None:

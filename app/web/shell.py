@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from app.db import db
 from app.i18n import LANGUAGES, language
-from app.web import menu
+from app.web import drafts, menu
 
 
 class DocumentationApi(OpenApi):
@@ -83,6 +83,7 @@ def init_app(app: Flask) -> None:
     """Give the templates what the frame needs."""
     app.jinja_env.globals |= {
         "languages": LANGUAGES,
+        "form_owner": drafts.mark,
         "language": language,
         "sidebar": menu.sidebar,
         "static_url": static_url,

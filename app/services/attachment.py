@@ -1,0 +1,113 @@
+"""Stored files: bytes lie under `var/files` by their SHA-256, equal ones once, readable by the program alone.
+
+A file is complete on the disk before the row that names it is committed; when that transaction is rolled back, bytes
+without a row stay behind, which harms nobody.
+"""
+
+import hashlib
+import os
+import secrets
+import unicodedata
+from datetime import datetime
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import BinaryIO
+
+from sqlalchemy.orm import Session
+
+from app.errors import NotFound
+from app.models.attachment import Attachment
+
+_BLOCK = 1 << 20
+_NAME_LENGTH = 255
+
+
+def store(
+    session: Session,
+    source: BinaryIO,
+    *,
+    files: Path,
+    name: str,
+    media_type: str,
+    entity: str,
+    record_id: int | None,
+    at: datetime,
+    by_id: int | None,
+    purpose: str = "file",
+) -> Attachment:
+    """Keep the bytes of a stream as a file that belongs to a record."""
+    digest, size = keep(source, files=files)
+    attachment = Attachment(
+        entity=entity,
+        record_id=record_id,
+        purpose=purpose,
+        name=plain_name(name),
+        media_type=media_type,
+        size=size,
+        sha256=digest,
+        created_at=at,
+        created_by_id=by_id,
+    )
+    session.add(attachment)
+    session.flush()
+    return attachment
+
+
+def keep(source: BinaryIO, *, files: Path) -> tuple[str, int]:
+    """Write a stream to its place and return its SHA-256 and its size in bytes; half a file is never seen there."""
+    files.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = files / f".{secrets.token_hex(16)}.part"
+    digest, size = hashlib.sha256(), 0
+    try:
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as target:
+            while block := source.read(_BLOCK):
+                digest.update(block)
+                size += len(block)
+                target.write(block)
+            target.flush()
+            os.fsync(target.fileno())
+        place = place_of(digest.hexdigest(), files=files)
+        if not place.exists():
+            place.parent.mkdir(exist_ok=True, mode=0o700)
+            draft.replace(place)
+            _sync_folder(place.parent)
+            _sync_folder(files)
+    finally:
+        draft.unlink(missing_ok=True)
+    return digest.hexdigest(), size
+
+
+def place_of(digest: str, *, files: Path) -> Path:
+    """Return where the bytes with a SHA-256 lie."""
+    return files / digest[:2] / digest
+
+
+def path_of(attachment: Attachment, *, files: Path) -> Path:
+    """Return where a stored file lies. Raises NotFound when its bytes are gone."""
+    place = place_of(attachment.sha256, files=files)
+    if not place.is_file():
+        raise NotFound(attachment.name)
+    return place
+
+
+def open_file(attachment: Attachment, *, files: Path) -> BinaryIO:
+    """Open a stored file for reading."""
+    return path_of(attachment, files=files).open("rb")
+
+
+def plain_name(name: str) -> str:
+    """Return a file's name without folders and control characters, its ending kept when it must be cut."""
+    base = PureWindowsPath(PurePosixPath(name).name).name
+    shown = "".join(char for char in base if unicodedata.category(char) not in {"Cc", "Cf", "Cs"}).strip() or "file"
+    if len(shown) <= _NAME_LENGTH:
+        return shown
+    ending = PurePosixPath(shown).suffix[:20]
+    return shown[: _NAME_LENGTH - len(ending)] + ending
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the folder's entry outlive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,143 @@
+"""Screens of accounts: who may sign in, with which roles, in which team."""
+
+from typing import Any, ClassVar
+
+from flask_appbuilder.security.sqla.models import Role, User
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+from wtforms import BooleanField, PasswordField, SelectMultipleField, StringField
+from wtforms.fields.choices import Choice
+from wtforms.validators import InputRequired, Length, Optional
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from app import clock
+from app.db import db
+from app.i18n import lazy_gettext as _l
+from app.models.team import Team, UserProfile
+from app.roles import PUBLIC
+from app.services import user as users
+from app.web import menu
+from app.web.crud import CrudView
+from app.web.fields import CrmForm, LinkField, ListField
+from app.web.records import Records
+from app.web.verbs import Verb
+
+ORDER = 90
+
+
+class RolesField(SelectMultipleField):
+    """The roles of a user as boxes to tick."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+    def __init__(self, label: Any = None, validators: Any = None, **options: Any) -> None:
+        super().__init__(label, validators, choices=[], coerce=int, validate_choice=False, **options)
+
+    def process_data(self, value: Any) -> None:
+        """Tick the roles that the user has."""
+        self.data = [role.id for role in value or []]
+
+    def iter_choices(self) -> Any:
+        """Yield all roles by name."""
+        for role in db.session.execute(select(Role).where(Role.name != PUBLIC).order_by(Role.name)).unique().scalars():
+            yield Choice(role.id, role.name, role.id in (self.data or []), {})
+
+
+class UserForm(CrmForm):
+    """An account with its profile."""
+
+    username = StringField(_l("User name"), [InputRequired(), Length(max=128)], render_kw={"autocomplete": "off"})
+    first_name = StringField(_l("First name"), [InputRequired(), Length(max=64)])
+    last_name = StringField(_l("Last name"), [InputRequired(), Length(max=64)])
+    email = StringField(_l("E-mail"), [InputRequired(), Length(max=254)])
+    active = BooleanField(_l("Active"), default=True)
+    roles = RolesField(_l("Roles"))
+    team = LinkField(_l("Team"), [Optional()], entity=Team)
+    language = ListField(_l("Language"), [InputRequired()], of="language", default="en")
+    time_zone = ListField(_l("Time zone"), [InputRequired()], of="time_zone", default="UTC")
+    password = PasswordField(
+        _l("Password"),
+        [Optional(), Length(min=users.LEAST_PASSWORD, max=200)],
+        description=_l("Leave it empty to keep the password as it is."),
+        render_kw={"autocomplete": "new-password"},
+    )
+
+
+FIELDS = [
+    "username",
+    "first_name",
+    "last_name",
+    "email",
+    "active",
+    "roles",
+    "team",
+    "language",
+    "time_zone",
+    "password",
+]
+
+
+def sign_out(session: Session, user: User, *, at: Any) -> None:
+    """End all sign-ins of a user."""
+    users.end_sign_ins(session, user, at=at)
+
+
+class UserView(CrudView):
+    """Accounts."""
+
+    datamodel = Records(
+        User,
+        save=users.save,
+        search=None,
+        options=[selectinload(User.roles), selectinload(User.profile).selectinload(UserProfile.team)],
+    )
+    one_name = _l("User")
+    many_name = _l("Users")
+    exclude_route_methods: ClassVar = {"delete", "download", "action", "action_post"}
+    list_columns: ClassVar = ["username", "first_name", "last_name", "email", "roles", "profile.team", "active"]
+    show_columns: ClassVar = ["username", "first_name", "last_name", "email", "active", "roles", "profile.team"]
+    add_columns: ClassVar = FIELDS
+    edit_columns: ClassVar = FIELDS
+    add_form = UserForm
+    edit_form = UserForm
+    search_columns: ClassVar = ["username", "last_name", "email", "active"]
+    order_columns: ClassVar = ["username", "first_name", "last_name", "email"]
+    base_order = ("username", "asc")
+    label_columns = {"profile.team": _l("Team")}
+    verbs: ClassVar = [
+        Verb(
+            "sign_out",
+            sign_out,
+            label=_l("Sign out everywhere"),
+            icon="log-out",
+            confirm=_l("End all sign-ins of this user?"),
+            needs_time=True,
+        )
+    ]
+
+    def open_form(self, record: Any) -> CrmForm:
+        """Return the form of an account with the values of its profile."""
+        profile = record.profile
+        about = {name: getattr(profile, name) for name in ("team", "language", "time_zone")} if profile else {}
+        form = UserForm(obj=record, data=about)
+        form.password.data = None
+        return form
+
+    def fill(self, form: CrmForm, record: Any, columns: Any) -> None:  # noqa: ARG002 -- the form is fixed
+        """Put the form's values into the account and its profile."""
+        for name in ("username", "first_name", "last_name", "email"):
+            setattr(record, name, (form[name].data or "").strip())
+        record.active = bool(form.active.data)
+        chosen = select(Role).where(Role.id.in_(form.roles.data or []))
+        record.roles = list(db.session.execute(chosen).unique().scalars())
+        users.note_profile(record, team=form.team.data, language=form.language.data, time_zone=form.time_zone.data)
+        if form.password.data:
+            users.set_password(record, form.password.data)
+            if record.id is not None:
+                users.end_sign_ins(db.session(), record, at=clock.now())
+
+
+def register(appbuilder: Any) -> None:
+    """Register the screens."""
+    menu.place(appbuilder, UserView, "user", label=_l("Users"), group="security", icon="user-cog")
