@@ -28,9 +28,8 @@ class UnsafeSettingError(RuntimeError):
 def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return all settings for an environment (the process's own when none is given)."""
     env = os.environ if env is None else env
-    var = Path(env.get("CRM_VAR") or HERE / "var").resolve()
+    var, database_url, demo = places(env)
     public_url = (env.get("CRM_PUBLIC_URL") or f"http://127.0.0.1:{env.get('PORT') or 8080}").rstrip("/")
-    database_url, demo = _database(env, var)
     https = public_url.startswith("https://")
     return {
         # --- where things are -------------------------------------------------------------------------------------
@@ -83,6 +82,13 @@ def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
         # --- sign-in limits ---------------------------------------------------------------------------------------
         "SIGN_IN_TRIES": 10,  # failed tries per minute and address, and per minute and name
     }
+
+
+def places(env: Mapping[str, str] | None = None) -> tuple[Path, str, bool]:
+    """Return the folder of the installation, its database's address and whether it is the demo's; makes nothing."""
+    env = os.environ if env is None else env
+    var = Path(env.get("CRM_VAR") or HERE / "var").resolve()
+    return (var, *_database(env, var))
 
 
 def _database(env: Mapping[str, str], var: Path) -> tuple[str, bool]:

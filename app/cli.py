@@ -25,9 +25,12 @@ def crm() -> None:
 @crm.command()
 def run() -> None:
     """Make everything ready, then start the web server and the worker under a supervisor."""
+    from app.doctor import refuse_unsafe
     from app.supervisor import supervise
 
     settings = _settings()
+    for finding in refuse_unsafe():
+        raise click.ClickException(f"{finding.what}: {finding.remedy}")
     _prepare_and_say()
     address = f"http://{_shown_host(settings['CRM_BIND'])}:{settings['PORT']}"
     click.echo(f"Countinghouse is at {address} (Ctrl+C stops it)")
@@ -120,10 +123,66 @@ def sync_roles() -> None:
     click.echo(f"ok: {count} rights")
 
 
+@crm.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Write database, files and keys into one archive (mode 0600)."""
+    from app import clock
+    from app.backup import backup as write
+
+    settings = _settings()
+    manifest = write(settings["CRM_VAR"], settings["SQLALCHEMY_DATABASE_URI"], file, at=clock.now())
+    click.echo(f"ok: {len(manifest.members)} members in {file}")
+
+
+@crm.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Replace what is here.")
+def restore(file: Path, *, force: bool) -> None:
+    """Put an archive in the place of this installation; stop the program first."""
+    import config  # not the settings: reading them would make keys in the empty place
+    from app.backup import restore as put
+
+    var, url, _demo = config.places()
+    manifest = put(file, var, url, force=force)
+    click.echo(
+        f"ok: {len(manifest.members)} members, schema {manifest.revision}; run `crm init` to bring it up to date"
+    )
+
+
+@crm.command()
+def doctor() -> None:
+    """Say what is wrong with the installation and how to mend it."""
+    from app.doctor import look
+
+    findings = look(_settings())
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.fine else 'FAIL'}  {finding.what}")
+        if not finding.fine:
+            click.echo(f"      {finding.remedy}")
+    wrong = sum(not finding.fine for finding in findings)
+    click.echo(
+        f"ok: {len(findings)} looked at, nothing wrong" if not wrong else f"{wrong} of {len(findings)} need care"
+    )
+    sys.exit(1 if wrong else 0)
+
+
 def main() -> None:
-    """Run the program."""
-    sys.path.insert(0, str(ROOT))
-    crm(prog_name="crm")
+    """Run the program; a refusal is one line on stderr and exit code 1."""
+    from app.errors import DomainError
+
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    try:
+        crm(prog_name="crm")
+    except DomainError as refusal:
+        click.echo(f"refused: {refusal}", err=True)
+        sys.exit(1)
+    except RuntimeError as error:
+        if type(error).__name__ != "UnsafeSettingError":
+            raise
+        click.echo(f"unsafe: {error}", err=True)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
 from app import clock, migrating
-from app.backup import keep_last
+from app.backup import automatic_name, keep_last
 from app.db import db, unit_of_work
 from app.dump import copy_database
 from app.roles import ADMIN, EVERYBODY, PRESETS
@@ -83,7 +83,7 @@ def migrate(app: Flask, done: Ready) -> None:
     if standing is not None:
         folder = var / "backups"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        done.copied_to = folder / f"{clock.now():%Y%m%d-%H%M%S}-before-{migrating.newest()}.db"
+        done.copied_to = folder / automatic_name(clock.now(), url)
         copy_database(url, done.copied_to)
         keep_last(folder, KEPT_COPIES)
     db.session.remove()

@@ -183,7 +183,7 @@ def test_every_column_on_screen_has_a_label(app: Flask):
 def test_every_screen_and_verb_has_its_words(app: Flask):
     for view in entity_views(app):
         if isinstance(view, CrudView):
-            assert all(map(str, (view.one_name, view.many_name, view.hint))), type(view).__name__
+            assert all(map(str, (view.one_name, view.many_name))), type(view).__name__
         for verb in view.verbs:
             assert str(verb.label), f"{type(view).__name__}.{verb.name}"
 
@@ -360,7 +360,7 @@ def expected(asked: Asked, guard: Guard | None, rights: set[tuple[str, str]], us
     if asked.rule.endpoint == "LookupView.find":
         if asked.record == "unknown":
             return 404
-        return 200 if asked.area == "user" or (asked.area, "see") in rights else 403
+        return 200 if asked.path == "/lookup/user" or (asked.area, "see") in rights else 403
     if asked.record is None or visible_to(asked.record, username, session):
         return 200
     return 404

@@ -170,7 +170,7 @@
     body.set("theme", chosen);
     document.documentElement.dataset.theme = chosen;
     $$("button", form).forEach((button) => button.setAttribute("aria-pressed", String(button.value === chosen)));
-    await fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => {});
+    await fetch(form.action, { method: "POST", body }).catch(() => {});
   }));
 
   /* --- lists: ticks and what one can do with them ------------------------------------------------------------------ */
@@ -283,8 +283,8 @@
       positionElement: input,
       disableMobile: true,
       monthSelectorType: "dropdown",
-      prevArrow: '<svg viewBox="0 0 16 16"><path d="M10.6 2.4 5 8l5.6 5.6 1.1-1.1L7.200 8l4.500-4.500z"/></svg>',
-      nextArrow: '<svg viewBox="0 0 16 16"><path d="M5.400 2.400 11 8l-5.600 5.600-1.100-1.100L8.800 8 4.300 3.500z"/></svg>',
+      prevArrow: '<svg viewBox="0 0 16 16"><path d="M10.6 2.4 5 8l5.6 5.6 1.1-1.1L7.2 8l4.5-4.5z"/></svg>',
+      nextArrow: '<svg viewBox="0 0 16 16"><path d="M5.4 2.4 11 8l-5.6 5.6-1.1-1.1L8.8 8 4.3 3.5z"/></svg>',
       onReady: (_days, _text, { calendarContainer }) => {
         calendarContainer.setAttribute("role", "dialog");
         calendarContainer.setAttribute("aria-label", text("calendar"));
@@ -345,7 +345,7 @@
     const made = new TomSelect(select, {
       plugins,
       maxOptions: null,
-      hidePlaceholder: true,
+      hidePlaceholder: false,
       placeholder: " ",
       selectOnTab: true,
       openOnFocus: false,

@@ -1,0 +1,385 @@
+"""Signing in: failures are counted, every browser and token can be ended, nothing tells who exists."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_appbuilder.security.sqla.models import User
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from werkzeug.security import check_password_hash
+
+from app import clock
+from app.models.sign_in import LoginAttempt, SignIn
+from app.services import sign_in as sign_ins
+from tests.conftest import PASSWORD, Browser
+from tests.factories import user
+
+TRIES = 10
+WRONG = "not the right words"
+
+
+def page(client: FlaskClient, username: str, password: str = WRONG, address: str = "127.0.0.1", **options: Any) -> Any:
+    token = Browser(client).token()
+    form = {"username": username, "password": password, "csrf_token": token}
+    return client.post("/login/", data=form, environ_overrides={"REMOTE_ADDR": address}, **options)
+
+
+def api(client: FlaskClient, username: Any, password: Any = WRONG, address: str = "127.0.0.1", **more: Any) -> Any:
+    body = {"username": username, "password": password, "provider": "db"} | more
+    return client.post("/api/v1/security/login", json=body, environ_overrides={"REMOTE_ADDR": address})
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def fail(session: Session, count: int, *, username: str = "somebody", address: str = "10.0.0.9", ago: int = 0) -> None:
+    for _number in range(count):
+        at = clock.now() - timedelta(seconds=ago)
+        sign_ins.note_failure(session, username=username, address=address, at=at)
+    session.commit()
+
+
+@pytest.fixture
+def client(app: Flask, rolled_back: Any) -> FlaskClient:
+    return app.test_client()
+
+
+# --- counted failures -------------------------------------------------------------------------------------------------
+
+
+def test_the_eleventh_try_of_an_address_gets_429_on_page_and_api_counted_together(client: FlaskClient):
+    for number in range(TRIES // 2):
+        assert page(client, f"name{number}").status_code == 401
+        assert api(client, f"other{number}").status_code == 401
+    for answer in (page(client, "head", PASSWORD), api(client, "head", PASSWORD)):
+        assert answer.status_code == 429
+        assert answer.headers["Retry-After"] == "60"
+
+
+def test_failures_of_a_name_count_from_every_address(client: FlaskClient):
+    for number in range(TRIES):
+        assert api(client, "head", address=f"10.0.0.{number}").status_code == 401
+    assert page(client, "head", PASSWORD, "10.0.1.1").status_code == 429
+    assert page(client, "office", PASSWORD, "10.0.1.1").status_code == 302
+
+
+def test_unknown_names_count_too_and_cannot_be_told_from_known_ones(client: FlaskClient):
+    for number in range(TRIES):
+        assert api(client, "no such person", address=f"10.0.0.{number}").status_code == 401
+    assert api(client, "no such person", address="10.0.1.1").status_code == 429
+
+
+def test_another_address_and_another_name_are_not_held_up(client: FlaskClient, session: Session):
+    fail(session, TRIES, username="somebody", address="10.0.0.9")
+    assert page(client, "head", PASSWORD, "10.0.0.9").status_code == 429
+    assert page(client, "head", PASSWORD, "10.0.0.8").status_code == 302
+
+
+@pytest.mark.parametrize(("ago", "status"), [(59, 429), (61, 302)])
+def test_failures_count_for_a_minute(client: FlaskClient, session: Session, ago: int, status: int):
+    fail(session, TRIES, address="10.0.0.9", ago=ago)
+    assert page(client, "head", PASSWORD, "10.0.0.9").status_code == status
+
+
+def test_old_failures_are_swept(session: Session):
+    fail(session, 1, ago=2 * 86_400)
+    fail(session, 1)
+    assert session.scalar(select(func.count()).select_from(LoginAttempt)) == 1
+
+
+def test_a_reported_address_of_a_client_is_not_believed(client: FlaskClient):
+    """Without a proxy in front, X-Forwarded-For is the client's own invention."""
+    for number in range(TRIES):
+        assert api(client, f"n{number}").status_code == 401
+    body = {"username": "head", "password": PASSWORD, "provider": "db"}
+    answer = client.post("/api/v1/security/login", json=body, headers={"X-Forwarded-For": "203.0.113.7"})
+    assert answer.status_code == 429
+
+
+# --- nothing tells who exists -----------------------------------------------------------------------------------------
+
+
+def without_noise(text: str, name: str) -> str:
+    return re.sub(r'value="[^"]*"|nonce="[^"]*"', "", text).replace(name, "")
+
+
+def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(client: FlaskClient, session: Session):
+    person = user(session, "marketer")
+    person.active = False
+    session.commit()
+    for ask in (page, api):
+        answers = [ask(client, name) for name in ("head", "no such person", "marketer", "head@example.org")]
+        assert {answer.status_code for answer in answers} == {401}
+        names = ("head", "no such person", "marketer", "head@example.org")
+        texts = {without_noise(answer.text, name) for answer, name in zip(answers, names, strict=True)}
+        assert len(texts) == 1
+    assert "The user name or the password is wrong." in page(client, "head").text
+
+
+@pytest.mark.parametrize("name", ["head", "no such person", "marketer"])
+def test_every_try_computes_exactly_one_hash_of_the_same_cost(
+    app: Flask, client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    from app.web import security
+
+    user(session, "marketer").active = False
+    session.commit()
+    costs: list[str] = []
+
+    def counted(stored: str, typed: str) -> bool:
+        costs.append(stored.split("$", 1)[0])
+        return check_password_hash(stored, typed)
+
+    monkeypatch.setattr(security, "check_password_hash", counted)
+    page(client, name)
+    api(client, name)
+    own = user(session, "head").password.split("$", 1)[0]
+    assert costs == [own, own]
+
+
+@pytest.mark.parametrize("password", ["", "\0", " "])
+def test_an_empty_password_signs_nobody_in(client: FlaskClient, password: str):
+    assert page(client, "head", password).status_code in {200, 401}
+    assert api(client, "head", password).status_code in {400, 401}
+    assert client.get("/home/").status_code == 302
+
+
+@pytest.mark.parametrize("name", ["\0", "a\0b", "ä" * 5000, "' OR 1=1 --", "<script>alert(1)</script>", "\ud800"])
+def test_strange_names_are_refused_and_never_break_anything(client: FlaskClient, name: str):
+    assert api(client, name).status_code in {400, 401}
+    typed = name.encode("utf-8", "replace").decode()
+    answer = page(client, typed)
+    assert answer.status_code in {200, 400, 401}
+    assert "<script>alert" not in answer.text
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"null", b'{"username": 1}', b'{"username": {"a": 1}}'])
+def test_a_sign_in_that_is_no_object_of_texts_gets_400(client: FlaskClient, body: bytes):
+    answer = client.post("/api/v1/security/login", data=body, content_type="application/json")
+    assert answer.status_code == 400
+    assert client.post("/api/v1/security/login", data={"username": "head"}).status_code == 400
+
+
+def test_one_signs_in_by_e_mail_too(client: FlaskClient):
+    assert page(client, "head@example.org", PASSWORD).status_code == 302
+
+
+# --- browsers ---------------------------------------------------------------------------------------------------------
+
+
+def cookie(client: FlaskClient) -> str:
+    found = client.get_cookie("countinghouse")
+    assert found is not None
+    return found.value
+
+
+def with_cookie(app: Flask, value: str) -> FlaskClient:
+    other = app.test_client()
+    other.set_cookie("countinghouse", value)
+    return other
+
+
+def test_a_session_planted_before_signing_in_is_not_the_one_after(app: Flask, client: FlaskClient, session: Session):
+    with client.session_transaction() as planted:
+        planted["planted"] = "by the attacker"
+        planted["locale"] = "nl"
+    client.get("/login/")
+    before = cookie(client)
+    assert page(client, "head", PASSWORD).status_code == 302
+    assert cookie(client) != before
+    with client.session_transaction() as now:
+        assert "planted" not in now
+        key = now["sign_in"]
+    assert session.execute(select(SignIn.user_id).where(SignIn.key == key)).scalar() == user(session, "head").id
+    assert with_cookie(app, before).get("/home/").status_code == 302
+    assert client.get("/home/").status_code == 200
+
+
+def test_after_signing_out_the_old_cookie_is_dead(app: Flask, as_user: Callable[[str], Browser]):
+    browser = as_user("office")
+    kept = cookie(browser.client)
+    assert with_cookie(app, kept).get("/home/").status_code == 200
+    assert browser.post("/logout/").status_code == 302
+    stolen = with_cookie(app, kept)
+    assert stolen.get("/home/").status_code == 302
+    assert stolen.get("/api/v1/party/").status_code == 401
+    assert browser.get("/home/").status_code == 302
+
+
+def test_a_link_signs_nobody_out(as_user: Callable[[str], Browser]):
+    browser = as_user("office")
+    assert browser.get("/logout/").status_code == 200
+    assert browser.client.post("/logout/").status_code == 400
+    assert browser.get("/home/").status_code == 200
+
+
+def test_a_forged_or_broken_cookie_is_nobody(app: Flask, as_user: Callable[[str], Browser]):
+    kept = cookie(as_user("office").client)
+    for value in ("x", kept[:-3] + "abc", "." + kept, "e30.x.y"):
+        assert with_cookie(app, value).get("/home/").status_code == 302, value
+
+
+def test_a_signed_session_without_a_living_sign_in_is_nobody(app: Flask, rolled_back: Any, session: Session):
+    head = user(session, "head")
+    for content in ({}, {"sign_in": ""}, {"sign_in": None}, {"sign_in": "x" * 43}, {"sign_in": ["x"]}):
+        client = app.test_client()
+        with client.session_transaction() as told:
+            told.update({"_user_id": str(head.id), "_fresh": True} | content)
+        assert client.get("/home/").status_code == 302, content
+
+
+def test_the_sign_in_of_one_does_not_open_the_account_of_another(app: Flask, as_user: Callable[[str], Browser], session):
+    browser = as_user("nobody")
+    with browser.client.session_transaction() as told:
+        told["_user_id"] = str(user(session, "head").id)
+    assert browser.get("/home/").status_code == 302
+
+
+def test_a_password_change_ends_all_other_browsers_and_tokens(app: Flask, as_user: Callable[[str], Browser]):
+    here, there = as_user("marketer"), as_user("marketer")
+    answer = api(app.test_client(), "marketer", PASSWORD, refresh=True).json
+    assert app.test_client().get("/api/v1/party/", headers=bearer(answer["access_token"])).status_code == 200
+    changed = here.post("/profile/password", {"old": PASSWORD, "new": "another fine password"})
+    assert changed.status_code == 302
+    assert here.get("/home/").status_code == 200
+    assert there.get("/home/").status_code == 302
+    client = app.test_client()
+    assert client.get("/api/v1/party/", headers=bearer(answer["access_token"])).status_code == 401
+    refreshed = client.post("/api/v1/security/refresh", headers=bearer(answer["refresh_token"]))
+    assert refreshed.status_code == 401
+    assert page(client, "marketer", PASSWORD).status_code == 401
+    assert page(client, "marketer", "another fine password").status_code == 302
+
+
+def test_a_password_change_asks_for_the_old_one_and_counts_wrong_ones(as_user: Callable[[str], Browser]):
+    browser = as_user("marketer")
+    for _number in range(TRIES):
+        answer = browser.post("/profile/password", {"old": WRONG, "new": "another fine password"})
+        assert answer.status_code == 422
+    assert browser.post("/profile/password", {"old": PASSWORD, "new": "another fine password"}).status_code == 429
+    assert browser.get("/home/").status_code == 200
+
+
+def test_a_short_new_password_is_refused(as_user: Callable[[str], Browser], session: Session):
+    before = user(session, "marketer").password
+    answer = as_user("marketer").post("/profile/password", {"old": PASSWORD, "new": "short"})
+    assert answer.status_code == 422
+    session.expire_all()
+    assert user(session, "marketer").password == before
+
+
+def test_a_deactivated_account_is_dead_at_once(app: Flask, as_user: Callable[[str], Browser], session: Session):
+    browser = as_user("marketer")
+    token = api(app.test_client(), "marketer", PASSWORD).json["access_token"]
+    user(session, "marketer").active = False
+    session.commit()
+    assert browser.get("/home/").status_code == 302
+    assert app.test_client().get("/api/v1/party/", headers=bearer(token)).status_code == 401
+    assert page(app.test_client(), "marketer", PASSWORD).status_code == 401
+
+
+def test_a_removed_account_is_nobody_and_breaks_nothing(app: Flask, as_user: Callable[[str], Browser], session: Session):
+    from app.services import user as users
+
+    gone = users.make(
+        session,
+        username="gone",
+        first_name="G",
+        last_name="One",
+        email="gone@example.org",
+        password=PASSWORD,
+        roles=["Marketer"],
+    )
+    session.commit()
+    browser = as_user("gone")
+    token = api(app.test_client(), "gone", PASSWORD).json["access_token"]
+    session.delete(session.get(User, gone.id))
+    session.commit()
+    assert browser.get("/home/").status_code == 302
+    assert app.test_client().get("/api/v1/party/", headers=bearer(token)).status_code == 401
+
+
+def test_a_sign_in_ends_after_its_time(app: Flask, as_user: Callable[[str], Browser], session: Session):
+    browser = as_user("office")
+    row = session.scalars(select(SignIn).where(SignIn.user_id == user(session, "office").id)).one()
+    assert row.ends_at - row.began_at == app.config["PERMANENT_SESSION_LIFETIME"] == timedelta(hours=12)
+    row.ends_at = clock.now() - timedelta(seconds=1)
+    session.commit()
+    assert browser.get("/home/").status_code == 302
+
+
+# --- tokens -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_token_of_a_revoked_sign_in_is_dead(app: Flask, client: FlaskClient, session: Session):
+    answer = api(client, "marketer", PASSWORD, refresh=True).json
+    assert client.get("/api/v1/party/", headers=bearer(answer["access_token"])).status_code == 200
+    row = session.scalars(select(SignIn).where(SignIn.user_id == user(session, "marketer").id)).one()
+    assert row.kind == "token"
+    sign_ins.end(session, row.key, at=clock.now())
+    session.commit()
+    assert client.get("/api/v1/party/", headers=bearer(answer["access_token"])).status_code == 401
+    assert client.post("/api/v1/security/refresh", headers=bearer(answer["refresh_token"])).status_code == 401
+
+
+def test_a_refresh_token_gives_access_tokens_and_is_none_itself(client: FlaskClient):
+    answer = api(client, "marketer", PASSWORD, refresh=True).json
+    assert client.get("/api/v1/party/", headers=bearer(answer["refresh_token"])).status_code in {401, 422}
+    assert client.post("/api/v1/security/refresh", headers=bearer(answer["access_token"])).status_code in {401, 422}
+    new = client.post("/api/v1/security/refresh", headers=bearer(answer["refresh_token"])).json["access_token"]
+    assert client.get("/api/v1/party/", headers=bearer(new)).status_code == 200
+
+
+@pytest.mark.parametrize("token", ["x", "a.b.c", "", "ключ"])
+def test_a_broken_token_is_nobody(client: FlaskClient, token: str):
+    answer = client.get("/api/v1/party/", headers={"Authorization": f"Bearer {token}".encode().decode("latin-1")})
+    assert answer.status_code in {401, 422}
+    assert "message" in answer.json or "msg" in answer.json
+
+
+def test_a_token_lives_half_an_hour_and_its_sign_in_no_longer(app: Flask, client: FlaskClient, session: Session):
+    api(client, "marketer", PASSWORD)
+    row = session.scalars(select(SignIn)).one()
+    assert row.ends_at - row.began_at == timedelta(minutes=30)
+
+
+def test_an_api_key_dies_with_its_account_and_with_the_password(app: Flask, rolled_back: Any, session: Session):
+    with app.test_request_context():
+        from flask_appbuilder.security.sqla.models import User as Account
+
+        sm = app.appbuilder.sm
+        person = sm.session.scalars(select(Account).where(Account.username == "marketer")).unique().one()
+        key = sm.create_api_key(user=person, name="machine")["key"]
+    client = app.test_client()
+    assert client.get("/api/v1/party/", headers=bearer(key)).status_code == 200
+    assert client.get("/api/v1/party/", headers=bearer(key + "x")).status_code == 401
+    user(session, "marketer").active = False
+    session.commit()
+    assert client.get("/api/v1/party/", headers=bearer(key)).status_code == 401
+
+
+# --- the service ------------------------------------------------------------------------------------------------------
+
+
+def test_ending_all_sign_ins_but_one_leaves_that_one(session: Session):
+    person = user(session, "office")
+    at: datetime = clock.now()
+    keys = [
+        sign_ins.begin(
+            session, person, kind="browser", address="10.0.0.1", agent="x" * 500, at=at, lasts=timedelta(hours=1)
+        ).key
+        for _number in range(3)
+    ]
+    session.flush()
+    sign_ins.end_all(session, person.id, at=at, but=keys[1])
+    session.expire_all()
+    living = [key for key in keys if sign_ins.user_of(session, user_id=person.id, key=key, at=at) is not None]
+    assert living == [keys[1]]
+    assert len(set(keys)) == 3
+    assert session.get(SignIn, keys[1]).agent == "x" * 200
