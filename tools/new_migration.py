@@ -3,7 +3,9 @@
 python tools/new_migration.py "what it does"
 """
 
+import subprocess
 import sys
+from pathlib import Path
 
 from alembic import command
 from alembic.script import ScriptDirectory
@@ -24,8 +26,19 @@ def main(arguments: list[str]) -> int:
     with fresh_sqlite() as config:
         number = next_number([script.revision for script in ScriptDirectory.from_config(config).walk_revisions()])
         command.upgrade(config, "head")
-        command.revision(config, message, autogenerate=True, rev_id=number)
+        made = command.revision(config, message, autogenerate=True, rev_id=number)
+    tidy(Path(made.path))
+    print(f"{made.path}: say why in its docstring, and what a downgrade loses")
     return 0
+
+
+def tidy(path: Path) -> None:
+    """Drop Alembic's own remarks and format the file."""
+    lines = [line for line in path.read_text().splitlines() if "###" not in line]
+    path.write_text("\n".join(lines) + "\n")
+    ruff = str(Path(sys.executable).parent / "ruff")
+    subprocess.run([ruff, "check", "--quiet", "--fix", str(path)], check=False)
+    subprocess.run([ruff, "format", "--quiet", str(path)], check=False)
 
 
 if __name__ == "__main__":

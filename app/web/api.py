@@ -5,17 +5,20 @@ the row rule: a foreign id answers 404 like an unknown one. Verbs of the service
 """
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from flask import Response, request
 from flask_appbuilder.api import BaseApi, ModelRestApi, expose, permission_name, protect, rison, safe
 from flask_appbuilder.api.schemas import get_item_schema, get_list_schema
 from marshmallow import Schema, ValidationError
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, HTTPException
 
-from app.db import db
+from app import clock
+from app.db import db, unit_of_work
 from app.errors import Conflict, DomainError, NotAllowed, Refusals
 from app.i18n import gettext as _
+from app.services import access, idempotency
 from app.web.filters import Wanted, conditions
 from app.web.labels import LABELS
 from app.web.records import COUNT_CAP, Records
@@ -122,7 +125,7 @@ class CrudApi(ModelRestApi):
 
     def post_headless(self) -> Response:
         """Make a record."""
-        return self._answer(lambda: self._store(self._load(self.add_model_schema), None, None), created=True)
+        return self._once(lambda: self._store(self._load(self.add_model_schema), None, None), created=True)
 
     def put_headless(self, pk: Any) -> Response:
         """Change the given columns of a record; with `version` only when nobody else has changed it since."""
@@ -153,11 +156,37 @@ class CrudApi(ModelRestApi):
         """Delete a record."""
         return self._answer(lambda: self.datamodel.erase(pk, filters=self._base_filters))
 
+    def _once(self, act: Callable[[], Any], *, created: bool = False) -> Response:
+        """Do something once per `Idempotency-Key`: the same request again gets the same answer."""
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return self._answer(act, created=created)
+        asked = idempotency.digest([request.method, request.path, request.get_json(silent=True)])
+        session = db.session()
+        try:
+            with unit_of_work(session):
+                row, done = idempotency.begin(
+                    session, user_id=access.required(session).user_id or 0, key=key, body_sha256=asked, at=clock.now()
+                )
+                if done:
+                    answer = self.response(row.status or 200, **row.answer)
+                    answer.headers["Idempotent-Replayed"] = "true"
+                    return answer
+                answer = self._answer(act, created=created)
+                if answer.status_code >= HTTPStatus.BAD_REQUEST:
+                    raise _RefusedError(answer)
+                idempotency.end(row, status=answer.status_code, answer=answer.get_json())
+                return answer
+        except _RefusedError as refused:
+            return refused.answer
+        except (DomainError, Conflict) as refusal:
+            return self.refuse(refusal)
+
     def _answer(self, act: Callable[[], Any], *, created: bool = False) -> Response:
         """Do something and answer: the record, or the refusal in the agreed shape."""
         try:
             record = act()
-        except (ValidationError, DomainError, Conflict, LookupError, NotAllowed, BadRequest) as refusal:
+        except (ValidationError, DomainError, Conflict, LookupError, NotAllowed, HTTPException) as refusal:
             return self.refuse(refusal)
         if record is None:
             return self.response(200, message="OK")
@@ -170,6 +199,8 @@ class CrudApi(ModelRestApi):
         match refusal:
             case BadRequest():
                 return self.response(400, message={"": ["The body is not JSON"]})
+            case HTTPException():
+                return self.response(refusal.code or 400, message=refusal.description)
             case NotAllowed():
                 return self.response(403, message=_("You lack the right “%(right)s”", right=refusal.right))
             case LookupError():
@@ -210,7 +241,7 @@ class CrudApi(ModelRestApi):
             result = run(session, chosen, lambda: self.datamodel.one(pk, self._base_filters), given)
             return result if result is not None else self.datamodel.one(pk, self._base_filters)
 
-        return self._answer(do)
+        return self._once(do)
 
     # Flask-AppBuilder's routes stay; these lines keep its decorators beside our functions.
     @expose("/<int:pk>", methods=["GET"])
@@ -248,6 +279,14 @@ class CrudApi(ModelRestApi):
 
         super().add_api_spec(api_spec)
         verb_paths(self, api_spec)
+
+
+class _RefusedError(Exception):
+    """Rolls the unit of work back when the answer is a refusal: a refused request may be sent again, corrected."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__()
+        self.answer = answer
 
 
 def _columns(args: dict[str, Any], known: list[str]) -> list[str]:

@@ -15,12 +15,13 @@ from flask import Response, abort, flash, redirect, render_template, request
 from flask_appbuilder import ModelView, expose
 from flask_appbuilder.security.decorators import has_access, permission_name
 
+from app import clock
 from app.columns import Exact, Instant
 from app.db import db, unit_of_work
 from app.errors import Conflict, DomainError, Refusals
 from app.i18n import gettext as _
 from app.models.base import Entity
-from app.services import access
+from app.services import access, idempotency
 from app.web import cells, drafts, listing, timeline
 from app.web.fields import CrmForm, FormConverter, choices_of, fill, shown
 from app.web.filters import column_of, conditions, operators_of
@@ -237,13 +238,33 @@ class CrudView(ModelView):
             self.prefill(form)
             return self._form_page(form, None)
         form = self.add_form.refresh()
-        if not form.validate():
-            return self._form_page(form, None), 422
+        return self._make(form) if form.validate() else (self._form_page(form, None), 422)
+
+    def _make(self, form: CrmForm) -> Any:
+        """Make a record from a valid form, once."""
         try:
-            record = self.datamodel.store(lambda made: self.fill(form, made, self.add_columns))
+            with unit_of_work(db.session()) as session:
+                key = request.form.get("form_key", "")
+                row, done = self._once(session, key)
+                if done:  # a double click: the record stands, show it
+                    return redirect(f"{self.route_base}/show/{row.answer['id']}")
+                record = self.datamodel.store(lambda made: self.fill(form, made, self.add_columns))
+                if row is not None:
+                    idempotency.end(row, status=201, answer={"id": record.id})
         except DomainError as refusal:
             return self._refused(form, refusal, None)
+        except Conflict:
+            flash(_("This form is being saved already."), "warning")
+            return redirect(f"{self.route_base}/list/")
         return self._stored(record, _("Saved: %(name)s", name=str(record)))
+
+    def _once(self, session: Any, key: str) -> tuple[Any, bool]:
+        """Note the key of an empty form; the same form sent twice makes one record."""
+        if not key or len(key) > idempotency.LONGEST:
+            return None, False
+        user_id = access.required(session).user_id or 0
+        asked = idempotency.digest(self.route_base)
+        return idempotency.begin(session, user_id=user_id, key=key, body_sha256=asked, at=clock.now())
 
     @expose("/edit/<pk>", methods=["GET", "POST"])
     @has_access

@@ -15,6 +15,8 @@ from app.i18n import gettext as _
 def _page(code: int, title: str, text: str) -> tuple[Any, int]:
     if request.path.startswith("/api/"):
         return {"message": text}, code
+    if "user" not in g:  # it broke before anybody was known, the database perhaps: the page would break too
+        return Response(f"{title}. {text}", mimetype="text/plain"), code
     return render_template("web/error.html", code=code, title=title, text=text, request_id=g.get("request_id")), code
 
 

@@ -1,12 +1,13 @@
 """Sign-in, rights and requests: what Flask-AppBuilder's security manager leaves open is closed here."""
 
+import re
 import uuid
 from datetime import timedelta
 from typing import Any, cast
 
 from flask import Flask, Response, abort, current_app, flash, g, has_request_context, redirect, request, session
 from flask_appbuilder import BaseView, expose
-from flask_appbuilder.api import BaseApi, safe
+from flask_appbuilder.api import BaseApi
 from flask_appbuilder.const import API_SECURITY_ACCESS_TOKEN_KEY, API_SECURITY_REFRESH_TOKEN_KEY
 from flask_appbuilder.security.api import SecurityApi
 from flask_appbuilder.security.decorators import no_cache
@@ -33,6 +34,7 @@ from app.web import drafts
 
 csrf = CSRFProtect()
 READS_FIRST = frozenset({"AuthView.login", "SignInApi.login"})  # the password is checked before anything is locked
+_BROKEN = re.compile("[\0\ud800-\udfff]")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -199,7 +201,6 @@ class SignInApi(SecurityApi):
     csrf_exempt = True  # it answers to a password or a token in the request itself, never to a cookie
 
     @expose("/login", methods=["POST"])
-    @safe
     def login(self) -> Response:
         """Sign in and get an access token
         ---
@@ -266,7 +267,6 @@ class SignInApi(SecurityApi):
 
     @expose("/refresh", methods=["POST"])
     @jwt_required(refresh=True)
-    @safe
     def refresh(self) -> Response:
         """Get a new access token
         ---
@@ -317,6 +317,22 @@ def _begin_request() -> None:
     access.act_as(work, _actor)
 
 
+def _refuse_broken_text() -> None:
+    """Refuse what no text holds and no database keeps: NUL, and halves of surrogate pairs in JSON."""
+    texts: list[Any] = [*request.args.values(), *request.form.values()]
+    if request.is_json:
+        texts.append(request.get_json(silent=True))
+    while texts:
+        one = texts.pop()
+        if isinstance(one, str):
+            if _BROKEN.search(one):
+                abort(400)
+        elif isinstance(one, dict):
+            texts += [*one, *one.values()]
+        elif isinstance(one, list):
+            texts += one
+
+
 def _check_form_token() -> Response | None:
     """Refuse changing requests without the form's token; a bearer token proves by itself that no other site asks."""
     if request.method in SAFE_METHODS or not current_app.config["WTF_CSRF_ENABLED"]:
@@ -344,6 +360,7 @@ def init_app(app: Flask) -> None:
 
 def init_late(app: Flask) -> None:
     """Install what must run once the user is known."""
+    app.before_request(_refuse_broken_text)
     app.before_request(_check_form_token)
 
 

@@ -1,5 +1,6 @@
 """The frame around every page: index, health, what the templates know everywhere."""
 
+import secrets
 from typing import Any, ClassVar
 
 from flask import Flask, current_app, g, redirect, request
@@ -83,6 +84,7 @@ def init_app(app: Flask) -> None:
     """Give the templates what the frame needs."""
     app.jinja_env.globals |= {
         "languages": LANGUAGES,
+        "form_key": lambda: secrets.token_urlsafe(16),
         "form_owner": drafts.mark,
         "language": language,
         "sidebar": menu.sidebar,

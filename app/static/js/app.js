@@ -274,7 +274,7 @@
     button.setAttribute("aria-haspopup", "dialog");
     button.append(icon("calendar"));
     // The calendar hangs on an input of its own: what is typed is never rewritten, not even when it is no date.
-    const inner = Object.assign(document.createElement("input"), { type: "hidden" });
+    const inner = Object.assign(document.createElement("input"), { hidden: true });
     box.append(input, inner, button);
     if (input.disabled || input.readOnly) button.disabled = true;
     const calendar = flatpickr(inner, {
