@@ -25,16 +25,30 @@ def crm() -> None:
 @crm.command()
 def run() -> None:
     """Make everything ready, then start the web server and the worker under a supervisor."""
+    from app import readiness
     from app.doctor import refuse_unsafe
     from app.supervisor import supervise
 
     settings = _settings()
     for finding in refuse_unsafe():
         raise click.ClickException(f"{finding.what}: {finding.remedy}")
-    _prepare_and_say()
-    address = f"http://{_shown_host(settings['CRM_BIND'])}:{settings['PORT']}"
-    click.echo(f"Countinghouse is at {address} (Ctrl+C stops it)")
-    sys.exit(supervise(children()))
+    if not readiness.is_ready(settings["CRM_VAR"], settings["SQLALCHEMY_DATABASE_URI"]):
+        _prepare_and_say()
+    host, port = _shown_host(settings["CRM_BIND"]), settings["PORT"]
+    click.echo("Starting …")
+    sys.exit(supervise(children(), on_ready=lambda: _say_when_open(host, port)))
+
+
+def _say_when_open(host: str, port: int) -> bool:
+    """Print the address once the web server answers there."""
+    import socket
+
+    try:
+        socket.create_connection((host, port), timeout=0.2).close()
+    except OSError:
+        return False
+    click.echo(f"Countinghouse is at http://{host}:{port} (Ctrl+C stops it)")
+    return True
 
 
 def children() -> dict[str, list[str]]:
@@ -58,9 +72,11 @@ def _settings() -> dict[str, Any]:
 
 def _prepare_and_say() -> None:
     """Prepare in this process and print what a person must know."""
-    from app import installation
+    from app import installation, readiness
 
-    done = installation.prepare(_app())
+    app = _app()
+    done = installation.prepare(app)
+    readiness.note(app.config["CRM_VAR"], app.config["SQLALCHEMY_DATABASE_URI"])
     if done.copied_to:
         click.echo(f"The database was copied to {done.copied_to}")
     if done.migrated:
@@ -141,10 +157,12 @@ def backup(file: Path) -> None:
 def restore(file: Path, *, force: bool) -> None:
     """Put an archive in the place of this installation; stop the program first."""
     import config  # not the settings: reading them would make keys in the empty place
+    from app import readiness
     from app.backup import restore as put
 
     var, url, _demo = config.places()
     manifest = put(file, var, url, force=force)
+    readiness.forget(var)
     click.echo(
         f"ok: {len(manifest.members)} members, schema {manifest.revision}; run `crm init` to bring it up to date"
     )

@@ -1,19 +1,23 @@
 """The start page and one's own settings."""
 
+from datetime import timedelta
 from typing import Any
 
-from flask import flash, g, redirect, request, session
+from flask import abort, flash, g, redirect, request, session
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access, permission_name
 from sqlalchemy import func, select
 from wtforms import PasswordField
 from wtforms.validators import InputRequired, Length
 
+from app import clock
 from app.db import db, unit_of_work
+from app.errors import DomainError
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.models.party import Party
 from app.models.team import Theme
+from app.services import api_key as api_keys
 from app.services import user as users
 from app.web import menu
 from app.web.fields import ChoiceField, CrmForm, ListField
@@ -102,10 +106,46 @@ class ProfileView(BaseView):
                 sm.reset_password(g.user.id, form.new.data)
                 flash(_("Your password is changed. You are signed out everywhere else."), "success")
                 return redirect("/profile/")
-        return self._page(ProfileForm(formdata=None, obj=users.profile(db.session(), g.user.id)), form), 422
+        return self._page(self._settings(), form), 422
 
-    def _page(self, form: CrmForm, password: CrmForm) -> str:
-        return str(self.render_template("web/profile.html", title=_("My settings"), form=form, password=password))
+    @expose("/key", methods=["POST"])
+    @has_access
+    @permission_name("see")
+    def add_key(self) -> Any:
+        """Make a key for REST and show it, this once."""
+        try:
+            with unit_of_work(db.session()) as work:
+                days = int(request.form.get("days") or 365)
+                lasts = timedelta(days=min(max(days, 1), 3650))
+                key = api_keys.make(work, g.user, name=request.form.get("name", ""), at=clock.now(), lasts=lasts)
+        except (DomainError, ValueError) as refusal:
+            flash(str(refusal), "danger")
+            return redirect("/profile/")
+        return self._page(self._settings(), PasswordForm(formdata=None), key=key)
+
+    @expose("/key/<int:key_id>/revoke", methods=["POST"])
+    @has_access
+    @permission_name("see")
+    def revoke_key(self, key_id: int) -> Any:
+        """End one of the reader's keys."""
+        try:
+            with unit_of_work(db.session()) as work:
+                api_keys.revoke(work, key_id, user_id=g.user.id, at=clock.now())
+        except LookupError:
+            abort(404)
+        flash(_("The key is revoked."), "success")
+        return redirect("/profile/")
+
+    def _settings(self) -> CrmForm:
+        return ProfileForm(formdata=None, obj=users.profile(db.session(), g.user.id))
+
+    def _page(self, form: CrmForm, password: CrmForm, key: str | None = None) -> str:
+        keys = api_keys.of_user(db.session(), g.user.id)
+        return str(
+            self.render_template(
+                "web/profile.html", title=_("My settings"), form=form, password=password, keys=keys, key=key
+            )
+        )
 
 
 def register(appbuilder: Any) -> None:

@@ -16,7 +16,7 @@ from flask_appbuilder.security.schemas import login_post
 from flask_appbuilder.security.sqla.manager import SecurityManager
 from flask_appbuilder.security.sqla.models import User
 from flask_appbuilder.utils.base import get_safe_redirect
-from flask_jwt_extended import create_access_token, create_refresh_token, get_jwt, jwt_required
+from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, get_jwt, jwt_required
 from flask_login import current_user, login_user, logout_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from marshmallow import ValidationError
@@ -29,6 +29,7 @@ from app.i18n import gettext as _
 from app.i18n import lazy_gettext
 from app.roles import ADMIN
 from app.services import access
+from app.services import api_key as api_keys
 from app.services import sign_in as sign_ins
 from app.web import drafts
 
@@ -52,6 +53,13 @@ class CrmSecurityManager(SecurityManager):
     def load_user(self, pk: str) -> User | None:
         """Return the user of the browser's sign-in, None when it was revoked or has run out."""
         return sign_ins.user_of(db.session(), user_id=int(pk), key=session.get("sign_in", ""), at=clock.now())
+
+    def create_jwt_manager(self, app: Flask) -> JWTManager:
+        """Answer every bad token with 401 and a `message`, like the rest of REST."""
+        app.config["JWT_ERROR_MESSAGE_KEY"] = "message"
+        manager = super().create_jwt_manager(app)
+        manager.invalid_token_loader(lambda reason: ({"message": reason}, 401))
+        return manager
 
     def load_user_jwt(self, _jwt_header: dict[str, Any], jwt_data: dict[str, Any]) -> User | None:
         """Return the user of a token's sign-in, None when it was revoked."""
@@ -86,6 +94,20 @@ class CrmSecurityManager(SecurityManager):
     def auth_user_db(self, username: str, password: str) -> User | None:
         """Check a password the counted way, whoever asks."""
         return self.check_password(username, password)
+
+    def validate_api_key(self, api_key_string: str) -> User | None:
+        """Return the user of a live key; when it was used last is written now and then."""
+        at = clock.now()
+        key = api_keys.owner(db.session(), api_key_string, at=at)
+        if key is None:
+            return None
+        user, key_id = key.user, key.id
+        if api_keys.is_use_due(key, at=at):
+            with unit_of_work(db.session()) as work:
+                api_keys.note_use(work, key_id, at=at)
+        g.user = user
+        g._api_key_user = True  # noqa: SLF001 -- Flask-AppBuilder's own mark
+        return user
 
     def reset_password(self, userid: int, password: str) -> None:
         """Set a password and end every sign-in of the account but the one that asks."""
