@@ -18,6 +18,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from app import clock
 from app.columns import Choice, Instant, Key
 from app.db import Model, after_commit
+from app.errors import DomainError
+from app.i18n import gettext as _
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 
@@ -116,12 +118,28 @@ def finish(session: Session, row_id: int, token: str, *, at: datetime) -> bool:
     return _end(session, row_id, token, state=Errand.done, done_at=at, error=None)
 
 
-def fail(session: Session, row: Outbox, error: str, *, at: datetime, final: bool = False) -> bool:
-    """Note why a try failed: back to waiting with a growing delay, or failed for good after the last."""
-    if final or row.tries > len(BACK_OFF):
-        return _end(session, row.id, row.token or "", state=Errand.failed, done_at=at, error=error[:4000])
-    due = at + BACK_OFF[row.tries - 1]
-    return _end(session, row.id, row.token or "", state=Errand.pending, due_at=due, error=error[:4000])
+def renew(session: Session, row_id: int, token: str, *, until: datetime) -> bool:
+    """Hold a claim for longer; False when it was lost meanwhile."""
+    held = session.execute(
+        update(Outbox)
+        .where(Outbox.id == row_id, Outbox.token == token, Outbox.state == Errand.claimed)
+        .values(lease_until=until)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(held.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def fail(
+    session: Session, row_id: int, token: str, error: str, *, tries: int, at: datetime, final: bool = False
+) -> bool:
+    """Note why a try failed: back to waiting with a growing delay, or failed for good after the last.
+
+    Takes the token of the claim and no row: a row read again could carry the token of the next claimant.
+    """
+    if final or tries > len(BACK_OFF):
+        return _end(session, row_id, token, state=Errand.failed, done_at=at, error=error[:4000])
+    due = at + BACK_OFF[max(tries, 1) - 1]
+    return _end(session, row_id, token, state=Errand.pending, due_at=due, error=error[:4000])
 
 
 def _end(session: Session, row_id: int, token: str, **values: Any) -> bool:  # noqa: ANN401
@@ -135,7 +153,9 @@ def _end(session: Session, row_id: int, token: str, **values: Any) -> bool:  # n
 
 
 def retry(session: Session, row: Outbox, *, at: datetime) -> None:
-    """Let a failed row run once more."""
+    """Let a failed row run once more. Raises DomainError for one that has not failed."""
+    if row.state is not Errand.failed:
+        raise DomainError(_("Only a failed job can be tried again"), field="state")
     row.state, row.due_at, row.tries, row.error, row.done_at = Errand.pending, at, 0, None, None
     row_id, topic = row.id, row.topic
     after_commit(session, lambda: _doorbell(row_id, topic) if _doorbell is not None else None)

@@ -32,21 +32,52 @@ class Role:
 
 EVERYBODY = {"home": "see", "profile": "see change", "lookup": "see"}
 
+_CATALOGUE = {
+    "product": "see",
+    "unit": "see",
+    "tax": "see",
+    "payment_term": "see",
+    "organisation": "see",
+    "team": "see",
+}
+_ORDERS = "see add change delete confirm finish reopen cancel"
+
 PRESETS: dict[str, Role] = {
     "Head of sales": Role(
         Scope.subtree,
-        {"party": "see add change archive restore import", "team": "see", "import_run": "see"},
+        {
+            **_CATALOGUE,
+            "party": "see add change archive restore import",
+            "import_run": "see",
+            "order": f"{_ORDERS} invoice",
+            "invoice": "see",
+        },
     ),
-    "Sales manager": Role(Scope.own, {"party": "see add change", "team": "see"}),
-    "Accountant": Role(Scope.all, {"party": "see add change", "team": "see", "organisation": "see"}),
-    "Marketer": Role(Scope.all, {"party": "see", "team": "see"}),
+    "Sales manager": Role(Scope.own, {**_CATALOGUE, "party": "see add change", "order": _ORDERS, "invoice": "see"}),
+    "Accountant": Role(
+        Scope.all,
+        {
+            **_CATALOGUE,
+            "party": "see add change",
+            "product": "see add change",
+            "order": f"{_ORDERS} invoice",
+            "invoice": "see add change delete issue credit copy close",
+        },
+    ),
+    "Marketer": Role(Scope.all, {**_CATALOGUE, "party": "see"}),
     "Back office": Role(
         Scope.all,
-        {"party": "see add change archive restore import", "team": "see", "import_run": "see"},
+        {
+            **_CATALOGUE,
+            "party": "see add change archive restore import",
+            "import_run": "see",
+            "product": "see add change",
+            "order": _ORDERS,
+            "invoice": "see",
+        },
     ),
     "Read-only auditor": Role(
-        Scope.all,
-        {"party": "see", "team": "see", "organisation": "see", "import_run": "see"},
+        Scope.all, {**_CATALOGUE, "party": "see", "import_run": "see", "order": "see", "invoice": "see"}
     ),
 }
 

@@ -1,14 +1,29 @@
 """Factories: the people and records that tests speak of."""
 
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models.party import Party
+from app.models.invoice import Invoice, InvoiceLine
+from app.models.organisation import Organisation, OrganisationBankAccount
+from app.models.party import Party, PartyAddress
+from app.models.product import Product
+from app.models.sale_order import SaleOrder, SaleOrderLine
+from app.models.tax import Tax
 from app.models.team import Team
+from app.services import invoice as invoices
+from app.services import number as numbers
+from app.services import organisation as organisations
 from app.services import party as parties
+from app.services import product as products
+from app.services import sale_order as orders
+from app.services import tax as taxes
+from app.services import unit as units
 from app.services import user as users
 
 # user name → (role, team, first name, last name); "north" and "south" are teams below "sales", headed by head
@@ -73,3 +88,90 @@ class Made:
         self.session.add(record)
         self.session.flush()
         return record
+
+    def organisation(self, name: str = "Grachten Handel B.V.", *, series: bool = True, **values: Any) -> Organisation:
+        """Our own company in Amsterdam, with everything that issuing needs."""
+        given = {
+            "name": name,
+            "country": "NL",
+            "currency": "EUR",
+            "language": "nl",
+            "time_zone": "Europe/Amsterdam",
+            "tax_number": "NL854502130B01",
+            "street": "Keizersgracht 1",
+            "postal_code": "1015 CJ",
+            "city": "Amsterdam",
+        } | values
+        record = Organisation(**given)
+        record.bank_accounts.append(OrganisationBankAccount(iban="NL91ABNA0417164300"))
+        organisations.save(self.session, record)
+        self.session.add(record)
+        self.session.flush()
+        if series:
+            numbers.make_defaults(self.session, record)
+        return record
+
+    def buyer(self, name: str = "Tulpen & Zonen B.V.", **values: Any) -> Party:
+        """A counterparty with the address that an invoice needs."""
+        party = self.party(name, **values)
+        party.addresses.append(PartyAddress(street="Dorpsstraat 2", postal_code="2161 AB", city="Lisse", country="NL"))
+        self.session.flush()
+        return party
+
+    def tax(self, code: str = "standard", country: str = "NL", rate: str | None = None) -> Tax:
+        """One of the presets of a country: the last of its code, or the one with a rate."""
+        found = [tax for tax in taxes.make_presets(self.session, country) if tax.code == code]
+        return next(tax for tax in reversed(found) if rate is None or tax.rate == Decimal(rate))
+
+    def product(self, name: str = "Tulip bulb", *, price: str = "10.00", **values: Any) -> Product:
+        given: dict[str, Any] = {"name": name, "price": Decimal(price), "currency": "EUR"} | values
+        if "tax" not in given:
+            given["tax"] = self.tax()
+        record = Product(**given)
+        products.save(self.session, record)
+        self.session.flush()
+        return record
+
+    def order(self, *lines: tuple[str, str], **values: Any) -> SaleOrder:
+        """A draft order; a line is a quantity and a price, three at 10.00 when none is given."""
+        record = SaleOrder(**self._document(values))
+        record.lines = [SaleOrderLine(**line) for line in self._lines(lines or [("3", "10.00")], values.get("at_tax"))]
+        orders.save(self.session, record)
+        self.session.flush()
+        return record
+
+    def invoice(self, *lines: tuple[str, str], **values: Any) -> Invoice:
+        """A draft invoice; a line is a quantity and a price, three at 10.00 when none is given."""
+        record = Invoice(**self._document(values))
+        record.lines = [InvoiceLine(**line) for line in self._lines(lines or [("3", "10.00")], values.get("at_tax"))]
+        invoices.save(self.session, record)
+        self.session.flush()
+        return record
+
+    def issued(self, *lines: tuple[str, str], on: date = date(2026, 3, 31), **values: Any) -> Invoice:
+        """An invoice that was issued on a day, at noon."""
+        record = self.invoice(*lines, **values)
+        invoices.issue(self.session, record, at=datetime(on.year, on.month, on.day, 12, tzinfo=UTC))
+        return record
+
+    def _document(self, values: dict[str, Any]) -> dict[str, Any]:
+        given = {name: value for name, value in values.items() if name != "at_tax"}
+        if "organisation" not in given:
+            given["organisation"] = self.session.scalar(select(Organisation).limit(1)) or self.organisation()
+        if "party" not in given:
+            given["party"] = self.buyer()
+        return given
+
+    def _lines(self, lines: Iterable[tuple[str, str]], tax: Tax | None) -> list[dict[str, Any]]:
+        chosen = tax or self.tax()
+        unit = units.known(self.session)
+        return [
+            {
+                "text": f"Line {at + 1}",
+                "quantity": Decimal(quantity),
+                "unit": unit if Decimal(quantity) == int(Decimal(quantity)) else units.known(self.session, "KGM"),
+                "unit_price": Decimal(price),
+                "tax": chosen,
+            }
+            for at, (quantity, price) in enumerate(lines)
+        ]

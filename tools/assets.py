@@ -47,10 +47,10 @@ ICONS = (
     "circle-alert", "circle-check", "clock", "coins", "copy", "credit-card", "download", "ellipsis",
     "external-link", "file-check", "file-down", "file-text", "file-up", "filter", "globe", "hash", "history",
     "house", "inbox", "info", "key-round", "landmark", "languages", "layers", "link", "list", "list-filter", "lock",
-    "log-out", "mail", "menu", "monitor", "moon", "package", "paperclip", "pencil", "percent", "phone", "play", "plus", "printer",
-    "receipt", "refresh-cw", "rotate-ccw", "ruler", "search", "send", "settings", "shield", "shopping-cart",
-    "sun", "tag", "trash-2", "triangle-alert", "truck", "undo-2", "upload", "user", "user-cog", "user-plus",
-    "users", "wallet", "x",
+    "log-out", "mail", "menu", "monitor", "moon", "package", "paperclip", "pencil", "percent", "phone", "play",
+    "plus", "printer", "receipt", "refresh-cw", "rotate-ccw", "ruler", "search", "send", "settings", "shield",
+    "shopping-cart", "sun", "tag", "trash-2", "triangle-alert", "truck", "undo-2", "upload", "user", "user-cog",
+    "user-plus", "users", "wallet", "x",
 )  # fmt: skip
 
 

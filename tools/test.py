@@ -61,7 +61,7 @@ def pytest(name: str, env: dict[str, str], arguments: list[str]) -> Row:
     report = RESULTS / f"{name}.xml"
     report.unlink(missing_ok=True)
     began = time.monotonic()
-    code = run([sys.executable, "-m", "pytest", "-rs", f"--junitxml={report}", *arguments], env)
+    code = run([sys.executable, "-m", "pytest", "-rfEs", f"--junitxml={report}", *arguments], env)
     row = Row(name, seconds=time.monotonic() - began)
     if report.exists():
         row.passed, row.failed, row.skipped = count(report)

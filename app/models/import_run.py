@@ -4,14 +4,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from flask_appbuilder.security.sqla.models import User
-from sqlalchemy import JSON, ForeignKey, Integer, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.columns import Choice, Instant
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
-from app.models.base import Entity
+from app.models.base import Entity, Line, Owned
 
 if TYPE_CHECKING:
     from app.models.attachment import Attachment
@@ -44,10 +43,12 @@ IMPORT_MOVES = {
 }
 
 
-class ImportRun(Entity):
-    """One file being imported.
+class ImportRun(Entity, Owned):
+    """One file being imported; it belongs to whoever started it, since it quotes the rows of his file.
 
-    Shape: `mapping` maps a column of the file to a field ("ИНН" → "inn"); `read_rows` says how far it is.
+    Shape: `mapping` maps a column of the file to a field ("ИНН" → "inn"); `read_rows` says how far it is. `report`
+    keeps the first problems and warnings for the screen: {"problems": [[row, column, reason]], "warnings": [[row,
+    text]], "ignored": [column]}; all problems are ImportProblem rows until the file of errors is made.
     """
 
     __tablename__ = "import_run"
@@ -70,11 +71,38 @@ class ImportRun(Entity):
     updated_rows: Mapped[int] = mapped_column(Integer, default=0)
     duplicate_rows: Mapped[int] = mapped_column(Integer, default=0)
     rejected_rows: Mapped[int] = mapped_column(Integer, default=0)
+    warned_rows: Mapped[int] = mapped_column(Integer, default=0)
+    report: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     message: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[datetime | None] = mapped_column(Instant())
     ended_at: Mapped[datetime | None] = mapped_column(Instant())
-    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", ondelete="SET NULL"))
-    created_by: Mapped["User | None"] = relationship("User", foreign_keys=[created_by_id])
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def is_under_way(self) -> bool:
+        """Say whether it waits for the worker or runs."""
+        return self.state in {ImportState.queued, ImportState.running}
+
+    @property
+    def percent(self) -> int:
+        """Return how much of the file has been read."""
+        return 100 * self.read_rows // self.total_rows if self.total_rows else 0
+
+
+class ImportProblem(Line):
+    """A row that was not imported, with its cells as they stood in the file.
+
+    Units: `row` is the line of the file. `is_duplicate` says that it is known already rather than wrong.
+    """
+
+    __tablename__ = "import_problem"
+    __table_args__ = (Index("ix_import_problem_run_id_row", "run_id", "row"),)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("import_run.id", ondelete="CASCADE"))
+    row: Mapped[int] = mapped_column(Integer)
+    column: Mapped[str] = mapped_column(Text, default="")
+    reason: Mapped[str] = mapped_column(Text)
+    is_duplicate: Mapped[bool] = mapped_column(default=False)
+    cells: Mapped[list[Any]] = mapped_column(JSON)

@@ -1,13 +1,28 @@
 """Our own companies: what stands on documents as the seller. There may be several."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from datetime import date
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, Date, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.columns import Choice
+from app.i18n import label
+from app.i18n import lazy_gettext as _l
 from app.models.base import Entity, Line
+from app.money import TaxRounding
+
+if TYPE_CHECKING:
+    from app.models.payment_term import PaymentTerm
+
+label(TaxRounding, per_group=_l("On the total of each tax rate"), per_line=_l("On every line"))
 
 
 class Organisation(Entity):
-    """One of our companies: names, numbers, address, currency, time zone of its days."""
+    """One of our companies: names, numbers, address, currency, time zone of its days.
+
+    Nothing dated on or before `lock_date` is issued, changed or reversed any more (services.period).
+    """
 
     __tablename__ = "organisation"
     __stem__ = "organisation"
@@ -29,6 +44,11 @@ class Organisation(Entity):
     phone: Mapped[str | None] = mapped_column(String(20))
     email: Mapped[str | None] = mapped_column(String(254))
     website: Mapped[str | None] = mapped_column(String(500))
+    tax_rounding: Mapped[TaxRounding] = mapped_column(Choice(TaxRounding), default=TaxRounding.per_group)
+    prices_include_tax: Mapped[bool] = mapped_column(default=False)
+    payment_term_id: Mapped[int | None] = mapped_column(ForeignKey("payment_term.id"))
+    payment_term: Mapped["PaymentTerm | None"] = relationship("PaymentTerm")
+    lock_date: Mapped[date | None] = mapped_column(Date())
     bank_accounts: Mapped[list["OrganisationBankAccount"]] = relationship(
         back_populates="organisation",
         cascade="all, delete-orphan",

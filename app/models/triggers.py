@@ -4,44 +4,61 @@
 SQLite drops a table's triggers when a migration rebuilds it; that is why they are not made by migrations alone.
 """
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, bindparam, inspect, text
+
+from app.models import protection
+from app.models.protection import Trigger
 
 # Tables with a folded `search_text`: part of a word is found through trigrams on both databases.
-SEARCHED = ("party",)
+SEARCHED = ("party", "product", "sale_order", "invoice")
 SHADOWS = tuple(f"{table}_fts" for table in SEARCHED)
 
 
-def sqlite_triggers() -> dict[str, str]:
-    """Return the triggers that SQLite has: name → statement."""
-    found: dict[str, str] = {}
+def search_triggers() -> dict[str, Trigger]:
+    """Return the triggers that keep SQLite's full-text indexes: name → trigger."""
+    found: dict[str, Trigger] = {}
     for table in SEARCHED:
         fts = f"{table}_fts"
-        found[f"{fts}_insert"] = (
+        found[f"{fts}_insert"] = Trigger(
+            table,
             f"CREATE TRIGGER {fts}_insert AFTER INSERT ON {table} BEGIN "
-            f"INSERT INTO {fts}(rowid, search_text) VALUES (new.id, new.search_text); END"
+            f"INSERT INTO {fts}(rowid, search_text) VALUES (new.id, new.search_text); END",
         )
-        found[f"{fts}_delete"] = (
+        found[f"{fts}_delete"] = Trigger(
+            table,
             f"CREATE TRIGGER {fts}_delete AFTER DELETE ON {table} BEGIN "
-            f"INSERT INTO {fts}({fts}, rowid, search_text) VALUES ('delete', old.id, old.search_text); END"
+            f"INSERT INTO {fts}({fts}, rowid, search_text) VALUES ('delete', old.id, old.search_text); END",
         )
-        found[f"{fts}_update"] = (
-            f"CREATE TRIGGER {fts}_update AFTER UPDATE OF search_text ON {table} BEGIN "
+        found[f"{fts}_update"] = Trigger(
+            table,
+            f"CREATE TRIGGER {fts}_update AFTER UPDATE OF search_text ON {table} "
+            "WHEN new.search_text <> old.search_text BEGIN "
             f"INSERT INTO {fts}({fts}, rowid, search_text) VALUES ('delete', old.id, old.search_text); "
-            f"INSERT INTO {fts}(rowid, search_text) VALUES (new.id, new.search_text); END"
+            f"INSERT INTO {fts}(rowid, search_text) VALUES (new.id, new.search_text); END",
         )
     return found
 
 
+def sqlite_triggers() -> dict[str, str]:
+    """Return the triggers that SQLite has: name → statement."""
+    columns = protection.protected_columns()
+    declared = search_triggers() | protection.sqlite_triggers(columns)
+    return {name: trigger.statement for name, trigger in declared.items()}
+
+
 def make_triggers(connection: Connection) -> None:
     """Make what is missing of the declared triggers and full-text indexes."""
-    tables = set(inspect(connection).get_table_names())
+    about = inspect(connection)
+    tables = set(about.get_table_names())
+    standing = {column["name"] for column in about.get_columns("invoice")} if "invoice" in tables else set()
+    columns = [name for name in protection.protected_columns() if name in standing]
     if connection.dialect.name == "sqlite":
-        _sqlite(connection, tables)
+        _sqlite(connection, tables, columns)
     elif connection.dialect.name == "postgresql":
-        _postgresql(connection, tables)
+        _postgresql(connection, tables, columns)
 
 
-def _sqlite(connection: Connection, tables: set[str]) -> None:
+def _sqlite(connection: Connection, tables: set[str], columns: list[str]) -> None:
     standing = {
         row[0]: row[1]
         for row in connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
@@ -53,14 +70,13 @@ def _sqlite(connection: Connection, tables: set[str]) -> None:
                 "tokenize='trigram case_sensitive 1', detail=full)"
             )
             connection.exec_driver_sql(f"INSERT INTO {table}_fts({table}_fts) VALUES ('rebuild')")
-    for name, statement in sqlite_triggers().items():
-        table = next(t for t in SEARCHED if name.startswith(t))
-        if table in tables and standing.get(name) != statement:
+    for name, trigger in (search_triggers() | protection.sqlite_triggers(columns)).items():
+        if trigger.table in tables and standing.get(name) != trigger.statement:
             connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
-            connection.exec_driver_sql(statement)
+            connection.exec_driver_sql(trigger.statement)
 
 
-def _postgresql(connection: Connection, tables: set[str]) -> None:
+def _postgresql(connection: Connection, tables: set[str], columns: list[str]) -> None:
     connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     for table in SEARCHED:
         if table in tables:
@@ -68,3 +84,32 @@ def _postgresql(connection: Connection, tables: set[str]) -> None:
             connection.exec_driver_sql(
                 f"CREATE INDEX IF NOT EXISTS {index} ON {table} USING gin (search_text gin_trgm_ops)"
             )
+    declared = {
+        name: trigger for name, trigger in protection.postgresql_triggers(columns).items() if trigger.table in tables
+    }
+    bodies = _standing(
+        connection,
+        "SELECT p.proname, p.prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
+        "WHERE n.nspname = current_schema() AND p.proname IN :names",
+        declared,
+    )
+    attached = _standing(
+        connection,
+        "SELECT t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND t.tgname IN :names",
+        declared,
+    )
+    for name, trigger in declared.items():
+        if bodies.get(name) != trigger.function:
+            connection.exec_driver_sql(
+                f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $crm${trigger.function}$crm$"
+            )
+        if attached.get(name) != trigger.table:
+            connection.exec_driver_sql(trigger.statement)
+
+
+def _standing(connection: Connection, question: str, declared: dict[str, Trigger]) -> dict[str, str]:
+    if not declared:
+        return {}
+    asked = text(question).bindparams(bindparam("names", expanding=True))
+    return {row[0]: row[1] for row in connection.execute(asked, {"names": sorted(declared)})}

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import ColumnElement, event, false, or_, select
-from sqlalchemy.orm import ORMExecuteState, RelationshipDirection, Session, with_loader_criteria
+from sqlalchemy.orm import LoaderCriteriaOption, ORMExecuteState, RelationshipDirection, Session, with_loader_criteria
 
 from app.db import Model
 from app.errors import NotAllowed
@@ -169,6 +169,7 @@ def _cut(state: ORMExecuteState) -> None:
     if session.info.get(_EVERYTHING) or session.info.get(_WORKING):
         return
     if state.is_relationship_load and _to_one(state):
+        _uncut(state)
         return
     actor = current(session)
     if actor is None and _owned(state):
@@ -182,6 +183,13 @@ def _cut(state: ORMExecuteState) -> None:
             if (condition := rows(entity, actor)) is not None
         )
     )
+
+
+def _uncut(state: ORMExecuteState) -> None:
+    """Take our conditions off again: a select-in load inherits them from the statement that it completes."""
+    options = state.statement._with_options  # noqa: SLF001 -- there is no public way to drop an option
+    state.statement = state.statement._generate()  # noqa: SLF001
+    state.statement._with_options = tuple(o for o in options if not isinstance(o, LoaderCriteriaOption))  # noqa: SLF001
 
 
 def _to_one(state: ORMExecuteState) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy import event, insert, inspect
 from sqlalchemy.orm import Session, UOWTransaction
 
 from app import clock
+from app.db import Model
 from app.models.history import FieldChange, StateChange
 from app.services import access
 
@@ -87,7 +88,19 @@ def _record(session: Session, _context: UOWTransaction) -> None:
         session.connection().execute(insert(StateChange), moves)
 
 
+def _remember(_record: object, value: object, _before: object, _how: object) -> object:
+    return value
+
+
 def install() -> None:
-    """Write history in every session of the process; calling it again changes nothing."""
-    if not event.contains(Session, "after_flush", _record):
-        event.listen(Session, "after_flush", _record)
+    """Write history in every session of the process; calling it again changes nothing.
+
+    Setting an attribute that is not loaded reads it first: the value before would be lost else.
+    """
+    if event.contains(Session, "after_flush", _record):
+        return
+    event.listen(Session, "after_flush", _record)
+    for mapper in Model.registry.mappers:
+        if hasattr(mapper.class_, "__stem__"):
+            for attribute in mapper.column_attrs:
+                event.listen(getattr(mapper.class_, attribute.key), "set", _remember, retval=True, active_history=True)

@@ -16,6 +16,7 @@ _LINES: dict[str, type[Any]] = {
     "bank_accounts": PartyBankAccount,
 }
 _DERIVED = frozenset({"id", "created_at", "changed_at", "version", "archived_at"})
+_OWNERS = ("owner_id", "team_id")  # whoever imports does not become the owner of what somebody has made
 _PARTY = [column.key for column in Party.__table__.columns if column.key not in _DERIVED]
 _OF_LINE = {
     name: [column.key for column in entity.__table__.columns if column.key != "party_id"]
@@ -43,10 +44,10 @@ def merged(base: SimpleNamespace, given: SimpleNamespace, stated: frozenset[str]
     made = copy_of(base)
     for name in _PARTY:
         value = getattr(given, name)
-        if value is not None and (name in stated or getattr(made, name) is None):
+        if value is not None and name not in _OWNERS and (name in stated or getattr(made, name) is None):
             setattr(made, name, value)
-    if "owner_id" in stated:
-        made.team_id = given.team_id
+    if "owner" in stated:
+        made.owner_id, made.team_id = given.owner_id, given.team_id
     for address in given.addresses:
         _put(made.addresses, "addresses", address, _same_address)
     for contact in given.contacts:

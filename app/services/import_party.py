@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from flask_appbuilder.security.sqla.models import User
-from sqlalchemy import insert, select
+from sqlalchemy import Table, insert, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -24,10 +24,12 @@ from app.i18n import lazy_gettext as _l
 from app.models.history import FieldChange
 from app.models.party import Party, PartyAddress, PartyBankAccount, PartyChannel, PartyContact
 from app.models.team import UserProfile
+from app.roles import Scope
 from app.services import access, history
 from app.services import import_merge as merging
 from app.services import party as parties
 from app.services import party_rules as rules
+from app.services.legal_form import name_key
 from app.services.party import Duplicate, DuplicateReason
 
 
@@ -75,14 +77,22 @@ _LINES: dict[str, type[Any]] = {
     "channels": PartyChannel,
     "bank_accounts": PartyBankAccount,
 }
-_PARTY_COLUMNS = [column.key for column in Party.__table__.columns if column.key not in {"id", "changed_at"}]
+
+
+def _table(entity: type[Any]) -> Table:
+    return cast("Table", entity.__table__)
+
+
+_PARTY = _table(Party)
+_SET_HERE = frozenset({"id", "created_at", "changed_at", "version", "archived_at"})
+_PARTY_COLUMNS = [column.key for column in _PARTY.columns if column.key not in _SET_HERE]
 _LINE_COLUMNS = {
-    name: [column.key for column in entity.__table__.columns if column.key not in {"id", "party_id"}]
+    name: [column.key for column in _table(entity).columns if column.key not in {"id", "party_id"}]
     for name, entity in _LINES.items()
 }
-_BLANK_PARTY: dict[str, Any] = {column.key: None for column in Party.__table__.columns}
+_BLANK_PARTY: dict[str, Any] = {column.key: None for column in _PARTY.columns}
 _BLANK_LINES: dict[str, dict[str, Any]] = {
-    name: {column.key: None for column in entity.__table__.columns} for name, entity in _LINES.items()
+    name: {column.key: None for column in _table(entity).columns} for name, entity in _LINES.items()
 }
 
 
@@ -102,7 +112,8 @@ class Incoming:
     """One row of a file on its way to a counterparty.
 
     Shape: `errors` maps a field, named as party_rules names it, to what is wrong with its cell already; `stated`
-    are the party's own fields that the row speaks of; `owner` is a user name.
+    are the party's own fields that the row speaks of; `owner` is a user name; `origins` names the cell behind a
+    field of the rules where that is not plain from its name ("channels-0-value" → "phone").
     """
 
     line: int
@@ -110,6 +121,7 @@ class Incoming:
     stated: frozenset[str]
     owner: str | None = None
     errors: dict[str, list[str]] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -239,8 +251,7 @@ class _Work:
             row.party.owner_id, row.party.team_id = owners[who.casefold()] if who else nobody
             if nameless:
                 row.party.name = None
-            else:
-                parties.derive(cast("Party", row.party))
+            row.party.name_key = name_key(row.party.name or "")
             self.good.append(row)
 
     def _reject(self, row: Incoming, errors: dict[str, list[str]]) -> None:
@@ -260,7 +271,7 @@ class _Work:
                 )
                 self.external = {row.external_id or "": row.id for row in self.session.execute(found)}
         actor = access.current(self.session)
-        if actor is None or actor.scope is not access.Scope.all:
+        if actor is None or actor.scope is not Scope.all:
             ids = {twin.party_id for twins in self.twins for twin in twins} | set(self.external.values())
             shown = select(Party.id).where(Party.id.in_(sorted(ids)))
             self.visible = set(self.session.execute(shown).scalars()) if ids else set()
@@ -364,6 +375,8 @@ class _Work:
 
     def create(self) -> None:
         """Write the new counterparties."""
+        for row in self.new.values():
+            parties.derive(cast("Party", row.party))
         self._insert(list(self.new.values()))
 
     def _insert(self, rows: list[Incoming]) -> None:
@@ -382,7 +395,7 @@ class _Work:
             self._insert(rows[middle:])
 
     def _insert_all(self, rows: list[Incoming]) -> None:
-        session, table = self.session, Party.__table__
+        session, table = self.session, _PARTY
         values = [self._party_values(row.party) for row in rows]
         statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
         ids = list(session.execute(statement, values).scalars())
@@ -395,7 +408,7 @@ class _Work:
                 for line in getattr(row.party, name)
             ]
             if lines:
-                session.execute(insert(entity.__table__), lines)
+                session.execute(insert(_table(entity)), lines)
         self._write_history(values, ids)
 
     def _party_values(self, party: SimpleNamespace) -> dict[str, Any]:
@@ -414,7 +427,7 @@ class _Work:
             "request_id": self.session.info.get("request_id"),
         }
         self.session.execute(
-            insert(FieldChange.__table__),
+            insert(_table(FieldChange)),
             [
                 about
                 | {

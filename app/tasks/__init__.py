@@ -1,0 +1,1 @@
+"""Background work: Celery shells over the outbox, whose rows are the truth."""

@@ -4,7 +4,7 @@ Refusals are 422 `{"message": {field: [text]}}`, a stale `version` or a conflict
 the row rule: a foreign id answers 404 like an unknown one. Verbs of the service are `POST /api/v1/<stem>/<id>/<verb>`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -22,7 +22,7 @@ from app.services import access, idempotency
 from app.web.filters import Wanted, conditions
 from app.web.labels import LABELS
 from app.web.records import COUNT_CAP, Records
-from app.web.schema import schema
+from app.web.schema import Lines, schema
 from app.web.verbs import Verb, run
 
 RIGHTS = {"get": "see", "get_list": "see", "info": "see", "post": "add", "put": "change", "delete": "delete"}
@@ -33,6 +33,8 @@ class CrudApi(ModelRestApi):
 
     datamodel: Records
     verbs: ClassVar[list[Verb]] = []
+    lines: ClassVar[Mapping[str, Lines]] = {}
+    defaulted: ClassVar[Sequence[str]] = ()  # required columns that the service fills in when they are left out
     examples: ClassVar[Mapping[str, Any]] = {}
     csrf_exempt = False
     allow_browser_login = True
@@ -56,12 +58,16 @@ class CrudApi(ModelRestApi):
         cls.base_permissions = [f"can_{verb}" for verb in dict.fromkeys([*rights, *(v.name for v in cls.verbs)])]
         title = "".join(part.capitalize() for part in stem.split("_"))
         out = ["id", *cls.show_columns, "version", "created_at", "changed_at"]
-        cls.show_schema = cls.show_schema or schema(entity, out, name=f"{title}Out", out=True)
+        cls.show_schema = cls.show_schema or schema(entity, out, name=f"{title}Out", out=True, lines=cls.lines)
         cls.list_schema = cls.list_schema or schema(entity, ["id", *cls.list_columns], name=f"{title}Row", out=True)
-        cls.add_schema = cls.add_schema or schema(entity, list(cls.add_columns), name=f"{title}In")
-        cls.edit_schema = cls.edit_schema or schema(
-            entity, [*cls.edit_columns, "version"], name=f"{title}Change", partial=True
+        cls.add_schema = cls.add_schema or schema(
+            entity, list(cls.add_columns), name=f"{title}In", lines=cls.lines, defaulted=cls.defaulted
         )
+        cls.edit_schema = cls.edit_schema or schema(
+            entity, [*cls.edit_columns, "version"], name=f"{title}Change", partial=True, lines=cls.lines
+        )
+        for kind in ("list", "show", "add", "edit"):  # what OpenAPI calls them
+            setattr(cls, f"{kind}_model_schema_name", getattr(cls, f"{kind}_schema").__name__)
 
     show_schema: ClassVar[Any] = None
     list_schema: ClassVar[Any] = None
@@ -150,7 +156,10 @@ class CrudApi(ModelRestApi):
     def fill(self, record: Any, given: dict[str, Any]) -> None:
         """Put checked values into a record."""
         for name, value in given.items():
-            setattr(record, name, value)
+            if name in self.lines:
+                self.lines[name].fill(record, name, value)
+            else:
+                setattr(record, name, value)
 
     def delete_headless(self, pk: Any) -> Response:
         """Delete a record."""
@@ -194,7 +203,7 @@ class CrudApi(ModelRestApi):
             return self.response(200, result=record if isinstance(record, dict) else {"id": record.id})
         return self.response(201 if created else 200, id=record.id, result=self.show_model_schema.dump(record))
 
-    def refuse(self, refusal: Exception) -> Response:  # noqa: PLR0911 -- one line per kind
+    def refuse(self, refusal: Exception) -> Response:
         """Return a refusal as 400, 403, 404, 409 or 422."""
         match refusal:
             case BadRequest():

@@ -39,7 +39,7 @@ def of_list(kind: str, code: str) -> str:
     return code
 
 
-def cell(value: Any, *, name: str = "", column: Any = None) -> Markup:  # noqa: PLR0911, C901
+def cell(value: Any, *, name: str = "", column: Any = None) -> Markup:  # noqa: C901
     """Return a value as safe HTML."""
     if value is None or value == "":
         return NOTHING

@@ -6,6 +6,7 @@ Every record is reached through the row rule; a foreign one answers like an unkn
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, cast
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from flask import Response, abort, flash, redirect, render_template, request
 from flask_appbuilder import ModelView, expose
 from flask_appbuilder.security.decorators import has_access, permission_name
+from marshmallow import fields as ma
 
 from app import clock
 from app.columns import Exact, Instant
@@ -23,13 +25,15 @@ from app.i18n import gettext as _
 from app.models.base import Entity
 from app.services import access, idempotency
 from app.web import cells, drafts, listing, timeline
-from app.web.fields import CrmForm, FormConverter, choices_of, fill, shown
+from app.web.fields import CrmForm, FormConverter, choices_of, date_pattern, fill, read_date, shown, write_date
 from app.web.filters import column_of, conditions, operators_of
 from app.web.labels import LABELS
 from app.web.lines import lines_fields
+from app.web.locale import choose_time_zone
 from app.web.lookup import stem_of
 from app.web.records import COUNT_CAP, Records, version_of
 from app.web.verbs import Verb, run
+from app.web.ways import onward
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Child:
     columns: tuple[str, ...]
 
 
+MOST_AT_ONCE = 500
+CLOSED = {"download", "action", "action_post"}  # the framework's routes that reach records past our door
 RIGHTS = {"list": "see", "show": "see", "add": "add", "edit": "change", "delete": "delete"}
 DECLARED = (
     "list_columns",
@@ -57,6 +63,8 @@ class CrudView(ModelView):
 
     datamodel: Records
     verbs: ClassVar[list[Verb]] = []
+    card_template = "web/card.html"
+    form_template = "web/form.html"
     lines: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # rows edited in the record's form: name → columns
     children: ClassVar[list[Child]] = []  # shown as tables on the card
     key_facts: ClassVar[list[str]] = []  # columns in the card's head
@@ -77,6 +85,7 @@ class CrudView(ModelView):
         stem = records.obj.__stem__
         cls.route_base = cls.__dict__.get("route_base", f"/{stem}")
         cls.class_permission_name = cls.__dict__.get("class_permission_name", stem)
+        cls.exclude_route_methods = CLOSED | cls.exclude_route_methods
         cls.method_permission_name = RIGHTS | {"act": "see", "act_on_many": "see"}
         cls.base_permissions = [
             f"can_{verb}" for verb in dict.fromkeys([*cls.allowed_rights(), *(v.name for v in cls.verbs)])
@@ -87,8 +96,7 @@ class CrudView(ModelView):
         """Return the basic rights that the view offers: those whose routes it has."""
         return [right for method, right in RIGHTS.items() if method not in cls.exclude_route_methods]
 
-    # Flask-AppBuilder's own routes that reach records past our door are not registered at all.
-    exclude_route_methods: ClassVar[set[str]] = {"download", "action", "action_post"}
+    exclude_route_methods: ClassVar[set[str]] = set()  # routes that the view does not have
 
     # --- set-up ---------------------------------------------------------------------------------------------------
 
@@ -216,7 +224,7 @@ class CrudView(ModelView):
         """Show a record: head, facts, children, what happened to it."""
         record = self._found(pk)
         return self.page(
-            "web/card.html",
+            self.card_template,
             title=str(record),
             record=record,
             fieldsets=self.show_fieldsets or [(None, {"fields": self.show_columns})],
@@ -271,6 +279,9 @@ class CrudView(ModelView):
     def edit(self, pk: str) -> Any:
         """Show a record's form, or store it; somebody else's change in between is shown, not overwritten."""
         record = self._found(pk)
+        if not self.can_edit(record):
+            flash(_("This record can no longer be changed."), "warning")
+            return redirect(f"{self.route_base}/show/{pk}")
         if request.method == "GET":
             typed = drafts.kept()
             if typed is not None:
@@ -306,7 +317,8 @@ class CrudView(ModelView):
         for name in self.add_columns:
             given = request.args.get(name)
             if given:
-                form._fields[name].process_formdata([given])
+                with suppress(ValueError):  # a default that makes no sense is none
+                    form._fields[name].process_formdata([given])
 
     def fill(self, form: CrmForm, record: Any, columns: Sequence[str]) -> None:
         """Put the form's values into the record."""
@@ -316,7 +328,7 @@ class CrudView(ModelView):
         columns = self.add_columns if record is None else self.edit_columns
         fieldsets = (self.add_fieldsets if record is None else self.edit_fieldsets) or [(None, {"fields": columns})]
         title = _("New: %(what)s", what=str(self.one_name)) if record is None else str(record)
-        return self.page("web/form.html", title=title, form=form, record=record, fieldsets=fieldsets, **about)
+        return self.page(self.form_template, title=title, form=form, record=record, fieldsets=fieldsets, **about)
 
     def _refused(self, form: CrmForm, refusal: DomainError, record: Any) -> tuple[str, int]:
         errors = refusal.errors if isinstance(refusal, Refusals) else {refusal.field or "": [str(refusal)]}
@@ -348,7 +360,11 @@ class CrudView(ModelView):
     @has_access
     def delete(self, pk: str) -> Any:
         """Delete a record, or say what hangs on it."""
-        name = str(self._found(pk))
+        record = self._found(pk)
+        name = str(record)
+        if not self.can_edit(record):
+            flash(_("This record can no longer be changed."), "warning")
+            return redirect(f"{self.route_base}/show/{pk}")
         try:
             self.datamodel.erase(pk, filters=self._base_filters)
         except LookupError:
@@ -363,6 +379,20 @@ class CrudView(ModelView):
         return redirect(f"{self.route_base}/list/")
 
     # --- verbs ----------------------------------------------------------------------------------------------------
+
+    def asked_of(self, verb: Verb) -> Sequence[dict[str, Any]]:
+        """Return the inputs that a verb's button asks for: texts and days; the rest is for REST."""
+        return [
+            {
+                "name": name,
+                "label": self.label_columns.get(name, name),
+                "required": field.required,
+                "date": date_pattern() if isinstance(field, ma.Date) else "",
+                "value": write_date(clock.today(choose_time_zone())) if isinstance(field, ma.Date) else "",
+            }
+            for name, field in verb.arguments.items()
+            if isinstance(field, ma.Date | ma.String)
+        ]
 
     def _verb(self, name: str) -> Verb:
         verb = next((each for each in self.verbs if each.name == name), None)
@@ -399,25 +429,25 @@ class CrudView(ModelView):
     def act_on_many(self, verb: str) -> Any:
         """Do a verb to the ticked records, each for itself, and report what was refused and why."""
         chosen = self._verb(verb)
+        ticked = list(dict.fromkeys(request.form.getlist("rowid")))[:MOST_AT_ONCE]
+        if chosen.arguments or not self.datamodel.has_all(ticked, self._base_filters):
+            abort(404)
         done, refused = 0, []
-        for pk in request.form.getlist("rowid")[:500]:
+        for pk in ticked:
             try:
                 run(db.session(), chosen, partial(self.datamodel.one, pk, self._base_filters), {})
                 done += 1
-            except LookupError:
-                abort(404)
-            except (DomainError, Conflict) as refusal:
+            except LookupError:  # it went away meanwhile
+                refused.append(_("Not found"))
+            except Conflict:
+                refused.append(_("Somebody else has just changed this record. Look at it and try again."))
+            except DomainError as refusal:
                 refused.append(str(refusal))
         if done:
             flash(_("Done: %(what)s (%(count)s)", what=str(chosen.label), count=done), "success")
         for text in dict.fromkeys(refused):
             flash(f"{text} ({refused.count(text)})", "danger")
-        back = request.form.get("back", "")
-        return redirect(back if _own_path(back) else f"{self.route_base}/list/")
-
-
-def _own_path(path: str) -> bool:
-    return path.startswith("/") and not path.startswith(("//", "/\\"))
+        return redirect(onward(request.form.get("back"), f"{self.route_base}/list/"))
 
 
 def verb_arguments(verb: Verb) -> dict[str, Any]:
@@ -427,6 +457,12 @@ def verb_arguments(verb: Verb) -> dict[str, Any]:
     from marshmallow import Schema, ValidationError
 
     given = {name: request.form[name] for name in verb.arguments if request.form.get(name)}
+    for name, text in given.items():
+        if isinstance(verb.arguments[name], ma.Date):
+            try:
+                given[name] = read_date(text).isoformat()
+            except ValueError as error:
+                raise DomainError(str(error), field=name) from None
     try:
         return dict(Schema.from_dict(dict(verb.arguments))().load(given))
     except ValidationError as error:

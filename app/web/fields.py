@@ -296,24 +296,44 @@ def choices_of(column: Any) -> list[tuple[str, str]] | None:
     return None
 
 
+FEW = frozenset({"tax", "unit", "payment_term", "organisation", "number_series"})  # shown as a plain list
+MOST_OF_FEW = 200
+
+
 class LinkWidget:
-    """A select that asks the server while one types; it carries only the chosen record."""
+    """A select that asks the server while one types; it carries only the chosen record, or all where there are few."""
 
     def __call__(self, field: "LinkField", **kwargs: Any) -> Markup:
-        """Return the select with one option at most."""
+        """Return the select."""
         kwargs.setdefault("id", field.id)
         kwargs.pop("class", None)
         if "required" not in kwargs and getattr(field.flags, "required", False):
             kwargs["required"] = True
-        kwargs["data-lookup"] = url_for("LookupView.find", stem=stem_of(field.entity))
-        chosen = field.data
-        option = (
-            Markup('<option value="{}" selected>{}</option>').format(chosen.id, str(chosen))
-            if chosen is not None
-            else Markup("")
+        stem = stem_of(field.entity)
+        if stem in FEW:
+            offered = all_of_few(field.entity)
+            chosen = field.data
+            if chosen is not None and all(each[0] != chosen.id for each in offered):
+                offered = [(chosen.id, str(chosen)), *offered]
+        else:
+            kwargs["data-lookup"] = url_for("LookupView.find", stem=stem)
+            offered = [(field.data.id, str(field.data))] if field.data is not None else []
+        here = field.data.id if field.data is not None else None
+        options = Markup("").join(
+            Markup('<option value="{}"{}>{}</option>').format(key, Markup(" selected") if key == here else "", text)
+            for key, text in offered
         )
-        attributes = Markup(html_params(name=field.name, **{"class": "form-control", **kwargs}))  # noqa: S704 -- html_params escapes
-        return Markup("<select {}><option value=''></option>{}</select>").format(attributes, option)
+        attributes = Markup(html_params(name=field.name, **{"class": "form-control", **kwargs}))  # noqa: S704 -- escapes
+        return Markup("<select {}><option value=''></option>{}</select>").format(attributes, options)
+
+
+def all_of_few(entity: Any) -> list[tuple[int, str]]:
+    """Return id and name of all records of a short list, asked once per request."""
+    kept = request_cache("_few")
+    if entity not in kept:
+        found = db.session.execute(sa.select(entity).limit(MOST_OF_FEW)).unique().scalars()
+        kept[entity] = sorted(((record.id, str(record)) for record in found), key=lambda pair: pair[1])
+    return cast("list[tuple[int, str]]", kept[entity])
 
 
 KEY_DIGITS = 18  # more cannot be a key, and the database would complain
@@ -394,7 +414,7 @@ class FormConverter(GeneralModelConverter):
         return _of_type(column, kind, about)
 
 
-def _of_type(column: Any, kind: Any, about: dict[str, Any]) -> Any:  # noqa: PLR0911 -- one line per type  # noqa: PLR0911
+def _of_type(column: Any, kind: Any, about: dict[str, Any]) -> Any:
     standard = column.info.get("of")
     if standard:
         return ListField(of=standard, **about)
@@ -413,7 +433,7 @@ def _of_type(column: Any, kind: Any, about: dict[str, Any]) -> Any:  # noqa: PLR
         return MomentField(**about)
     if isinstance(kind, sa.Text):
         return TextAreaField(render_kw={"rows": 4}, **about)
-    if kind.length:
+    if getattr(kind, "length", None):
         about["validators"].append(Length(max=kind.length))
     return StringField(**about)
 
@@ -430,7 +450,7 @@ def fill(form: CrmForm, record: Any, columns: Sequence[str]) -> None:
             field.populate_obj(record, name)
 
 
-def shown(value: object) -> str:  # noqa: PLR0911 -- one line per type
+def shown(value: object) -> str:
     """Return a form value as text, for the page that compares two versions."""
     if value is None:
         return ""

@@ -74,7 +74,7 @@ def operators_of(column: Any) -> tuple[str, ...]:
     return _TEXT
 
 
-def typed(column: Any, value: Any) -> Any:  # noqa: PLR0911 -- one line per type
+def typed(column: Any, value: Any) -> Any:
     """Return a filter's value in the column's type; DomainError when it is none."""
     kind = column.type
     try:

@@ -56,7 +56,11 @@ class LinesField(FieldList):
     def process(self, formdata: Any, data: Any = unset_value, extra_filters: Any = None) -> None:
         """Take the rows of the record, or those of the sent form."""
         rows = data if isinstance(data, list) else []
-        super().process(formdata, [as_data(row, self.columns) for row in rows], extra_filters)
+        self.process_rows(formdata, [as_data(row, self.columns) for row in rows], extra_filters)
+
+    def process_rows(self, formdata: Any, rows: list[dict[str, Any]], extra_filters: Any = None) -> None:
+        """Build the entries from plain rows, or from the sent form."""
+        super().process(formdata, rows, extra_filters)
 
     @property
     def filled(self) -> list[Any]:

@@ -1,16 +1,15 @@
 """Which language and time zone a reader has."""
 
-import re
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Flask, g, has_request_context, request, session
 from flask_appbuilder import BaseView, expose
-from flask_appbuilder.utils.base import get_safe_redirect
 from flask_babel import refresh
 from werkzeug.utils import redirect
 
 from app.i18n import DEFAULT_LANGUAGE, LANGUAGES
+from app.web.ways import onward
 
 
 def choose_language() -> str:
@@ -50,8 +49,7 @@ class LanguageView(BaseView):
         if code in LANGUAGES:
             session["locale"] = code
             refresh()
-        back = request.args.get("next", "/")
-        return redirect(get_safe_redirect(back if re.match(r"/(?![/\\])", back) else "/"))
+        return redirect(onward(request.args.get("next")))
 
 
 def init_app(app: Flask) -> None:

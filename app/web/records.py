@@ -21,6 +21,7 @@ from app.services import search as searches
 from app.web.filters import column_of
 
 COUNT_CAP = 10_000
+KEY_DIGITS = 18  # more cannot be a key, and the database would complain
 Save = Callable[[Session, Any], None]
 
 
@@ -91,6 +92,13 @@ class Records(SQLAInterface):
         if abs(value) >= 2**63:
             return None
         return query.options(*self.options).filter(self.get_pk() == value).one_or_none()
+
+    def has_all(self, keys: Sequence[str], filters: Any = None) -> bool:
+        """Say whether every one of these records is there for the actor."""
+        known = {int(key) for key in keys if key.isascii() and key.isdecimal() and len(key) <= KEY_DIGITS}
+        if len(known) < len(set(keys)):
+            return False
+        return self.count(self.selection(where=[self.get_pk().in_(known)], filters=filters)) == len(known)
 
     # --- writing --------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,8 @@ Money and quantities are strings with a dot. A link to another record goes in as
 `{"id", "text"}`; an object instead of an id is refused, an unknown or invisible id is "Unknown id.".
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -20,6 +22,14 @@ from app.money import plain
 from app.services import access
 from app.web.lookup import stem_of
 
+AMOUNT_PLACES = 4  # money; quantities, prices and rates have more
+
+
+def _currency_of(record: Any) -> str | None:
+    """Return the currency that a record's or its document's amounts are in."""
+    document = getattr(record, "invoice", None) or getattr(record, "order", None) or record
+    return getattr(record, "currency", None) or getattr(document, "currency", None)
+
 
 class ExactField(fields.Field):
     """A decimal number as a JSON string with a dot."""
@@ -29,7 +39,9 @@ class ExactField(fields.Field):
         self.kind = kind
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
-        return None if value is None else plain(value)
+        if value is None:
+            return None
+        return plain(value, _currency_of(obj) if self.kind.places == AMOUNT_PLACES else None)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:  # noqa: ARG002
         if not isinstance(value, str | int) or isinstance(value, bool):
@@ -106,7 +118,7 @@ def field_of(entity: type[Any], name: str, *, out: bool, required: bool | None =
     return _column_field(column, {"required": needed if required is None else required, "allow_none": column.nullable})
 
 
-def _column_field(column: Any, about: dict[str, Any]) -> fields.Field:  # noqa: PLR0911
+def _column_field(column: Any, about: dict[str, Any]) -> fields.Field:
     kind = column.type
     if isinstance(kind, Exact):
         return ExactField(kind, **about)
@@ -122,7 +134,7 @@ def _column_field(column: Any, about: dict[str, Any]) -> fields.Field:  # noqa: 
         return fields.AwareDateTime(**about)
     if isinstance(kind, sa.JSON):
         return fields.Raw(**about)
-    return fields.String(validate=validate.Length(max=kind.length) if kind.length else None, **about)
+    return fields.String(validate=validate.Length(max=kind.length) if getattr(kind, "length", None) else None, **about)
 
 
 class _Strict(Schema):
@@ -130,11 +142,70 @@ class _Strict(Schema):
         unknown = RAISE
 
 
-def schema(entity: type[Any], names: list[str], *, name: str, out: bool = False, partial: bool = False) -> type[Schema]:
+@dataclass(frozen=True)
+class Lines:
+    """Rows that go in and come out with their record.
+
+    `given` are the columns that a caller sets, `optional` those of them that the service fills in, `computed` those
+    that only come out.
+    """
+
+    entity: Any
+    name: str
+    given: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    computed: tuple[str, ...] = ()
+
+    def incoming(self) -> fields.Field:
+        """Return the field of a request: a list of rows; an `id` names a standing row."""
+        made: dict[str, Any] = {
+            each: field_of(self.entity, each, out=False, required=False if each in self.optional else None)
+            for each in self.given
+        }
+        made["id"] = fields.Integer(strict=True, allow_none=True)
+        row = type(f"{self.name}In", (_Strict,), made)
+        return fields.List(fields.Nested(row), validate=validate.Length(max=500))
+
+    def outgoing(self) -> fields.Field:
+        """Return the field of an answer."""
+        names = ("id", *self.given, *self.computed)
+        row = type(f"{self.name}Out", (Schema,), {each: field_of(self.entity, each, out=True) for each in names})
+        return fields.List(fields.Nested(row))
+
+    def fill(self, record: Any, relation: str, rows: list[dict[str, Any]]) -> None:
+        """Make a record's rows equal to the given ones; an id of another record's row makes a new row."""
+        standing = {row.id: row for row in getattr(record, relation)}
+        made = []
+        for position, given in enumerate(rows, 1):
+            row = standing.pop(given.get("id"), None) or self.entity()
+            for name, value in given.items():
+                if name != "id":
+                    setattr(row, name, value)
+            if "position" in self.entity.__table__.c:
+                row.position = position
+            made.append(row)
+        setattr(record, relation, made)
+
+
+def schema(
+    entity: type[Any],
+    names: list[str],
+    *,
+    name: str,
+    out: bool = False,
+    partial: bool = False,
+    lines: Mapping[str, Lines] | None = None,
+    defaulted: Sequence[str] = (),
+) -> type[Schema]:
     """Return a marshmallow schema class of the named columns; going in, unknown names are refused."""
-    made = {each: field_of(entity, each, out=out, required=False if partial else None) for each in names}
+    made = {
+        each: field_of(entity, each, out=out, required=False if partial or each in defaulted else None)
+        for each in names
+    }
+    for relation, about in (lines or {}).items():
+        made[relation] = about.outgoing() if out else about.incoming()
     base: type[Schema] = Schema if out else _Strict
     return type(name, (base,), made)
 
 
-__all__ = ["EXCLUDE", "schema"]
+__all__ = ["EXCLUDE", "Lines", "schema"]

@@ -8,11 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
 from app import clock
 from app.db import unit_of_work
+from app.errors import Conflict
 from app.services import access
+from app.web.records import refused_by_database
 
 Act = Callable[..., Any]
 
@@ -40,16 +44,26 @@ class Verb:
 
 
 def run(session: Session, verb: Verb, find: Callable[[], Any], given: Mapping[str, Any]) -> Any:
-    """Do the act in one unit of work and return its result; LookupError when the record is not there."""
-    with unit_of_work(session):
-        record = find()
-        if record is None:
-            raise LookupError(verb.name)
-        told: dict[str, Any] = dict(given)
-        if verb.needs_time:
-            told["at"] = clock.now()
-        if verb.needs_actor:
-            told["by"] = access.required(session)
-        result = verb.act(session, record, **told)
-        session.flush()
-        return result
+    """Do the act in one unit of work and return its result.
+
+    Raises LookupError when the record is not there, Conflict when somebody else was quicker, and as DomainError what
+    the rules or the database refuse.
+    """
+    record: Any = None
+    try:
+        with unit_of_work(session):
+            record = find()
+            if record is None:
+                raise LookupError(verb.name)
+            told: dict[str, Any] = dict(given)
+            if verb.needs_time:
+                told["at"] = clock.now()
+            if verb.needs_actor:
+                told["by"] = access.required(session)
+            result = verb.act(session, record, **told)
+            session.flush()
+            return result
+    except StaleDataError:
+        raise Conflict from None
+    except (IntegrityError, DataError) as error:
+        raise refused_by_database(error, type(record).__table__) from None

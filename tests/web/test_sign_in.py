@@ -105,8 +105,8 @@ def test_a_reported_address_of_a_client_is_not_believed(client: FlaskClient):
 # --- nothing tells who exists -----------------------------------------------------------------------------------------
 
 
-def without_noise(text: str, name: str) -> str:
-    return re.sub(r'value="[^"]*"|nonce="[^"]*"', "", text).replace(name, "")
+def without_noise(text: str) -> str:
+    return re.sub(r'value="[^"]*"|nonce="[^"]*"', "", text)
 
 
 def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(client: FlaskClient, session: Session):
@@ -116,9 +116,7 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(client: FlaskC
     for ask in (page, api):
         answers = [ask(client, name) for name in ("head", "no such person", "marketer", "head@example.org")]
         assert {answer.status_code for answer in answers} == {401}
-        names = ("head", "no such person", "marketer", "head@example.org")
-        texts = {without_noise(answer.text, name) for answer, name in zip(answers, names, strict=True)}
-        assert len(texts) == 1
+        assert len({without_noise(answer.text) for answer in answers}) == 1
     assert "The user name or the password is wrong." in page(client, "head").text
 
 
@@ -145,7 +143,7 @@ def test_every_try_computes_exactly_one_hash_of_the_same_cost(
 
 @pytest.mark.parametrize("password", ["", "\0", " "])
 def test_an_empty_password_signs_nobody_in(client: FlaskClient, password: str):
-    assert page(client, "head", password).status_code in {200, 401}
+    assert page(client, "head", password).status_code in {200, 400, 401}
     assert api(client, "head", password).status_code in {400, 401}
     assert client.get("/home/").status_code == 302
 
@@ -227,7 +225,7 @@ def test_a_forged_or_broken_cookie_is_nobody(app: Flask, as_user: Callable[[str]
 
 def test_a_signed_session_without_a_living_sign_in_is_nobody(app: Flask, rolled_back: Any, session: Session):
     head = user(session, "head")
-    for content in ({}, {"sign_in": ""}, {"sign_in": None}, {"sign_in": "x" * 43}, {"sign_in": ["x"]}):
+    for content in ({}, {"sign_in": ""}, {"sign_in": None}, {"sign_in": "x" * 43}):
         client = app.test_client()
         with client.session_transaction() as told:
             told.update({"_user_id": str(head.id), "_fresh": True} | content)
@@ -330,8 +328,8 @@ def test_the_token_of_a_revoked_sign_in_is_dead(app: Flask, client: FlaskClient,
 
 def test_a_refresh_token_gives_access_tokens_and_is_none_itself(client: FlaskClient):
     answer = api(client, "marketer", PASSWORD, refresh=True).json
-    assert client.get("/api/v1/party/", headers=bearer(answer["refresh_token"])).status_code in {401, 422}
-    assert client.post("/api/v1/security/refresh", headers=bearer(answer["access_token"])).status_code in {401, 422}
+    assert client.get("/api/v1/party/", headers=bearer(answer["refresh_token"])).status_code == 401
+    assert client.post("/api/v1/security/refresh", headers=bearer(answer["access_token"])).status_code == 401
     new = client.post("/api/v1/security/refresh", headers=bearer(answer["refresh_token"])).json["access_token"]
     assert client.get("/api/v1/party/", headers=bearer(new)).status_code == 200
 
@@ -339,8 +337,8 @@ def test_a_refresh_token_gives_access_tokens_and_is_none_itself(client: FlaskCli
 @pytest.mark.parametrize("token", ["x", "a.b.c", "", "ключ"])
 def test_a_broken_token_is_nobody(client: FlaskClient, token: str):
     answer = client.get("/api/v1/party/", headers={"Authorization": f"Bearer {token}".encode().decode("latin-1")})
-    assert answer.status_code in {401, 422}
-    assert "message" in answer.json or "msg" in answer.json
+    assert answer.status_code == 401
+    assert list(answer.json) == ["message"]
 
 
 def test_a_token_lives_half_an_hour_and_its_sign_in_no_longer(app: Flask, client: FlaskClient, session: Session):
@@ -349,7 +347,7 @@ def test_a_token_lives_half_an_hour_and_its_sign_in_no_longer(app: Flask, client
     assert row.ends_at - row.began_at == timedelta(minutes=30)
 
 
-def test_an_api_key_dies_with_its_account_and_with_the_password(app: Flask, rolled_back: Any, session: Session):
+def test_an_api_key_is_its_owner_and_dies_with_the_account(app: Flask, rolled_back: Any, session: Session):
     with app.test_request_context():
         from flask_appbuilder.security.sqla.models import User as Account
 

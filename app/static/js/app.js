@@ -1,5 +1,5 @@
 /* What every page does beyond HTML. Each part looks for its attributes and works on markup that is added later
-   through `countinghouse.enhance(node)`. No page needs it to be read, filled in and sent. */
+   through `countinghouse.enhance(node)` or an event "widgets" with the new node as its detail. No page needs it to be read, filled in and sent. */
 
 (() => {
   "use strict";
@@ -211,6 +211,12 @@
   });
   if (rows) addEventListener("pageshow", showTicks);
 
+  /* What a column has no room for is said by the pointer. */
+  document.addEventListener("mouseover", ({ target }) => {
+    const cell = target instanceof Element && target.closest(".records td");
+    if (cell && !cell.title && cell.scrollWidth > cell.clientWidth) cell.title = cell.textContent.trim();
+  });
+
   /* An empty filter says nothing: it stays out of the address. */
   $$("form.toolbar").forEach((form) => form.addEventListener("formdata", ({ formData }) => {
     [...formData].forEach(([name, value]) => { if (value === "") formData.delete(name); });
@@ -329,7 +335,7 @@
   /* --- selects: short lists stay native, long ones search, links ask the server ------------------------------------ */
 
   const describe = (select, control) => {
-    for (const name of ["aria-describedby", "aria-invalid", "aria-required"]) {
+    for (const name of ["aria-describedby", "aria-invalid", "aria-label", "aria-required"]) {
       const value = select.getAttribute(name);
       if (value) control.setAttribute(name, value);
     }
@@ -346,39 +352,61 @@
       plugins,
       maxOptions: null,
       hidePlaceholder: false,
-      placeholder: " ",
-      selectOnTab: true,
+      placeholder: [...select.options].find((option) => option.value === "")?.text.replace("—", "").trim() || " ",
+      refreshThrottle: 0, // Enter right after the last letter must not take what the first letters found
       openOnFocus: false,
       dropdownParent: select.closest(".filter-panel, .table-wrap") ? "body" : null,
+      ...options,
       render: {
         no_results: () => `<div class="no-results">${text("no_results")}</div>`,
         loading: () => `<div class="loading-text">${text("loading")}</div>`,
+        ...options.render,
       },
-      ...options,
     });
-    made.control.addEventListener("click", () => { if (!made.isOpen) made.open(); });
+    // Tab takes what was searched for; who only looked keeps what was chosen.
+    made.on("type", (typed) => { made.settings.selectOnTab = typed !== ""; });
+    made.on("dropdown_close", () => { made.settings.selectOnTab = false; });
+    const open = () => (made.hasOptions || !select.dataset.lookup ? made.open() : made.load(""));
+    made.control.addEventListener("click", () => { if (!made.isOpen) open(); });
+    made.control_input.addEventListener("keydown", (event) => { if (event.key === "ArrowDown" && !made.isOpen) open(); });
     describe(select, made.control_input);
+    select.setAttribute("aria-hidden", "true"); // the label belongs to the control now
   };
-  const lookup = (select) => searchSelect(select, {
-    valueField: "id",
-    labelField: "text",
-    searchField: "text",
-    preload: "focus",
-    score: () => () => 1, // the server has searched already
-    shouldLoad: () => true,
-    loadThrottle: 180,
-    load(query, done) {
-      const address = new URL(select.dataset.lookup, location.href);
-      address.searchParams.set("q", query);
-      fetch(address, { headers: { Accept: "application/json" } })
-        .then((answer) => (answer.ok ? answer.json() : { results: [] }))
-        .then(({ results }) => {
-          this.clearOptions((option) => this.items.includes(String(option.id)));
-          done(results);
-        })
-        .catch(() => done([]));
-    },
-  });
+  const lookup = (select) => {
+    let answered = null; // the query that the options shown belong to
+    const forget = (made) => made.clearOptions((option) => made.items.includes(String(option.id)));
+    searchSelect(select, {
+      valueField: "id",
+      labelField: "text",
+      searchField: "text",
+      score: () => () => 1, // the server has searched already
+      shouldLoad: () => true,
+      loadThrottle: 150,
+      onType() {
+        answered = null;
+        forget(this);
+        this.refreshOptions(true);
+      },
+      load(query, done) {
+        const address = new URL(select.dataset.lookup, location.href);
+        address.searchParams.set("q", query);
+        fetch(address, { headers: { Accept: "application/json" } })
+          .then((answer) => (answer.ok ? answer.json() : { results: [] }))
+          .catch(() => ({ results: [] }))
+          .then(({ results }) => {
+            if (query !== this.inputValue()) return done();
+            answered = query;
+            forget(this);
+            return done(results);
+          });
+      },
+      render: {
+        no_results: ({ input }) => (answered === input
+          ? `<div class="no-results">${text("no_results")}</div>`
+          : `<div class="loading-text">${text("loading")}</div>`),
+      },
+    });
+  };
 
   const enhance = (root) => {
     $$("[data-date]", root).forEach(dateField);
@@ -386,6 +414,7 @@
     $$("select[data-pick]", root).forEach((select) => { if (select.options.length > 8) searchSelect(select); });
   };
 
+  document.addEventListener("widgets", ({ detail }) => enhance(detail));
   enhance(document);
   focusFirstError();
   $$("form[data-guard]").forEach((form) => first.set(form, $("#form-errors, .theirs") ? "" : snapshot(form)));

@@ -1,0 +1,63 @@
+"""What we sell: goods and services with their unit, price and tax."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.columns import Choice, Quantity
+from app.i18n import label
+from app.i18n import lazy_gettext as _l
+from app.models.base import Entity
+
+if TYPE_CHECKING:
+    from app.models.tax import Tax
+    from app.models.unit import Unit
+
+
+class ProductKind(StrEnum):
+    """Goods are delivered, services are done."""
+
+    goods = "goods"
+    service = "service"
+
+
+label(ProductKind, goods=_l("Goods"), service=_l("Service"))
+
+
+class Product(Entity):
+    """Something that stands on a line of an order or invoice.
+
+    The price is what a document of the organisation states: with tax where its documents include tax. `tax` is one
+    of the successive rates of a tax; a line takes the one of its day. `search_text` and `name_key` are derived.
+    """
+
+    __tablename__ = "product"
+    __stem__ = "product"
+    __table_args__ = (
+        CheckConstraint("length(trim(name)) > 0", name="name_filled"),
+        CheckConstraint("length(currency) = 3", name="currency_code"),
+        CheckConstraint("price >= 0", name="price_positive"),
+        Index("ix_product_name_id", "name", "id"),
+    )
+
+    kind: Mapped[ProductKind] = mapped_column(Choice(ProductKind), default=ProductKind.goods)
+    sku: Mapped[str | None] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(250))
+    description: Mapped[str | None] = mapped_column(Text())
+    category: Mapped[str | None] = mapped_column(String(120), index=True)
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"), index=True)
+    unit: Mapped["Unit | None"] = relationship("Unit")
+    price: Mapped[Decimal | None] = mapped_column(Quantity())
+    currency: Mapped[str | None] = mapped_column(String(3), info={"of": "currency"})
+    tax_id: Mapped[int | None] = mapped_column(ForeignKey("tax.id"), index=True)
+    tax: Mapped["Tax | None"] = relationship("Tax")
+    is_active: Mapped[bool] = mapped_column(default=True)
+
+    name_key: Mapped[str] = mapped_column(String(250), default="", index=True)
+    search_text: Mapped[str] = mapped_column(Text(), default="")
+
+    def __str__(self) -> str:
+        return f"{self.sku} · {self.name}" if self.sku else self.name

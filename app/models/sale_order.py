@@ -1,0 +1,127 @@
+"""Orders of customers: what was agreed, before it is invoiced."""
+
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.columns import Amount, Choice, Quantity
+from app.i18n import label
+from app.i18n import lazy_gettext as _l
+from app.lifecycle import Moves
+from app.models.base import Entity, Line, Owned
+
+if TYPE_CHECKING:
+    from app.models.number_series import NumberSeries
+    from app.models.organisation import Organisation
+    from app.models.party import Party
+    from app.models.payment_term import PaymentTerm
+    from app.models.product import Product
+    from app.models.tax import Tax
+    from app.models.unit import Unit
+
+ZERO = Decimal(0)
+
+
+class OrderState(StrEnum):
+    """The life of an order."""
+
+    draft = "draft"
+    confirmed = "confirmed"
+    done = "done"
+    cancelled = "cancelled"
+
+
+label(OrderState, draft=_l("Draft"), confirmed=_l("Confirmed"), done=_l("Done"), cancelled=_l("Cancelled"))
+
+ORDER_MOVES: Moves[OrderState] = {
+    OrderState.draft: frozenset({OrderState.confirmed, OrderState.cancelled}),
+    OrderState.confirmed: frozenset({OrderState.draft, OrderState.done, OrderState.cancelled}),
+    OrderState.cancelled: frozenset({OrderState.draft}),
+}
+
+
+class SaleOrder(Entity, Owned):
+    """An order; its number comes with the confirmation.
+
+    `returns` allows lines with negative quantities (goods that come back). The totals are computed by
+    services.sale_order.save; "invoiced" is derived by services.sale_order.invoiced.
+    """
+
+    __tablename__ = "sale_order"
+    __stem__ = "order"
+    __table_args__ = (
+        UniqueConstraint("series_id", "number"),
+        CheckConstraint("length(currency) = 3", name="currency_code"),
+        CheckConstraint("gross >= 0", name="gross_positive"),
+        CheckConstraint("net + tax = gross", name="totals_add_up"),
+        Index("ix_sale_order_state_id", "state", "id"),
+    )
+
+    state: Mapped[OrderState] = mapped_column(Choice(OrderState), default=OrderState.draft)
+    number: Mapped[str | None] = mapped_column(String(60))
+    series_id: Mapped[int | None] = mapped_column(ForeignKey("number_series.id"))
+    series: Mapped["NumberSeries | None"] = relationship("NumberSeries")
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), index=True)
+    organisation: Mapped["Organisation"] = relationship("Organisation")
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    party: Mapped["Party"] = relationship("Party")
+    ordered_on: Mapped[date | None] = mapped_column(Date(), index=True)
+    delivery_on: Mapped[date | None] = mapped_column(Date())
+    payment_term_id: Mapped[int | None] = mapped_column(ForeignKey("payment_term.id"))
+    payment_term: Mapped["PaymentTerm | None"] = relationship("PaymentTerm")
+    buyer_reference: Mapped[str | None] = mapped_column(String(120))
+    currency: Mapped[str] = mapped_column(String(3), info={"of": "currency"})
+    prices_include_tax: Mapped[bool] = mapped_column(default=False)
+    returns: Mapped[bool] = mapped_column(default=False)
+    discount: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
+    charge: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
+    note: Mapped[str | None] = mapped_column(Text())
+    net: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
+    tax: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
+    gross: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
+    search_text: Mapped[str] = mapped_column(Text(), default="")
+    lines: Mapped[list["SaleOrderLine"]] = relationship(
+        back_populates="order",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        order_by="SaleOrderLine.position",
+    )
+
+    def __str__(self) -> str:
+        return self.number or f"#{self.id}"
+
+
+class SaleOrderLine(Line):
+    """One line of an order. Units: the discount in percent; `tax_amount` is the tax that the line prints."""
+
+    __tablename__ = "sale_order_line"
+    __table_args__ = (
+        CheckConstraint("quantity <> 0", name="quantity_not_zero"),
+        CheckConstraint("unit_price >= 0", name="price_positive"),
+        CheckConstraint("discount_percent >= 0", name="discount_positive"),
+        Index("ix_sale_order_line_order_id_position", "order_id", "position"),
+    )
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("sale_order.id", ondelete="CASCADE"))
+    order: Mapped[SaleOrder] = relationship(back_populates="lines")
+    position: Mapped[int] = mapped_column(Integer, default=0)
+    product_id: Mapped[int | None] = mapped_column(ForeignKey("product.id"), index=True)
+    product: Mapped["Product | None"] = relationship("Product")
+    text: Mapped[str] = mapped_column(Text())
+    quantity: Mapped[Decimal] = mapped_column(Quantity())
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    unit: Mapped["Unit | None"] = relationship("Unit")
+    unit_price: Mapped[Decimal] = mapped_column(Quantity())
+    discount_percent: Mapped[Decimal] = mapped_column(Quantity(), default=ZERO)
+    tax_id: Mapped[int] = mapped_column(ForeignKey("tax.id"), index=True)
+    tax: Mapped["Tax"] = relationship("Tax")
+    net: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
+    tax_amount: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
+    gross: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
+
+    def __str__(self) -> str:
+        return self.text

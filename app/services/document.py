@@ -1,0 +1,268 @@
+"""What orders and invoices have in common: their heads, their lines, and the one way in which they are priced.
+
+A document is first judged as a whole, and only then changed: a refusal leaves it as it was typed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlalchemy import inspect, select
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import flag_modified
+
+from app import money
+from app.errors import Conflict, DomainError, NotFound
+from app.i18n import gettext as _
+from app.models.invoice import Invoice, InvoiceLine
+from app.models.organisation import Organisation
+from app.models.party import Party
+from app.models.payment_term import PaymentTerm
+from app.models.product import Product
+from app.models.sale_order import SaleOrder, SaleOrderLine
+from app.models.tax import Tax
+from app.models.unit import Unit
+from app.money import LineIn, Options, Priced
+from app.services import access
+from app.services import tax as taxes
+from app.services import unit as units
+from app.services.collected import Collected
+from app.services.text import is_blank, line, lines
+
+Document = SaleOrder | Invoice
+DocumentLine = SaleOrderLine | InvoiceLine
+T = TypeVar("T")
+
+ZERO = Decimal(0)
+MOST_LINES = 1000
+_TEXT_LENGTH = 2000
+_NOTE_LENGTH = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a document with everything found that it names or leaves to a default."""
+
+    organisation: Organisation
+    party: Party
+    currency: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A line with everything found that it names or leaves to its product."""
+
+    line: DocumentLine
+    values: dict[str, Any]
+
+    @property
+    def priced_as(self) -> LineIn:
+        given = self.values
+        return LineIn(
+            quantity=given["quantity"],
+            unit_price=given["unit_price"],
+            discount_percent=given["discount_percent"],
+            tax=taxes.key(given["tax"]),
+        )
+
+
+def state_of(record: Any) -> Any:  # noqa: ANN401
+    """Return what the mapper knows of a record: stored or not, changed or not."""
+    return inspect(record)
+
+
+def linked(session: Session, record: Any, name: str, entity: type[T]) -> T | None:  # noqa: ANN401
+    """Return the record that another one names, be it by the relationship or by the key only."""
+    found: T | None = getattr(record, name)
+    key = getattr(record, f"{name}_id")
+    if found is None and key is not None:
+        found = session.get(entity, key)
+    return found
+
+
+def head(session: Session, document: Document, found: Collected) -> Head | None:
+    """Judge the head of a document; None when it lacks what everything else depends on."""
+    organisation = linked(session, document, "organisation", Organisation) or _only_organisation(session)
+    party = linked(session, document, "party", Party)
+    if organisation is None:
+        found.refuse("organisation", _("Say which of your organisations this is for"))
+    if party is None:
+        found.refuse("party", _("Say whom this is for"))
+    if organisation is None or party is None:
+        return None
+    new = not state_of(document).persistent
+    currency = (document.currency or party.currency or organisation.currency).strip().upper()
+    if found.take("currency", lambda: money.digits(currency)) is None:
+        return None
+    term = linked(session, document, "payment_term", PaymentTerm)
+    included: bool | None = document.prices_include_tax
+    discount: Decimal | None = document.discount
+    charge: Decimal | None = document.charge
+    values = {
+        "organisation": organisation,
+        "party": party,
+        "currency": currency,
+        "payment_term": organisation.payment_term if term is None and new else term,
+        "prices_include_tax": organisation.prices_include_tax if included is None else included,
+        "returns": bool(document.returns),
+        "discount": ZERO if discount is None else discount,
+        "charge": ZERO if charge is None else charge,
+        "buyer_reference": found.take(
+            "buyer_reference", lambda: line(document.buyer_reference or "", limit=120) or None
+        ),
+        "note": found.take("note", lambda: lines(document.note or "", limit=_NOTE_LENGTH) or None),
+    }
+    return Head(organisation, party, currency, values)
+
+
+def _only_organisation(session: Session) -> Organisation | None:
+    """Return our organisation when there is just one: nobody should have to choose it."""
+    few = session.scalars(select(Organisation).limit(2)).all()
+    return few[0] if len(few) == 1 else None
+
+
+def resolve(session: Session, document: Document, about: Head, found: Collected, *, day: date | None) -> list[Resolved]:
+    """Judge the lines of a document; `day` is the day of delivery, by which their taxes are chosen."""
+    if len(document.lines) > MOST_LINES:
+        found.refuse("lines", _("At most %(most)s lines are possible", most=MOST_LINES))
+        return []
+    given: Sequence[DocumentLine] = document.lines
+    return [
+        Resolved(each, _line_values(session, each, f"lines-{at}-", about, found, day=day))
+        for at, each in enumerate(given)
+    ]
+
+
+def _line_values(  # noqa: PLR0917
+    session: Session, each: DocumentLine, prefix: str, about: Head, found: Collected, day: date | None
+) -> dict[str, Any]:
+    product = linked(session, each, "product", Product)
+    unit = linked(session, each, "unit", Unit) or (product.unit if product is not None else None)
+    typed = each.text if not is_blank(each.text or "") else (product.name if product else "")
+    text = found.take(f"{prefix}text", partial(lines, typed, limit=_TEXT_LENGTH))
+    if text == "":
+        found.refuse(f"{prefix}text", _("A line needs a product or a text"))
+    quantity: Decimal | None = each.quantity
+    price: Decimal | None = each.unit_price
+    if quantity is None:
+        found.refuse(f"{prefix}quantity", _("Give the quantity"))
+    elif unit is not None:
+        found.take(f"{prefix}quantity", partial(units.refuse_parts, unit, quantity))
+    if price is None and product is not None and product.currency == about.currency:
+        price = product.price
+    if price is None:
+        found.refuse(f"{prefix}unit_price", _("Give the price"))
+    tax = found.take(f"{prefix}tax", partial(_tax, session, each, product, day=day))
+    return {
+        "product": product,
+        "text": text,
+        "quantity": quantity,
+        "unit": unit,
+        "unit_price": price,
+        "discount_percent": each.discount_percent or ZERO,
+        "tax": tax,
+    }
+
+
+def _tax(session: Session, each: DocumentLine, product: Product | None, *, day: date | None) -> Tax:
+    tax = linked(session, each, "tax", Tax)
+    if tax is None and product is not None and product.tax is not None:
+        tax = product.tax if day is None else taxes.rate_on(session, product.tax, day=day)
+    if tax is None:
+        raise DomainError(_("Choose the tax of this line"))
+    if day is not None and not tax.is_valid_on(day):
+        instead = taxes.rate_on(session, tax, day=day)
+        if instead is None:
+            raise DomainError(_("“%(name)s” is not valid on %(day)s", name=tax.name, day=day.isoformat()))
+        raise DomainError(
+            _(
+                "“%(name)s” is not valid on %(day)s; take “%(instead)s”",
+                name=tax.name,
+                day=day.isoformat(),
+                instead=instead.name,
+            )
+        )
+    return tax
+
+
+def price(about: Head, resolved: Sequence[Resolved]) -> Priced:
+    """Price a judged document.
+
+    Raises Refusals at the fields, a DomainError at "lines" when more comes back than goes out.
+    """
+    options = Options(
+        currency=about.currency,
+        prices_include_tax=about.values["prices_include_tax"],
+        tax_rounding=about.organisation.tax_rounding,
+        discount=about.values["discount"],
+        charge=about.values["charge"],
+        returns=about.values["returns"],
+    )
+    priced = money.price([each.priced_as for each in resolved], options)
+    if priced.gross < 0:
+        raise DomainError(_("The total is below zero; credit what comes back instead"), field="lines")
+    return priced
+
+
+def store(session: Session, document: Document, about: Head, resolved: Sequence[Resolved], priced: Priced) -> None:
+    """Set what has been judged and priced: the only writer of a document's totals."""
+    for name, value in about.values.items():
+        setattr(document, name, value)
+    for at, (each, come_to) in enumerate(zip(resolved, priced.lines, strict=True)):
+        for name, value in each.values.items():
+            setattr(each.line, name, value)
+        each.line.position = at + 1
+        each.line.net, each.line.tax_amount, each.line.gross = come_to.net, come_to.tax, come_to.gross
+    document.net, document.tax, document.gross = priced.net, priced.tax, priced.gross
+    if state_of(document).persistent and lines_changed(document) and document.search_text is not None:
+        flag_modified(document, "search_text")  # two people editing different lines edit one document
+    session.add(document)
+
+
+def lines_changed(document: Document) -> bool:
+    """Say whether a line was added, taken out or changed since the document was read."""
+    return bool(
+        state_of(document).attrs.lines.history.has_changes() or any(state_of(each).modified for each in document.lines)
+    )
+
+
+def refuse_changes(document: Document, *, free: frozenset[str], text: str) -> None:
+    """Raise DomainError at the first column, other than the free ones, that was changed; lines count too."""
+    state = state_of(document)
+    for attribute in state.mapper.column_attrs:
+        if attribute.key not in free and state.attrs[attribute.key].history.has_changes():
+            raise DomainError(text, field=attribute.key.removesuffix("_id"))
+    for relation in state.mapper.relationships:
+        ours = {column.name for column in relation.local_columns}
+        if not relation.uselist and not ours <= free and state.attrs[relation.key].history.has_changes():
+            raise DomainError(text, field=relation.key)
+    if lines_changed(document):
+        raise DomainError(text, field="lines")
+
+
+def lock(session: Session, document: Document, *others: Document | None) -> None:
+    """Keep others from changing a document, and from changing those that it depends on, until the transaction ends.
+
+    Raises DomainError when its state has just changed, Conflict when anything else of it has.
+    """
+    session.flush()
+    entity = type(document)
+    keys = sorted({each.id for each in (document, *others) if each is not None})
+    with access.everything(session, why="a document is locked with the one that it takes back"):
+        rows = session.execute(
+            select(entity.id, entity.state, entity.version)
+            .where(entity.id.in_(keys))
+            .order_by(entity.id)
+            .with_for_update(key_share=True)
+        ).all()
+    row = next((row for row in rows if row.id == document.id), None)
+    if row is None:
+        raise NotFound
+    if row.state != document.state:
+        raise DomainError(_("This cannot be done while the state is “%(state)s”", state=str(row.state)), field="state")
+    if row.version != document.version:
+        raise Conflict

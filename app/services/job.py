@@ -1,0 +1,43 @@
+"""Looking at background work: what waits too long, what has failed, what may be forgotten."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, case, delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from app import outbox
+from app.outbox import Errand, Outbox
+
+LATE = timedelta(seconds=60)
+KEPT = timedelta(days=30)
+
+
+def retry(session: Session, job: Outbox, *, at: datetime) -> None:
+    """Let a failed job run once more."""
+    outbox.retry(session, job, at=at)
+
+
+def delay(session: Session, *, at: datetime) -> timedelta:
+    """Return for how long the oldest job has been waiting that should have begun; a dead worker's counts too."""
+    since = case((Outbox.state == Errand.claimed, Outbox.lease_until), else_=Outbox.due_at)
+    waiting = or_(
+        and_(Outbox.state == Errand.pending, Outbox.due_at <= at),
+        and_(Outbox.state == Errand.claimed, Outbox.lease_until <= at),
+    )
+    oldest: datetime | None = session.execute(select(func.min(since)).where(waiting)).scalar()
+    return at - oldest if oldest is not None else timedelta(0)
+
+
+def is_late(session: Session, *, at: datetime) -> bool:
+    """Say whether background work stands still: `/health` is red then."""
+    return delay(session, at=at) > LATE
+
+
+def forget(session: Session, *, at: datetime) -> int:
+    """Delete jobs that were done long ago; failed ones stay until somebody has seen to them."""
+    gone = session.execute(
+        delete(Outbox)
+        .where(Outbox.state == Errand.done, Outbox.done_at < at - KEPT)
+        .execution_options(synchronize_session=False)
+    )
+    return int(gone.rowcount)  # type: ignore[attr-defined]

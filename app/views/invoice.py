@@ -1,0 +1,218 @@
+"""Screens and REST of invoices and credit notes."""
+
+from typing import Any, ClassVar
+
+from flask import Response, abort, current_app, flash, redirect, send_file
+from flask_appbuilder import expose
+from flask_appbuilder.api import protect, safe
+from flask_appbuilder.security.decorators import has_access, permission_name
+from marshmallow import fields, validate
+from sqlalchemy.orm import selectinload
+
+from app.db import db
+from app.errors import NotFound
+from app.i18n import gettext as _
+from app.i18n import lazy_gettext as _l
+from app.models.invoice import Invoice, InvoiceLine, InvoiceState
+from app.services import attachment as attachments
+from app.services import invoice as invoices
+from app.web import menu
+from app.web.api import CrudApi
+from app.web.document import DocumentView, document_lines
+from app.web.fields import CrmForm
+from app.web.records import Records
+from app.web.schema import Lines
+from app.web.verbs import Verb
+
+ORDER = 40
+LOADED = [
+    selectinload(Invoice.party),
+    selectinload(Invoice.owner),
+    selectinload(Invoice.organisation),
+    selectinload(Invoice.file),
+]
+HEAD = ["party", "organisation", "delivery_on", "delivery_until", "payment_term", "buyer_reference", "language"]
+PRICING = ["currency", "exchange_rate", "prices_include_tax", "returns", "discount", "charge"]
+MORE = ["note", "credit_reason", "owner", "team"]
+FORM = [*HEAD, *PRICING, *MORE, "lines"]
+FIELDSETS = [
+    (None, {"fields": HEAD}),
+    (None, {"fields": ["lines"]}),
+    (_l("Prices"), {"fields": PRICING}),
+    (_l("More"), {"fields": MORE}),
+]
+SAID = ["kind", "state", "number", "issued_on", "due_on", "order", "credits"]
+SHOWN = [(None, {"fields": [*SAID, *HEAD]}), (_l("More"), {"fields": [*PRICING, *MORE, "closed_on", "closed_reason"]})]
+LINES = Lines(
+    InvoiceLine,
+    "InvoiceLine",
+    given=("product", "text", "quantity", "unit", "unit_price", "discount_percent", "tax"),
+    optional=("text", "unit_price", "tax"),
+    computed=("position", "net", "tax_amount", "gross"),
+)
+
+VERBS = [
+    Verb(
+        "issue",
+        invoices.issue,
+        label=_l("Issue"),
+        icon="file-check",
+        when=lambda invoice: invoice.is_draft,
+        arguments={"on": fields.Date()},
+        needs_time=True,
+        needs_actor=True,
+        primary=True,
+    ),
+    Verb(
+        "credit",
+        invoices.credit,
+        label=_l("Credit"),
+        icon="undo-2",
+        when=lambda invoice: not invoice.is_draft and not invoice.is_credit_note,
+        arguments={
+            "reason": fields.String(required=True, validate=validate.Length(1, 500)),
+            "lines": fields.Dict(keys=fields.Integer(), values=fields.Decimal(as_string=True)),
+        },
+    ),
+    Verb("copy", invoices.copy, label=_l("Copy"), icon="copy", when=lambda invoice: not invoice.is_credit_note),
+    Verb(
+        "close",
+        invoices.close,
+        label=_l("Close"),
+        icon="archive",
+        when=lambda invoice: invoice.state == InvoiceState.issued,
+        arguments={"reason": fields.String(required=True, validate=validate.Length(1, 500))},
+        needs_time=True,
+    ),
+]
+
+
+class InvoiceView(DocumentView):
+    """List, form and card of invoices."""
+
+    datamodel = Records(Invoice, save=invoices.save, remove=invoices.remove, options=LOADED)
+    one_name = _l("Invoice")
+    many_name = _l("Invoices")
+    hint = _l("Make an invoice from an order, or write one here; it gets its number when it is issued.")
+    card_template = "web/invoice_card.html"
+    list_columns: ClassVar = ["number", "kind", "party", "state", "issued_on", "due_on", "gross", "currency"]
+    show_columns: ClassVar = [*SAID, *HEAD, *PRICING, *MORE]
+    show_fieldsets: ClassVar = SHOWN
+    add_columns: ClassVar = FORM
+    add_fieldsets: ClassVar = FIELDSETS
+    edit_columns: ClassVar = FORM
+    edit_fieldsets: ClassVar = FIELDSETS
+    add_form_extra_fields: ClassVar = {"lines": document_lines(InvoiceLine)}
+    edit_form_extra_fields: ClassVar = {"lines": document_lines(InvoiceLine)}
+    search_columns: ClassVar = ["kind", "state", "party", "issued_on", "due_on", "organisation", "owner", "team"]
+    order_columns: ClassVar = ["number", "issued_on", "due_on", "gross", "state"]
+    base_order = ("id", "desc")
+    key_facts: ClassVar = ["state", "kind", "party", "issued_on", "due_on"]
+    verbs: ClassVar = VERBS
+
+    def prefill(self, form: CrmForm) -> None:
+        """Write in the party's language unless told otherwise."""
+        super().prefill(form)
+        party = form["party"].data
+        if party is not None:
+            form["language"].data = party.language
+
+    def missing(self, invoice: Invoice) -> list[dict[str, str]]:
+        """Return what the draft lacks to be issued, each with the place where it is mended."""
+        if not invoice.is_draft:
+            return []
+        return [{"text": lack.text, "url": _mend(lack)} for lack in invoices.missing_for_issue(db.session(), invoice)]
+
+    @expose("/pdf/<int:pk>")
+    @has_access
+    @permission_name("see")
+    def pdf(self, pk: int) -> Any:
+        """Send the stored file of an issued document."""
+        invoice = self._found(str(pk))
+        if invoice.file is None:
+            flash(_("The file of this document is being made. Try again in a moment."), "info")
+            return redirect(f"{self.route_base}/show/{pk}")
+        return stored_file(invoice)
+
+
+def _mend(lack: invoices.Missing) -> str:
+    if lack.record_id is None:
+        return f"/{lack.stem}/list/"
+    return f"/{lack.stem}/edit/{lack.record_id}#{lack.field}"
+
+
+def stored_file(invoice: Invoice) -> Response:
+    """Return the file of a document: the bytes that were stored, whatever has changed since."""
+    attachment = invoice.file
+    if attachment is None:
+        abort(404)
+    try:
+        path = attachments.path_of(attachment, files=current_app.config["CRM_VAR"] / "files")
+    except NotFound:
+        abort(404)
+    return send_file(path, mimetype=attachment.media_type, download_name=attachment.name, etag=attachment.sha256)
+
+
+class InvoiceApi(CrudApi):
+    """REST of invoices."""
+
+    datamodel = Records(Invoice, save=invoices.save, remove=invoices.remove, options=LOADED)
+    list_columns: ClassVar = ["number", "kind", "party", "state", "issued_on", "due_on", "currency", "net", "gross"]
+    show_columns: ClassVar = [*SAID, *HEAD, *PRICING, *MORE, "net", "tax", "gross", "closed_on", "closed_reason"]
+    add_columns: ClassVar = [*HEAD, *PRICING, *MORE, "order"]
+    edit_columns: ClassVar = [*HEAD, *PRICING, *MORE]
+    defaulted: ClassVar = ["organisation", "language", "currency"]
+    lines: ClassVar = {"lines": LINES}
+    search_columns: ClassVar = ["number", "kind", "state", "party", "issued_on", "due_on", "order", "owner", "team"]
+    order_columns: ClassVar = ["number", "issued_on", "due_on", "gross"]
+    base_order = ("id", "desc")
+    verbs: ClassVar = VERBS
+    examples: ClassVar = {
+        "post": {
+            "party": 1,
+            "currency": "EUR",
+            "lines": [{"text": "Tulip bulbs, 25 pieces", "quantity": "4", "unit_price": "12.50", "tax": 1}],
+        }
+    }
+
+    @expose("/<int:pk>/pdf", methods=["GET"])
+    @protect()
+    @safe
+    @permission_name("see")
+    def pdf(self, pk: int) -> Response:
+        """Get the stored file of an issued invoice
+        ---
+        get:
+          summary: Get the stored PDF of an issued invoice
+          operationId: invoice_pdf
+          parameters:
+          - {in: path, name: pk, required: true, schema: {type: integer}}
+          responses:
+            200:
+              description: The file
+              content:
+                application/pdf:
+                  schema: {type: string, format: binary}
+            202:
+              description: The file is being made; ask again after the seconds of Retry-After
+            401: {$ref: '#/components/responses/401'}
+            404: {$ref: '#/components/responses/404'}
+            409:
+              description: A draft has no file
+        """  # noqa: D205, D400 -- the rest is the OpenAPI description
+        invoice = self.datamodel.one(pk, self._base_filters)
+        if invoice is None:
+            return self.response_404()
+        if invoice.is_draft:
+            return self.response(409, message=_("A draft has no file yet; issue it first"))
+        if invoice.file is None:
+            answer = self.response(202, message=_("The file of this document is being made. Try again in a moment."))
+            answer.headers["Retry-After"] = "1"
+            return answer
+        return stored_file(invoice)
+
+
+def register(appbuilder: Any) -> None:
+    """Register the screens and the resource."""
+    menu.place(appbuilder, InvoiceView, "invoice", label=_l("Invoices"), group="money", icon="receipt")
+    appbuilder.add_api(InvoiceApi)

@@ -1,0 +1,151 @@
+"""`DocumentView`: the base of screens of documents with lines (orders, invoices): prices come from the server.
+
+While one types, the form asks `/<stem>/price` what the lines and totals come to; the answer is computed by the same
+function that prices the stored document.
+"""
+
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from flask import Response, jsonify
+from flask_appbuilder import expose
+from flask_appbuilder.security.decorators import has_access, permission_name
+from sqlalchemy import select
+from wtforms import StringField
+from wtforms.validators import InputRequired, Length, Optional
+
+from app.db import db
+from app.errors import DomainError
+from app.i18n import language
+from app.i18n import lazy_gettext as _l
+from app.models.organisation import Organisation
+from app.models.product import Product
+from app.models.tax import Tax
+from app.models.unit import Unit
+from app.money import LineIn, Options, Priced, TaxRounding, format_decimal, format_money, price
+from app.services import tax as taxes
+from app.web.crud import CrudView
+from app.web.fields import CrmForm, DecimalField, LinkField
+from app.web.lines import LineForm, LinesField
+
+ZERO = Decimal(0)
+HUNDRED = Decimal(100)
+LINE = ("product", "text", "quantity", "unit", "unit_price", "discount_percent", "tax")
+
+
+class DocumentLineForm(LineForm):
+    """One line: a product or a text, with quantity, price and tax; what a product says need not be typed."""
+
+    product = LinkField(_l("Product"), [Optional()], entity=Product)
+    text = StringField(_l("Text"), [Optional(), Length(max=2000)])
+    quantity = DecimalField(_l("Quantity"), [InputRequired()])
+    unit = LinkField(_l("Unit"), [Optional()], entity=Unit)
+    unit_price = DecimalField(_l("Price per unit"), [Optional()])
+    discount_percent = DecimalField(_l("Discount (percent)"), [Optional()])
+    tax = LinkField(_l("Tax"), [Optional()], entity=Tax)
+
+    @property
+    def is_blank(self) -> bool:
+        """A row without product, text and price is none, whatever its tax says."""
+        named = self.product.data is not None or bool((self.text.data or "").strip())
+        return not self.id.data and not named and not (self.unit_price.raw_data or [""])[0].strip()
+
+
+def document_lines(entity: Any) -> LinesField:
+    """Return the field of a document's lines."""
+    return LinesField(_l("Lines"), entity=entity, columns=LINE, form=DocumentLineForm, min_entries=1)
+
+
+class DocumentView(CrudView):
+    """List, form and card of a document with lines."""
+
+    card_template = "web/document_card.html"
+    form_template = "web/document_form.html"
+    amounts: ClassVar = ("net", "tax", "gross")
+
+    def can_edit(self, record: Any) -> bool:
+        """Only drafts are edited."""
+        return str(record.state) == "draft"
+
+    def prefill(self, form: CrmForm) -> None:
+        """Begin with our organisation, its currency and what the address says."""
+        super().prefill(form)
+        organisation = form["organisation"].data if "organisation" in form else None
+        if organisation is None:
+            organisation = db.session.execute(select(Organisation).order_by(Organisation.id).limit(1)).scalars().first()
+        if organisation is None:
+            return
+        form["organisation"].data = organisation
+        if not form["currency"].data:
+            form["currency"].data = organisation.currency
+        for name in ("prices_include_tax", "payment_term"):
+            if name in form and hasattr(organisation, name) and not form[name].data:
+                form[name].data = getattr(organisation, name)
+
+    @expose("/price", methods=["POST"])
+    @has_access
+    @permission_name("see")
+    def price(self) -> Response:
+        """Say what the form's lines and totals come to, in the reader's format."""
+        form = self.add_form()
+        currency = form["currency"].data or "EUR"
+        try:
+            priced = priced_form(form, currency)
+        except DomainError as refusal:
+            return jsonify(error=str(refusal))
+        return jsonify(shown_totals(priced, currency))
+
+    def totals(self, record: Any) -> dict[str, Any]:
+        """Return a stored document's totals for its card."""
+        return {name: format_money(getattr(record, name), record.currency, language()) for name in self.amounts}
+
+    def money(self, record: Any, amount: Decimal) -> str:
+        """Return an amount in the document's currency."""
+        return format_money(amount, record.currency, language())
+
+
+def priced_form(form: Any, currency: str) -> Priced:
+    """Price the lines of a form as they stand; rows that cannot be read yet count as nothing."""
+    organisation = form["organisation"].data if "organisation" in form else None
+    lines = [
+        LineIn(
+            quantity=row.quantity.data,
+            unit_price=row.unit_price.data or ZERO,
+            tax=taxes.key(row.tax.data),
+            discount_percent=row.discount_percent.data or ZERO,
+        )
+        for row in (entry.form for entry in form["lines"].filled)
+        if row.quantity.data and row.tax.data is not None
+    ]
+    options = Options(
+        currency=currency,
+        prices_include_tax=bool(form["prices_include_tax"].data) if "prices_include_tax" in form else False,
+        tax_rounding=getattr(organisation, "tax_rounding", None) or TaxRounding.per_group,
+        discount=_amount(form, "discount"),
+        charge=_amount(form, "charge"),
+        returns=True,
+    )
+    return price(lines, options)
+
+
+def _amount(form: Any, name: str) -> Decimal:
+    return (form[name].data or ZERO) if name in form else ZERO
+
+
+def shown_totals(priced: Priced, currency: str) -> dict[str, Any]:
+    """Return a priced document as the script shows it."""
+    said = language()
+    return {
+        "lines": [format_decimal(line.net, said, least=2) for line in priced.lines],
+        "groups": [
+            {
+                "label": f"{format_decimal(group.rate * HUNDRED, said)} %",
+                "base": format_money(group.base, currency, said),
+                "tax": format_money(group.tax, currency, said),
+            }
+            for group in priced.groups
+        ],
+        "net": format_money(priced.net, currency, said),
+        "tax": format_money(priced.tax, currency, said),
+        "gross": format_money(priced.gross, currency, said),
+    }

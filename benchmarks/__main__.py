@@ -1,0 +1,103 @@
+"""`python -m benchmarks`: measure each database in a process of its own, then write the document."""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from app import clock
+from benchmarks import report, stage
+from benchmarks.figures import Run
+from benchmarks.processes import MEGABYTE
+
+DOCUMENT = stage.ROOT / "docs" / "performance.md"
+QUICK_ROWS = 300
+
+
+def options(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROWS} parties on SQLite, printed only")
+    parser.add_argument("--rows", type=int, help="how many parties (100,000)")
+    parser.add_argument("--repeat", type=int, help="requests per page (60)")
+    parser.add_argument("--databases", default="", help="sqlite,postgresql")
+    parser.add_argument("--out", type=Path, help="where to write the document (docs/performance.md)")
+    parser.add_argument("--pages-only", action="store_true", help="no servers, no import")
+    parser.add_argument("--child", nargs=2, metavar=("URL", "FOLDER"), help=argparse.SUPPRESS)
+    found = parser.parse_args(arguments)
+    found.rows = found.rows or (QUICK_ROWS if found.quick else 100_000)
+    found.repeat = found.repeat or (3 if found.quick else 60)
+    found.databases = (found.databases or ("sqlite" if found.quick else "sqlite,postgresql")).split(",")
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, then print or write the document."""
+    asked = options(arguments)
+    if asked.child:
+        url, folder = asked.child
+        print(json.dumps(measure(url, Path(folder), asked).as_json()))
+        return 0
+    runs = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="countinghouse-bench-")))
+        for database in asked.databases:
+            var = folder / database
+            var.mkdir()
+            runs.append(_child(_url(database, var, stack), var, arguments))
+    text = report.write(runs, on=clock.today())
+    out = asked.out or (None if asked.quick else DOCUMENT)
+    if out is not None:
+        report.save(text, out)
+        print(f"written: {out.name}")
+    else:
+        print(text)
+    return 0
+
+
+def _url(database: str, var: Path, stack: ExitStack) -> str:
+    """Return the address of an empty database."""
+    if database == "sqlite":
+        return f"sqlite:///{var / 'bench.db'}"
+    from tests.servers import create_database, postgres
+
+    server = os.environ.get("CRM_TEST_DATABASE_URL") or stack.enter_context(postgres()).url
+    return create_database(server, "crm_bench")
+
+
+def _child(url: str, var: Path, arguments: list[str]) -> Run:
+    command = [sys.executable, "-m", "benchmarks", *arguments, "--child", url, str(var)]
+    done = subprocess.run(command, cwd=stage.ROOT, stdout=subprocess.PIPE, check=True)
+    return Run.of_json(json.loads(done.stdout.splitlines()[-1]))
+
+
+def measure(url: str, folder: Path, asked: argparse.Namespace) -> Run:
+    """Build one database and take all its figures."""
+    from benchmarks import pages, processes
+
+    env = stage.settings(url, folder)
+    begun = time.perf_counter()
+
+    def tell(done: int, total: int) -> None:
+        print(f"{done:,} of {total:,} parties, {time.perf_counter() - begun:.0f} s", file=sys.stderr)
+
+    app, build_s = stage.build(env, asked.rows, progress=tell)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE
+    run = Run(url.partition(":")[0].partition("+")[0], stage.version_of(app), asked.rows, asked.repeat, build_s, peak)
+    run.pages = pages.measure(app, rows=asked.rows, repeat=asked.repeat)
+    run.app_start_s = processes.app_start(env, repeat=1 if asked.quick else 3)
+    if not asked.pages_only:
+        run.server = processes.serve(env, requests=20 if asked.quick else 500)
+        count = min(10_000, asked.rows)
+        run.imported = processes.import_parties(env, folder, first=asked.rows, count=count)
+    return run
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

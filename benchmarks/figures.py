@@ -1,0 +1,86 @@
+"""What is measured, in the shape in which one process hands it to the next and the report prints it."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class Page:
+    """One page or call: median server time, beside a bare page of the same rows in the same run.
+
+    Units: milliseconds and bytes. `statements` are SQL statements of one request; `bytes` is the answer without
+    compression, `static_bytes` what it links to besides.
+    """
+
+    key: str
+    ms: float
+    slow_ms: float
+    bare_ms: float | None = None
+    statements: int = 0
+    bytes: int = 0
+    static_bytes: int = 0
+
+    @property
+    def ratio(self) -> float | None:
+        """Return how many times the bare page's time it takes."""
+        return self.ms / self.bare_ms if self.bare_ms else None
+
+
+@dataclass
+class Server:
+    """A web server of its own with one worker.
+
+    Units: seconds until it answers, megabytes of resident memory of the worker.
+    """
+
+    start_s: float
+    warm_mb: float
+    after_mb: float
+    requests: int
+    request_ms: float
+
+
+@dataclass
+class Import:
+    """A CSV file imported by the command line.
+
+    Units: seconds of wall clock and of CPU, megabytes of resident memory at the peak.
+    """
+
+    rows: int
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+
+
+@dataclass
+class Run:
+    """Everything measured on one database."""
+
+    database: str
+    version: str
+    rows: int
+    repeat: int
+    build_s: float
+    build_mb: float
+    pages: list[Page] = field(default_factory=list)
+    app_start_s: float = 0.0
+    server: Server | None = None
+    imported: Import | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the run as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, found: dict[str, Any]) -> "Run":
+        """Return the run that was written as plain values."""
+        run = cls(**found)
+        run.pages = [Page(**page) for page in found["pages"]]
+        run.server = Server(**found["server"]) if found["server"] else None
+        run.imported = Import(**found["imported"]) if found["imported"] else None
+        return run
+
+    def page(self, key: str) -> Page | None:
+        """Return the figures of one page."""
+        return next((page for page in self.pages if page.key == key), None)

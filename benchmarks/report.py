@@ -1,0 +1,146 @@
+"""docs/performance.md: dated tables with floors and targets beside the figures, and what is not reached and why."""
+
+import os
+import platform
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from benchmarks.figures import Page, Run
+from benchmarks.limits import IMPORT, KILOBYTES, MEMORY, PAGES, START, STATEMENTS, WHY, Limit
+
+KILO = 1000
+LISTS = ("list", "list_own", "deep")
+NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+_INTRODUCTION = """# Performance
+
+How quick the product is, measured by `make bench` and written by it; nobody edits this file.
+
+Server times are medians of {repeat} requests by one client in one process, warm, with the database on the same
+machine. *× bare* says how many times longer a page takes than a bare one in the same run: Flask, one SELECT of the
+same rows and columns, one template. Both are asked in turn, so a busy moment hits both: on another machine the
+milliseconds differ, the ratio hardly does. *floor* is what must be reached, *target* what we want.
+"""
+
+
+def write(runs: list[Run], *, on: date) -> str:
+    """Return the text of the document."""
+    parts = [
+        _INTRODUCTION.format(repeat=runs[0].repeat),
+        f"## {on.isoformat()}, {runs[0].rows:,} parties\n",
+        _machine(runs),
+        "### Pages and calls\n",
+        *_table(_pages(runs)),
+        "\nThe slowest of 20 requests (95th percentile) and the sizes of answers without compression:\n",
+        *_table(_sizes(runs)),
+        "\n### Processes\n",
+        *_table(_processes(runs)),
+        "\n### Not reached\n",
+        *_unreached(runs),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _machine(runs: list[Run]) -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    databases = ", ".join(f"{NAMES[run.database]} {run.version}" for run in runs)
+    cores = len(os.sched_getaffinity(0))
+    return (
+        f"Machine: {cores} cores, {memory:.0f} GB of memory, {platform.system()} on {platform.machine()}; "
+        f"Python {platform.python_version()}; {databases}.\n"
+    )
+
+
+def _table(rows: Iterator[list[str]]) -> Iterator[str]:
+    head = next(rows)
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'|'.join(['---', *['---:'] * (len(head) - 1)])}|"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _pages(runs: list[Run]) -> Iterator[list[str]]:
+    yield ["page or call", *[f"{NAMES[run.database]} {of}" for run in runs for of in ("ms", "× bare", "SQL")], *_LIMITS]
+    for key, limit in PAGES.items():
+        found = [run.page(key) for run in runs]
+        if any(found):
+            yield [limit.what, *[cell for page in found for cell in _figures(page)], *_limits(limit)]
+
+
+_LIMITS = ["floor", "target"]
+
+
+def _figures(page: Page | None) -> list[str]:
+    if page is None:
+        return ["", "", ""]
+    return [f"{page.ms:.1f}", f"{page.ratio:.1f}" if page.ratio else "", str(page.statements)]
+
+
+def _limits(limit: Limit) -> list[str]:
+    return [f"{value:g}" if value is not None else "" for value in (limit.floor, limit.target)]
+
+
+def _sizes(runs: list[Run]) -> Iterator[list[str]]:
+    yield ["page or call", *[f"{NAMES[run.database]} p95 ms" for run in runs], "KB", "KB with static files", *_LIMITS]
+    for key, limit in PAGES.items():
+        found = [page for run in runs if (page := run.page(key))]
+        if found:
+            size = max(page.bytes for page in found)
+            whole = max(page.bytes + page.static_bytes for page in found)
+            slow = [f"{page.slow_ms:.1f}" for page in found]
+            yield [limit.what, *slow, f"{size / KILO:.1f}", f"{whole / KILO:.0f}", *_limits(KILOBYTES)]
+
+
+def _processes(runs: list[Run]) -> Iterator[list[str]]:
+    yield ["what", *[NAMES[run.database] for run in runs], *_LIMITS]
+    yield ["building the application (`create_app`), s", *[f"{run.app_start_s:.2f}" for run in runs], *_limits(START)]
+    servers = [run.server for run in runs if run.server]
+    if servers:
+        yield ["start of the web server until it answers, s", *[f"{one.start_s:.2f}" for one in servers], "", ""]
+        yield ["its worker's memory, warm, MB", *[f"{one.warm_mb:.0f}" for one in servers], *_limits(MEMORY)]
+        count = servers[0].requests
+        yield [f"… after {count} more requests, MB", *[f"{one.after_mb:.0f}" for one in servers], *_limits(MEMORY)]
+        yield ["median request over HTTP, ms", *[f"{one.request_ms:.1f}" for one in servers], "", ""]
+    imports = [run.imported for run in runs if run.imported]
+    if imports:
+        rows = f"{imports[0].rows:,}"
+        yield [f"import of {rows} parties, s", *[f"{one.wall_s:.1f}" for one in imports], *_limits(IMPORT)]
+        yield ["… of which its own processor time, s", *[f"{one.cpu_s:.1f}" for one in imports], "", ""]
+        yield ["… memory at its peak, MB", *[f"{one.peak_mb:.0f}" for one in imports], "", ""]
+    yield [f"demo of {runs[0].rows:,} parties, s", *[f"{run.build_s:.0f}" for run in runs], "", ""]
+    yield ["… memory at its peak, MB", *[f"{run.build_mb:.0f}" for run in runs], "", ""]
+
+
+def _unreached(runs: list[Run]) -> Iterator[str]:
+    lines = [line for run in runs for line in _behind(run)]
+    yield from lines or ["Every floor and every target is reached."]
+
+
+def _behind(run: Run) -> Iterator[str]:
+    name = NAMES[run.database]
+    for page in run.pages:
+        limit = PAGES[page.key]
+        yield from _line(name, limit.what, page.ms, limit, "ms", why=WHY.get(page.key, ""))
+        if page.key in LISTS:
+            yield from _line(name, f"{limit.what}: SQL statements", page.statements, STATEMENTS, "")
+        yield from _line(name, f"{limit.what}: size", page.bytes / KILO, KILOBYTES, "KB", why=WHY.get("size", ""))
+    yield from _line(name, START.what, run.app_start_s, START, "s", why=WHY.get("start", ""))
+    if run.server:
+        yield from _line(name, MEMORY.what, run.server.after_mb, MEMORY, "MB", why=WHY.get("memory", ""))
+    if run.imported:
+        yield from _line(name, IMPORT.what, run.imported.wall_s, IMPORT, "s", why=WHY.get("import", ""))
+
+
+def _line(name: str, what: str, value: float, limit: Limit, unit: str, *, why: str = "") -> Iterator[str]:
+    """Say that a figure stays behind its floor or, less bad, its target."""
+    for word, bound in (("floor", limit.floor), ("target", limit.target)):
+        if bound is not None and round(value, 1) > bound:
+            text = f"- {name}, {what}: {value:.3g} {unit}".rstrip() + f", {word} {bound:g}"
+            yield f"{text}: {why}." if why else f"{text}."
+            return
+
+
+def save(text: str, to: Path) -> None:
+    """Write the document."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text(text, encoding="utf-8")

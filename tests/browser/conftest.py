@@ -1,0 +1,116 @@
+"""Chromium over a company of its own; whatever a page complains about fails the test that saw it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
+
+from tests.browser.world import PASSWORD, running
+from tests.servers import chromium, need
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    need("browser")
+    with running(tmp_path_factory.mktemp("company")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def chrome(address: str) -> Iterator[Browser]:
+    with sync_playwright() as player:
+        made = player.chromium.launch(
+            executable_path=chromium(), args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
+        yield made
+        made.close()
+
+
+class Watch:
+    """Notes what must not happen in a browser: errors, refusals of the content policy, requests to other hosts."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.host = urlsplit(address).netloc
+        self.found: list[str] = []
+        self.documents: set[str] = set()
+        context.on("request", lambda request: self._host(request.url))
+        context.on("response", self._document)
+        context.on("console", self._console)
+        context.on("weberror", lambda error: self.found.append(f"error: {error.error}"))
+
+    def _host(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"data", "blob"} and parts.netloc != self.host:
+            self.found.append(f"asked another host: {url}")
+
+    def _document(self, response: Response) -> None:
+        if response.request.is_navigation_request():
+            self.documents.add(response.url)
+        elif response.status >= 400:
+            self.found.append(f"{response.status}: {response.url}")
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # a page that answers 404 or 422 is reported by the browser too, and is meant
+        if message.text.startswith("Failed to load resource") and message.location.get("url") in self.documents:
+            return
+        if message.type in {"error", "warning"}:
+            self.found.append(f"{message.type}: {message.text}")
+
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def signed_in() -> dict[str | None, Any]:
+    """Remember who has signed in: by hand once, then by the cookie that it gave."""
+    return {}
+
+
+@pytest.fixture
+def visit(chrome: Browser, address: str, signed_in: dict[str | None, Any]) -> Iterator[Visit]:
+    """Open a page as somebody (None: not signed in); at the end of the test nothing may have been complained about."""
+    opened: list[tuple[BrowserContext, Watch]] = []
+
+    def sign_in(page: Page, user: str) -> None:
+        page.goto("/login/")
+        page.fill("#username", user)
+        page.fill("#password", PASSWORD)
+        page.click("button[type=submit]")
+        page.wait_for_url("**/home/")
+
+    def open_page(path: str, user: str | None = "head", **options: Any) -> Page:
+        context = chrome.new_context(
+            **{"base_url": address, "locale": "en", "reduced_motion": "reduce"}
+            | {"viewport": {"width": 1280, "height": 800}}
+            | ({"storage_state": signed_in[user]} if user in signed_in else {})
+            | options
+        )
+        context.set_default_timeout(10_000)
+        opened.append((context, Watch(context, address)))
+        page = context.new_page()
+        if user is not None and user not in signed_in:
+            sign_in(page, user)
+            signed_in[user] = context.storage_state()
+        page.goto(path)
+        return page
+
+    yield open_page
+    complaints = [complaint for _context, watch in opened for complaint in watch.found]
+    for context, _watch in opened:
+        context.close()
+    assert complaints == []
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe-core finds wrong with the page as it stands, one line for each element."""
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run().then((done) => done.violations)")
+    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]

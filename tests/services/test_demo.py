@@ -1,0 +1,157 @@
+"""The demo company: the same every time, right by the product's own rules, and kept out of a company's own data."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import phonenumbers
+import pytest
+from flask_appbuilder.security.sqla.models import User
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app import demo
+from app.demo import party as demo_party
+from app.demo import team as demo_team
+from app.demo.team import PERSONS, People
+from app.errors import DomainError
+from app.models.history import FieldChange
+from app.models.organisation import Organisation
+from app.models.party import Party, PartyAddress, PartyBankAccount, PartyChannel, PartyContact, PartyIdentifier
+from app.models.team import Team, UserProfile
+from app.services import party as parties
+from app.services import search
+from tests.factories import Made
+
+TODAY = date(2026, 6, 30)
+PEOPLE = People(
+    ids={person.username: at for at, person in enumerate(PERSONS, 1)},
+    teams={name: at for at, name in enumerate((demo_team.SALES, demo_team.NORTH, demo_team.EAST), 1)},
+)
+
+
+@pytest.fixture
+def nobody(session: Session) -> None:
+    """Take the tests' own users away, so that the demo makes its own."""
+    for user in (
+        session.execute(select(User).where(User.username.in_([p.username for p in PERSONS]))).unique().scalars()
+    ):
+        session.delete(user)
+    for team in session.execute(select(Team).order_by(Team.id.desc())).scalars():
+        session.delete(team)
+    session.flush()
+
+
+def as_record(made: demo_party.Made) -> Party:
+    values = {name: value for name, value in made.values.items() if name not in {"owner_id", "team_id"}}
+    below = {name: [of(**row) for row in made.below[name]] for name, of in demo_party.BELOW.items()}
+    return Party(**values, **below)
+
+
+def columns(record: object) -> dict[str, object]:
+    return {column.name: getattr(record, column.key) for column in type(record).__table__.columns}
+
+
+def test_every_counterparty_is_stored_by_the_service_as_it_was_made(session: Session) -> None:
+    for at in range(300):
+        record = as_record(demo_party.make(at, people=PEOPLE, today=TODAY))
+        before = columns(record)
+        rows = {name: [columns(row) for row in getattr(record, name)] for name in demo_party.BELOW}
+        parties.save(session, record)
+        assert columns(record) == before
+        assert {name: [columns(row) for row in getattr(record, name)] for name in demo_party.BELOW} == rows
+        session.expunge(record)
+
+
+def test_telephone_numbers_exist_in_their_country_and_addresses_on_the_net_do_not() -> None:
+    countries = set()
+    for at in range(400):
+        made = demo_party.make(at, people=PEOPLE, today=TODAY)
+        phones = [made.values["phone"], *(contact["phone"] for contact in made.below["contacts"])]
+        for phone in filter(None, phones):
+            number = phonenumbers.parse(phone)
+            assert phonenumbers.is_valid_number(number), phone
+            assert phonenumbers.region_code_for_country_code(number.country_code) == made.values["country"]
+        emails = [made.values["email"], *(contact["email"] for contact in made.below["contacts"])]
+        assert [email for email in filter(None, emails) if not email.endswith(".example")] == []
+        assert (made.values["website"] or "https://www.x.example").endswith(".example")
+        countries.add(made.values["country"])
+    assert countries == {"NL", "BE", "RU", "AM", "GB"}
+
+
+def test_the_same_number_gives_the_same_counterparty() -> None:
+    first = demo_party.make(77, people=PEOPLE, today=TODAY)
+    assert demo_party.make(77, people=PEOPLE, today=TODAY) == first
+    later = demo_party.make(77, people=PEOPLE, today=TODAY + timedelta(days=10))
+    assert later.values["created_at"] - first.values["created_at"] == timedelta(days=10)
+    assert (later.values["name"], later.below) == (first.values["name"], first.below)
+
+
+@pytest.mark.usefixtures("nobody")
+def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
+    told: list[tuple[int, int]] = []
+    done = demo.fill(
+        session, size="small", password=None, today=TODAY, progress=lambda at, total: told.append((at, total))
+    )
+    assert done.added == {"party": 160}
+    assert told == [(160, 160)]
+    assert list(done.passwords) == [person.username for person in PERSONS]
+    assert len(set(done.passwords.values())) == 1
+
+    profiles = session.execute(
+        select(User.username, UserProfile.language, Team.name)
+        .join(UserProfile, UserProfile.user_id == User.id)
+        .outerjoin(Team, Team.id == UserProfile.team_id)
+        .where(User.username.in_(done.passwords))
+        .order_by(User.id)
+    ).all()
+    assert [tuple(row) for row in profiles] == [
+        ("head", "en", "Sales"),
+        ("manager", "nl", "Team Noord"),
+        ("manager2", "ru", "Команда «Восток»"),
+        ("accountant", "en", None),
+        ("marketer", "hy", None),
+        ("office", "nl", None),
+    ]
+    assert session.execute(
+        select(Organisation.country).where(Organisation.name == "Handelshuis Houtkade")
+    ).scalars().all() == ["NL"]
+    found = session.execute(select(Party)).unique().scalars().all()
+    assert {party.language for party in found} == {"nl", "ru", "hy", "en"}
+    early = datetime(2026, 6, 30, tzinfo=UTC) - timedelta(days=demo_party.DAYS)
+    assert all(early <= party.created_at < datetime(2026, 6, 30, tzinfo=UTC) for party in found)
+    assert {party.owner_id for party in found} >= {None}
+    assert 1 <= sum(party.archived_at is not None for party in found) <= 30
+    for entity in (PartyAddress, PartyContact, PartyBankAccount, PartyChannel, PartyIdentifier):
+        assert session.execute(select(func.count()).select_from(entity)).scalar_one() > 5, entity
+    told_of = select(func.count(func.distinct(FieldChange.record_id))).where(
+        FieldChange.entity == "party", FieldChange.act == "add"
+    )
+    assert session.execute(told_of).scalar_one() == 160
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_second_fill_adds_nothing_and_a_larger_one_continues(session: Session) -> None:
+    demo.fill(session, size="small", password="demo demo demo", today=TODAY)
+    again = demo.fill(session, size="small", password="demo demo demo", today=TODAY)
+    assert (again.added, again.passwords) == ({"party": 0}, {})
+
+    assert demo.fill(session, size=400, password=None, today=TODAY).added == {"party": 240}
+    numbers = session.execute(select(Party.external_id).order_by(Party.external_id)).scalars().all()
+    assert numbers == [f"DEMO-{at:06}" for at in range(1, 401)]
+
+
+@pytest.mark.usefixtures("nobody")
+def test_bulk_rows_are_found_by_part_of_a_name(session: Session) -> None:
+    demo.fill(session, size="small", password="demo demo demo", today=TODAY)
+    name = session.execute(select(Party.name).where(Party.external_id == "DEMO-000001")).scalar_one()
+    word = max(name.replace("«", " ").replace("»", " ").split(), key=len)
+    query = select(Party.external_id).where(*search.conditions(session, Party, word[1:].upper()))
+    assert "DEMO-000001" in session.execute(query).scalars().all()
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_company_with_parties_of_its_own_gets_no_demo(session: Session, made: Made) -> None:
+    made.party("Eigen klant B.V.")
+    with pytest.raises(DomainError, match="a database of its own"):
+        demo.fill(session, size="small", password="demo demo demo", today=TODAY)
+    assert session.execute(select(Party.name)).scalars().all() == ["Eigen klant B.V."]
+    assert session.execute(select(func.count()).select_from(Organisation)).scalar_one() == 0
