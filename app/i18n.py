@@ -53,14 +53,14 @@ _LABELS: dict[Any, Any] = {}
 def label(members: type[Any], **texts: Any) -> None:  # noqa: ANN401
     """Give the members of an enumeration their texts on screen: `label(PartyKind, company=_l("Company"))`."""
     for name, text in texts.items():
-        _LABELS[members[name]] = text
+        _LABELS[members, members[name].value] = text
 
 
 def label_of(member: Any) -> str:  # noqa: ANN401
     """Return the text on screen of an enumeration's member."""
-    return str(_LABELS.get(member, str(member).replace("_", " ").capitalize()))
+    return str(_LABELS.get((type(member), member.value), str(member).replace("_", " ").capitalize()))
 
 
 def is_labelled(member: Any) -> bool:  # noqa: ANN401
     """Say whether a member of an enumeration has a text of its own."""
-    return member in _LABELS
+    return (type(member), member.value) in _LABELS

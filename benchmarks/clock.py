@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -12,22 +13,46 @@ from sqlalchemy import Engine, event
 SLOW = 0.95
 
 
-def in_turn(acts: list[Callable[[], Any]], *, repeat: int, warm: int) -> list[tuple[float, float]]:
-    """Run acts in turn, so that a busy moment hits all alike; return (median, 95th percentile) of each.
+@dataclass
+class Times:
+    """What one act took, time after time.
 
-    Units: milliseconds.
+    Units: milliseconds of wall clock, and of this process's own processor.
     """
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """Return the median by the wall clock."""
+        return statistics.median(self.wall)
+
+    @property
+    def slow(self) -> float:
+        """Return the 95th percentile by the wall clock."""
+        return sorted(self.wall)[int(SLOW * (len(self.wall) - 1))]
+
+    @property
+    def work(self) -> float:
+        """Return the median of processor time: nearly the same on a busy machine and on an idle one."""
+        return statistics.median(self.cpu)
+
+
+def in_turn(acts: list[Callable[[], Any]], *, repeat: int, warm: int) -> list[Times]:
+    """Run acts in turn, so that a busy moment hits all alike, and return the times of each."""
     for _ in range(warm):
         for act in acts:
             act()
     gc.collect()
-    taken: list[list[float]] = [[] for _ in acts]
+    taken = [Times() for _ in acts]
     for _ in range(repeat):
         for act, times in zip(acts, taken, strict=True):
-            begun = time.perf_counter()
+            begun, used = time.perf_counter(), time.process_time()
             act()
-            times.append((time.perf_counter() - begun) * 1000)
-    return [(statistics.median(times), sorted(times)[int(SLOW * (len(times) - 1))]) for times in taken]
+            times.cpu.append((time.process_time() - used) * 1000)
+            times.wall.append((time.perf_counter() - begun) * 1000)
+    return taken
 
 
 @contextmanager

@@ -8,22 +8,24 @@ from typing import Any
 class Page:
     """One page or call: median server time, beside a bare page of the same rows in the same run.
 
-    Units: milliseconds and bytes. `statements` are SQL statements of one request; `bytes` is the answer without
+    Units: milliseconds and bytes; `cpu_ms` is processor time of the web process alone. `statements` are SQL statements of one request; `bytes` is the answer without
     compression, `static_bytes` what it links to besides.
     """
 
     key: str
     ms: float
+    cpu_ms: float
     slow_ms: float
-    bare_ms: float | None = None
+    bare_ms: float = 0.0
+    bare_cpu_ms: float = 0.0
     statements: int = 0
     bytes: int = 0
     static_bytes: int = 0
 
     @property
-    def ratio(self) -> float | None:
+    def ratio(self) -> float:
         """Return how many times the bare page's time it takes."""
-        return self.ms / self.bare_ms if self.bare_ms else None
+        return self.ms / self.bare_ms
 
 
 @dataclass

@@ -80,20 +80,11 @@ class _Sides:
         with statements(engine) as ran:
             body = ask()
         self.bare.ask(beside[0], **beside[1])
-        (ms, slow), (bare_ms, _slow) = in_turn(
-            [ask, partial(_got, self.bare.client, "/")], repeat=self.repeat, warm=WARM
-        )
-        self.pages.append(
-            Page(
-                key,
-                ms=ms,
-                slow_ms=slow,
-                bare_ms=bare_ms,
-                statements=len(ran),
-                bytes=len(body),
-                static_bytes=self._linked(body.decode()),
-            )
-        )
+        ours, bares = in_turn([ask, partial(_got, self.bare.client, "/")], repeat=self.repeat, warm=WARM)
+        page = Page(key, ms=ours.median, cpu_ms=ours.work, slow_ms=ours.slow)
+        page.bare_ms, page.bare_cpu_ms = bares.median, bares.work
+        page.statements, page.bytes, page.static_bytes = len(ran), len(body), self._linked(body.decode())
+        self.pages.append(page)
 
     def _linked(self, body: str) -> int:
         """Return the size of the static files that a page names, each counted once."""

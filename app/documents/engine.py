@@ -204,7 +204,9 @@ def render(
         kind, made = (pool or _pool).ask(body, timeout)
     except TimeoutError:
         reason = f"it takes longer than {timeout:g} seconds"
-        text = _("The document “%(name)s” takes longer than %(seconds)s seconds to make", name=template, seconds=timeout)
+        text = _(
+            "The document “%(name)s” takes longer than %(seconds)s seconds to make", name=template, seconds=timeout
+        )
         raise DocumentError(text, reason=reason, template=template) from None
     except _Gone:
         raise _refusal(template, 0, "the renderer ended: it needs too much memory or time") from None

@@ -76,11 +76,14 @@ def state_of(record: Any) -> Any:  # noqa: ANN401
 
 
 def linked(session: Session, record: Any, name: str, entity: type[T]) -> T | None:  # noqa: ANN401
-    """Return the record that another one names, be it by the relationship or by the key only."""
+    """Return the record that another one names, be it by the relationship or by the key; what was set last counts."""
     found: T | None = getattr(record, name)
     key = getattr(record, f"{name}_id")
-    if found is None and key is not None:
-        found = session.get(entity, key)
+    state = state_of(record)
+    if state.persistent and name in state.committed_state:
+        return found
+    if key is not None and (found is None or (f"{name}_id" in state.committed_state and found.id != key)):  # type: ignore[attr-defined]
+        return session.get(entity, key)
     return found
 
 

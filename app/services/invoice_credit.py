@@ -1,6 +1,6 @@
 """Credit notes: the only way to correct an issued invoice."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from sqlalchemy.orm import Session
@@ -13,7 +13,6 @@ from app.services import document as documents
 from app.services import invoice_rules
 
 ZERO = Decimal(0)
-_TRIES = 3
 
 
 def credit(session: Session, invoice: Invoice, *, reason: str, lines: Mapping[int, Decimal] | None = None) -> Invoice:
@@ -82,8 +81,8 @@ def _taken_back(line: InvoiceLine, quantity: Decimal) -> InvoiceLine:
 def _share_of_document(session: Session, invoice: Invoice, note: Invoice, *, whole: bool) -> None:
     """Take back the invoice's own discount and charge in proportion, and all that is left of them at the end.
 
-    What the last credit note comes to is then brought to exactly what is left of the invoice: rounding every part of
-    an amount may come to some steps more or less than rounding the whole.
+    What the last credit note comes to is then brought to what is left of the invoice: rounding every part of an
+    amount may come to some steps more or less than rounding the whole.
     """
     discount, charge = invoice_rules.credited_of_document(session, invoice)
     if not whole:
@@ -93,18 +92,35 @@ def _share_of_document(session: Session, invoice: Invoice, note: Invoice, *, who
         return
     note.discount, note.charge = invoice.discount - discount, invoice.charge - charge
     rest = invoice.gross - invoice_rules.credited(session, invoice)
-    for _try in range(_TRIES):
-        over = invoice_rules.comes_to(session, note).gross - rest
-        if not over:
-            return
-        change = min(over, note.charge) if over > 0 else over
-        if over > 0:
-            note.charge -= change
-            note.discount += over - change
-        else:
-            change = min(-over, note.discount)
-            note.discount -= change
-            note.charge += -over - change
+    over = invoice_rules.comes_to(session, note).gross - rest
+    if over:
+        step = money.step(invoice.currency)
+        _bring_to(session, note, rest, [ZERO, -over, -over - step, -over + step])
+
+
+def _bring_to(session: Session, note: Invoice, rest: Decimal, changes: Sequence[Decimal]) -> None:
+    """Change the note's own discount or charge so that it comes closest to what is left, but not above.
+
+    Not every total can be reached: where one step more of net makes two steps of gross, a step stays open.
+    """
+    discount, charge = note.discount, note.charge
+    tried = []
+    for change in changes:
+        note.discount, note.charge = max(discount - change, ZERO), charge
+        if change > discount:
+            note.charge = charge + change - discount
+        gross = _gross(session, note)
+        if gross is not None and gross <= rest:
+            tried.append((gross, -abs(change), note.discount, note.charge))
+    if tried:
+        _best, _change, note.discount, note.charge = max(tried)
+
+
+def _gross(session: Session, note: Invoice) -> Decimal | None:
+    try:
+        return invoice_rules.comes_to(session, note).gross
+    except DomainError:
+        return None  # a discount above the total
 
 
 def _share(invoice: Invoice, note: Invoice) -> Decimal:

@@ -94,7 +94,7 @@ def content(invoice: Invoice, priced: Priced, *, bank: OrganisationBankAccount |
             "format": FORMAT,
             "template": TEMPLATE,
             "document": said(invoice, DOCUMENT, currency),
-            "tax_rounding": priced.options.tax_rounding.value,
+            "tax_rounding": str(priced.options.tax_rounding),
             "seller": seller(invoice.organisation),
             "buyer": buyer(invoice.party),
             "bank": said(bank, _BANK, currency) if bank is not None else None,

@@ -11,7 +11,7 @@ from datetime import date
 from functools import partial
 from typing import NoReturn
 
-from sqlalchemy import Dialect, exists, inspect, select
+from sqlalchemy import Dialect, exists, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
@@ -158,12 +158,14 @@ def _be_the_default(session: Session, series: NumberSeries) -> None:
     organisation_id = series.organisation_id or (series.organisation.id if series.organisation else None)
     if organisation_id is None:
         return
-    same = (NumberSeries.organisation_id == organisation_id, NumberSeries.kind == series.kind)
-    others = session.scalars(select(NumberSeries).where(*same, NumberSeries.is_default)).all()
-    for other in others:
-        if other is not series:
-            other.is_default = False
-            session.flush([other])  # before the new default is stored: there is only one at any time
+    others = (
+        NumberSeries.organisation_id == organisation_id,
+        NumberSeries.kind == series.kind,
+        NumberSeries.is_default,
+        NumberSeries.id != (series.id or 0),
+    )
+    # at once, before the new default is stored: there is only one at any time
+    session.execute(update(NumberSeries).where(*others).values(is_default=False))
     series.is_default = True
 
 

@@ -200,6 +200,10 @@ class CrudView(ModelView):
             return "number"
         return "date" if isinstance(kind, sa.Date | Instant) else "text"
 
+    def title_of(self, record: Any) -> str:
+        """Return what the card is headed with."""
+        return str(record)
+
     def can_edit(self, record: Any) -> bool:  # noqa: ARG002
         """Say whether the record's state lets it be edited; views of documents narrow it."""
         return True
@@ -225,7 +229,7 @@ class CrudView(ModelView):
         record = self._found(pk)
         return self.page(
             self.card_template,
-            title=str(record),
+            title=self.title_of(record),
             record=record,
             fieldsets=self.show_fieldsets or [(None, {"fields": self.show_columns})],
             verbs=[verb for verb in self.verbs if self.may(verb.name) and verb.when(record)],

@@ -63,6 +63,10 @@ class DocumentView(CrudView):
     form_template = "web/document_form.html"
     amounts: ClassVar = ("net", "tax", "gross")
 
+    def title_of(self, record: Any) -> str:
+        """Name the kind of document: a number alone says little."""
+        return f"{self.one_name} {record}"
+
     def can_edit(self, record: Any) -> bool:
         """Only drafts are edited."""
         return str(record.state) == "draft"

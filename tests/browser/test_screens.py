@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from tests.browser.conftest import PHONE, Visit, violations
 from tests.browser.world import PASSWORD
@@ -45,7 +45,7 @@ def test_one_signs_in_and_adds_a_party_by_keyboard_alone(visit: Visit) -> None:
     expect(page.locator("#tax_number")).to_have_value("NL854502131B01")
     expect(page.locator("#name")).to_have_value("Molen De Adriaan")
     expect(page.locator("#birthday")).to_have_value("1779-04-23")
-    assert page.evaluate("[...new FormData(document.querySelector('.record-form'))].find(([n]) => n === 'country')[1]") == "NL"
+    expect(page.locator("#country")).to_have_value("NL")
     expect(page.locator(".form-group:has(#owner) .item")).to_have_text("Maria Manager")
 
     page.keyboard.press("Control+a")
@@ -149,8 +149,13 @@ def test_two_presses_make_one_record(visit: Visit) -> None:
 def test_leaving_a_changed_form_asks(visit: Visit) -> None:
     page = visit("/party/add")
     wait_for_widgets(page)
-    asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
     page.locator("#name").press_sequentially("Half")
     page.get_by_role("link", name="Cancel").click(no_wait_after=True)
     page.wait_for_timeout(300)
@@ -223,10 +228,11 @@ PAGES = {
 
 
 def in_both_themes(page: Page) -> list[str]:
-    found = []
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        found += [f"{scheme}: {line}" for line in violations(page)]
+    """Return what is wrong in light; and in the dark, where nothing but the colours is another."""
+    page.emulate_media(color_scheme="light")
+    found = [f"light: {line}" for line in violations(page)]
+    page.emulate_media(color_scheme="dark")
+    found += [f"dark: {line}" for line in violations(page, ["color-contrast"])]
     return found
 
 
@@ -258,6 +264,7 @@ def test_axe_finds_nothing_where_something_is_open_or_wrong(visit: Visit) -> Non
     wait_for_widgets(page)
     page.fill("#birthday", "soon")
     page.locator(".form-group:has(#country) .ts-control").click()
+    page.keyboard.type("land")
     assert in_both_themes(page) == []
     page.keyboard.press("Escape")
     page.click("[data-save]")

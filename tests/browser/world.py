@@ -22,35 +22,43 @@ from tests.servers import Server
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = "correct horse battery"
 
-# name, country, kind, tax number, phone, e-mail, site, language, city, contact person
+# name, country, tax number, phone, e-mail without its end, city, contact person
 COMPANIES = (
-    ("Tulpen & Zonen B.V.", "NL", "NL854502130B01", "020 624 1111", "info@tulpen-zonen.example", "Amsterdam", "Sanne de Vries"),
-    ("Van der Berg Kozijnen B.V.", "NL", "NL854641737B03", "010 413 2200", "verkoop@vdbkozijnen.example", "Rotterdam", "Bram van der Berg"),
-    ("Scheepswerf De Hoop", "NL", "NL824061317B03", "0517 413 300", "werf@dehoop.example", "Harlingen", "Femke Dijkstra"),
+    ("Tulpen & Zonen B.V.", "NL", "NL854502130B01", "020 624 1111", "info@tulpen-zonen", "Amsterdam", "Sanne de Vries"),
+    ("Van der Berg Kozijnen B.V.", "NL", "NL854641737B03", "010 413 2200", "verkoop@vdbkozijnen", "Rotterdam",
+     "Bram van der Berg"),
+    ("Scheepswerf De Hoop", "NL", "NL824061317B03", "0517 413 300", "werf@dehoop", "Harlingen", "Femke Dijkstra"),
     ("Bakkerij Het Stoepje", "NL", "NL807715785B03", "030 231 4050", None, "Utrecht", "Joost Bakker"),
-    ("Koster Elektrotechniek", "NL", "NL820523914B02", "050 312 7788", "service@koster-et.example", "Groningen", "Anouk Koster"),
-    ("Fietsenfabriek Zuiderzee B.V.", "NL", "NL871739410B01", "036 534 9090", "sales@zuiderzee-fiets.example", "Almere", "Thijs Mulder"),
-    ("Grachtenhotel De Drie Haringen", "NL", "NL859916121B03", "020 555 7300", "frontoffice@drieharingen.example", "Amsterdam", "Lotte Visser"),
-    ("Jansen Transport en Opslag", "NL", "NL803994973B03", "0180 441 230", "planning@jansentransport.example", "Barendrecht", "Ruud Jansen"),
-    ("ООО «Ромашка»", "RU", "7707083893", "8 (495) 123-45-67", "info@romashka.example", "Москва", "Ирина Соколова"),
-    ("ООО «Северные окна»", "RU", "7702659816", "8 (812) 334-20-11", "zakaz@sevokna.example", "Санкт-Петербург", "Павел Ёлкин"),
-    ("АО «Уралмашкомплект»", "RU", "7728776338", "8 (343) 226-14-40", "snab@uralmk.example", "Екатеринбург", "Олег Шестаков"),
-    ("ИП Щукина Марина Львовна", "RU", None, "8 (926) 700-18-18", "salon@shchukina.example", "Москва", "Марина Щукина"),
-    ("ООО «Волга-Логистик»", "RU", "7745285393", "8 (831) 410-77-30", "tender@volgalog.example", "Нижний Новгород", "Тимур Гареев"),
+    ("Koster Elektrotechniek", "NL", "NL820523914B02", "050 312 7788", "service@koster-et", "Groningen",
+     "Anouk Koster"),
+    ("Fietsenfabriek Zuiderzee B.V.", "NL", "NL871739410B01", "036 534 9090", "sales@zuiderzee-fiets",
+     "Almere", "Thijs Mulder"),
+    ("Grachtenhotel De Drie Haringen", "NL", "NL859916121B03", "020 555 7300", "frontoffice@drieharingen",
+     "Amsterdam", "Lotte Visser"),
+    ("Jansen Transport en Opslag", "NL", "NL803994973B03", "0180 441 230", "planning@jansentransport",
+     "Barendrecht", "Ruud Jansen"),
+    ("ООО «Ромашка»", "RU", "7707083893", "8 (495) 123-45-67", "info@romashka", "Москва", "Ирина Соколова"),
+    ("ООО «Северные окна»", "RU", "7702659816", "8 (812) 334-20-11", "zakaz@sevokna", "Санкт-Петербург", "Павел Ёлкин"),
+    ("АО «Уралмашкомплект»", "RU", "7728776338", "8 (343) 226-14-40", "snab@uralmk", "Екатеринбург", "Олег Шестаков"),
+    ("ИП Щукина Марина Львовна", "RU", None, "8 (926) 700-18-18", "salon@shchukina", "Москва", "Марина Щукина"),
+    ("ООО «Волга-Логистик»", "RU", "7745285393", "8 (831) 410-77-30", "tender@volgalog", "Нижний Новгород",
+     "Тимур Гареев"),
     ("ООО «Чайная комната»", "RU", "7731302955", "8 (495) 641-09-90", None, "Москва", "Анна Берёзкина"),
-    ("ООО «Научно-производственное объединение «Прецизионные измерительные системы»", "RU", "7740951385", "8 (499) 905-55-01", "office@npo-pis.example", "Зеленоград", "Юрий Подъячев"),
-    ("Туристическое бюро «Меридиан»", "RU", "7762098481", "8 (863) 299-41-15", "tour@meridian.example", "Ростов-на-Дону", "Ольга Цветкова"),
-    ("«Արարատ Շին» ՍՊԸ", "AM", "00123453", "010 52 34 56", "info@araratshin.example", "Երևան", "Անի Հակոբյան"),
-    ("«Մասիս Տուր» ՍՊԸ", "AM", None, "010 58 11 20", "booking@masistour.example", "Երևան", "Գոռ Սարգսյան"),
-    ("«Գարուն» ԱՁ Նարե Պետրոսյան", "AM", None, "091 42 30 30", "nare@garun.example", "Գյումրի", "Նարե Պետրոսյան"),
-    ("«Սևանի Ձուկ» ՓԲԸ", "AM", None, "0261 2 30 40", "vacharq@sevanfish.example", "Սևան", "Տիգրան Մկրտչյան"),
-    ("«Նոյ» Գինեգործարան", "AM", None, "0235 9 10 20", "export@noywine.example", "Արտաշատ", "Լիլիթ Ավետիսյան"),
-    ("«Դիլիջան» Հյուրատուն", "AM", None, "0268 2 44 55", "stay@dilijan.example", "Դիլիջան", "Վահե Գրիգորյան"),
-    ("Harbour & Quill Ltd", "GB", None, "020 7946 0991", "accounts@harbourquill.example", "London", "Edith Moore"),
-    ("Northgate Stationers", "GB", None, "0161 496 0345", "orders@northgate.example", "Manchester", "Callum Reid"),
-    ("Alder Peak Outfitters, Inc.", "US", None, "(212) 555-0142", "hello@alderpeak.example", "New York", "Dana Whitfield"),
-    ("Ferme du Moulin Bleu", "FR", None, "01 42 68 53 00", "contact@moulinbleu.example", "Lyon", "Élodie Fournier"),
-    ("Gebrüder Öztürk Großhandel", "DE", None, "030 23125 555", "einkauf@oeztuerk.example", "Berlin", "Jürgen Öztürk"),
+    ("ООО «НПО «Прецизионные измерительные системы»", "RU", "7740951385", "8 (499) 905-55-01",
+     "office@npo-pis", "Зеленоград", "Юрий Подъячев"),
+    ("Туристическое бюро «Меридиан»", "RU", "7762098481", "8 (863) 299-41-15", "tour@meridian",
+     "Ростов-на-Дону", "Ольга Цветкова"),
+    ("«Արարատ Շին» ՍՊԸ", "AM", "00123453", "010 52 34 56", "info@araratshin", "Երևան", "Անի Հակոբյան"),
+    ("«Մասիս Տուր» ՍՊԸ", "AM", None, "010 58 11 20", "booking@masistour", "Երևան", "Գոռ Սարգսյան"),
+    ("«Գարուն» ԱՁ Նարե Պետրոսյան", "AM", None, "091 42 30 30", "nare@garun", "Գյումրի", "Նարե Պետրոսյան"),
+    ("«Սևանի Ձուկ» ՓԲԸ", "AM", None, "0261 2 30 40", "vacharq@sevanfish", "Սևան", "Տիգրան Մկրտչյան"),
+    ("«Նոյ» Գինեգործարան", "AM", None, "0235 9 10 20", "export@noywine", "Արտաշատ", "Լիլիթ Ավետիսյան"),
+    ("«Դիլիջան» Հյուրատուն", "AM", None, "0268 2 44 55", "stay@dilijan", "Դիլիջան", "Վահե Գրիգորյան"),
+    ("Harbour & Quill Ltd", "GB", None, "020 7946 0991", "accounts@harbourquill", "London", "Edith Moore"),
+    ("Northgate Stationers", "GB", None, "0161 496 0345", "orders@northgate", "Manchester", "Callum Reid"),
+    ("Alder Peak Outfitters, Inc.", "US", None, "(212) 555-0142", "hello@alderpeak", "New York", "Dana Whitfield"),
+    ("Ferme du Moulin Bleu", "FR", None, "01 42 68 53 00", "contact@moulinbleu", "Lyon", "Élodie Fournier"),
+    ("Gebrüder Öztürk Großhandel", "DE", None, "030 23125 555", "einkauf@oeztuerk", "Berlin", "Jürgen Öztürk"),
     ("Żabka i Syn, Łódź", "PL", None, "22 555 01 23", None, "Łódź", "Małgorzata Żak"),
 )  # fmt: skip
 PERSONS = (
@@ -75,7 +83,8 @@ def seed(session: Session) -> None:
     make_users(session, PASSWORD)
     made = Made(session)
     currency = {"NL": "EUR", "RU": "RUB", "AM": "AMD", "GB": "GBP", "US": "USD", "PL": "PLN"}
-    for place, (name, country, number, phone, email, city, contact) in enumerate(COMPANIES):
+    for place, (name, country, number, phone, mailbox, city, contact) in enumerate(COMPANIES):
+        email = f"{mailbox}.example" if mailbox else None
         party = made.party(
             name,
             owner=OWNERS[place % len(OWNERS)],

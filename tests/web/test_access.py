@@ -48,9 +48,7 @@ def parties(made: Any, session: Session) -> dict[str | None, Party]:
 
 def actor(session: Session, username: str) -> access.Actor:
     person = user(session, username)
-    return access.actor_of(
-        session, user_id=person.id, name=person.username, roles={role.name for role in person.roles}
-    )
+    return access.actor_of(session, user_id=person.id, name=person.username, roles={role.name for role in person.roles})
 
 
 # --- on every way -----------------------------------------------------------------------------------------------------
@@ -165,9 +163,7 @@ def test_a_named_owner_is_kept(as_user: Callable[[str], Browser], session: Sessi
     assert session.scalars(select(Party)).one().owner.username == "manager2"
 
 
-def test_moving_to_another_team_moves_what_one_sees(
-    as_user: Callable[[str], Browser], parties: Any, session: Session
-):
+def test_moving_to_another_team_moves_what_one_sees(as_user: Callable[[str], Browser], parties: Any, session: Session):
     session.execute(select(Team).where(Team.name == "south")).scalar_one().parent = None
     session.commit()
     assert set(as_user("head").get("/api/v1/party/").json["ids"]) == {parties["manager"].id, parties["head"].id}
@@ -192,7 +188,13 @@ def test_a_visible_record_names_its_owner_and_team_though_one_may_see_neither(
     card = manager.get(f"/party/show/{party.id}").text
     assert "Mark Manager" in card
     assert "south" in card
-    form = {"name": "Shared", "kind": "company", "country": "NL", "language": "en", "record_version": str(party.version)}
+    form = {
+        "name": "Shared",
+        "kind": "company",
+        "country": "NL",
+        "language": "en",
+        "record_version": str(party.version),
+    }
     form |= {"owner": str(party.owner_id), "team": str(party.team_id), "note": "kept"}
     assert manager.post(f"/party/edit/{party.id}", form).status_code == 302
     session.expire_all()

@@ -144,7 +144,8 @@ def test_several_refusals_come_in_one_answer(office: Browser):
 
 
 @pytest.mark.parametrize(
-    "name", ["id", "version_id", "created_at", "search_text", "name_key", "owner_id", "archived_at", "nonsense", "__class__"]
+    "name",
+    ["id", "version_id", "created_at", "search_text", "name_key", "owner_id", "archived_at", "nonsense", "__class__"],
 )
 def test_a_field_that_is_not_declared_is_refused(office: Browser, made: Any, session: Session, name: str):
     party = made.party("Tulpen")
@@ -317,7 +318,9 @@ def test_a_filter_that_is_not_declared_or_makes_no_sense_gets_400(
     assert "scrypt" not in answer.text
 
 
-@pytest.mark.parametrize("column", ["owner.password", "note", "search_text", "owner", "id; drop table party", "1", "__init__"])
+@pytest.mark.parametrize(
+    "column", ["owner.password", "note", "search_text", "owner", "id; drop table party", "1", "__init__"]
+)
 def test_an_order_that_is_not_declared_gets_400(office: Browser, five: list[Party], column: str):
     assert office.get(PARTIES + rison(order_column=column, order_direction="asc")).status_code == 400
 
@@ -460,7 +463,9 @@ def test_a_bearer_token_needs_no_form_token_and_has_its_owners_rights(app: Flask
     assert client.delete(f"{PARTIES}{mine.id}", headers=headers).status_code == 403
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", PARTIES), ("POST", PARTIES), ("PUT", f"{PARTIES}1"), ("DELETE", f"{PARTIES}1")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", PARTIES), ("POST", PARTIES), ("PUT", f"{PARTIES}1"), ("DELETE", f"{PARTIES}1")]
+)
 def test_nobody_gets_401(app: Flask, rolled_back: Any, method: str, path: str):
     answer = app.test_client().open(path, method=method, json={"name": "x"} if method != "GET" else None)
     assert answer.status_code == 401
@@ -582,7 +587,14 @@ def test_nobody_reads_the_description(visitor: Browser):
 def test_no_answer_of_rest_is_a_page(office: Browser, made: Any, session: Session):
     party = made.party("Tulpen")
     session.commit()
-    paths = [PARTIES, f"{PARTIES}{party.id}", f"{PARTIES}9999", "/api/v1/nonsense", "/api/v1/party/1/archive", "/api/v2/x"]
+    paths = [
+        PARTIES,
+        f"{PARTIES}{party.id}",
+        f"{PARTIES}9999",
+        "/api/v1/nonsense",
+        "/api/v1/party/1/archive",
+        "/api/v2/x",
+    ]
     for path, method in itertools.product(paths, ["GET", "POST", "PUT", "DELETE", "PATCH"]):
         answer = office.api(method, path, json={})
         assert answer.status_code < 500, (method, path)

@@ -109,7 +109,9 @@ def test_the_system_is_nobody(session: Session, made: Any):
     assert (changes(session, party)[0].actor_id, access.current(session)) == (None, access.SYSTEM)
 
 
-def test_the_card_tells_it_in_words_and_the_rest_is_silent(as_user: Callable[[str], Browser], made: Any, session: Session):
+def test_the_card_tells_it_in_words_and_the_rest_is_silent(
+    as_user: Callable[[str], Browser], made: Any, session: Session
+):
     party = made.party("Told", owner="manager")
     session.commit()
     office = as_user("office")

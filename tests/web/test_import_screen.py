@@ -67,10 +67,11 @@ def test_a_file_is_uploaded_understood_checked_and_imported(uploaded, session):
     shown = office.get(answer.headers["Location"]).text
     assert "check digits" in shown
     assert "Чужое" in shown
-    file = office.get(f"/import_run/errors/{run.id}")
-    assert file.headers["Content-Disposition"].startswith("attachment")
-    assert file.data.decode("utf-8-sig").splitlines()[1].startswith("Плохой;7707083894;8 495 1;<b>;5;")
-    assert office.get(f"/import_run/file/{run.id}").data == FILE.encode("cp1251")
+    with office.get(f"/import_run/errors/{run.id}") as file:
+        assert file.headers["Content-Disposition"].startswith("attachment")
+        assert file.data.decode("utf-8-sig").splitlines()[1].startswith("Плохой;7707083894;8 495 1;<b>;5;")
+    with office.get(f"/import_run/file/{run.id}") as file:
+        assert file.data == FILE.encode("cp1251")
     assert "clients.csv" in office.get("/import_run/list/").text
 
 
@@ -96,7 +97,7 @@ def test_an_upload_beyond_24_megabytes_gets_413(as_user, session):
         "/party/import/",
         data=b"--x\r\n",
         content_type="multipart/form-data; boundary=x",
-        headers={"Content-Length": str(50 * 2**20)},
+        environ_overrides={"CONTENT_LENGTH": str(50 * 2**20)},
     )
     assert answer.status_code == 413
     assert session.execute(select(ImportRun)).all() == []
@@ -170,10 +171,11 @@ def test_an_import_of_somebody_else_is_seen_by_those_alone_whose_rows_reach_ther
     office, settings = uploaded("office")
     office.post(settings, SETTINGS | FIELDS | {"act": "start"})
     run = only_run(session)
-    head = as_user("head")
+    head, auditor = as_user("head"), as_user("auditor")
     for path in ("show", "errors", "file", "progress"):
         assert head.get(f"/import_run/{path}/{run.id}").status_code == 404, path
-        assert as_user("auditor").get(f"/import_run/{path}/{run.id}").status_code == 200, path
+        with auditor.get(f"/import_run/{path}/{run.id}") as answer:
+            assert answer.status_code == 200, path
     assert head.get(settings).status_code == 404
     assert "clients.csv" not in head.get("/import_run/list/").text
 

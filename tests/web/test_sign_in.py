@@ -232,7 +232,9 @@ def test_a_signed_session_without_a_living_sign_in_is_nobody(app: Flask, rolled_
         assert client.get("/home/").status_code == 302, content
 
 
-def test_the_sign_in_of_one_does_not_open_the_account_of_another(app: Flask, as_user: Callable[[str], Browser], session):
+def test_the_sign_in_of_one_does_not_open_the_account_of_another(
+    app: Flask, as_user: Callable[[str], Browser], session
+):
     browser = as_user("nobody")
     with browser.client.session_transaction() as told:
         told["_user_id"] = str(user(session, "head").id)
@@ -282,7 +284,9 @@ def test_a_deactivated_account_is_dead_at_once(app: Flask, as_user: Callable[[st
     assert page(app.test_client(), "marketer", PASSWORD).status_code == 401
 
 
-def test_a_removed_account_is_nobody_and_breaks_nothing(app: Flask, as_user: Callable[[str], Browser], session: Session):
+def test_a_removed_account_is_nobody_and_breaks_nothing(
+    app: Flask, as_user: Callable[[str], Browser], session: Session
+):
     from app.services import user as users
 
     gone = users.make(
