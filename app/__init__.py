@@ -14,6 +14,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     from app import models  # noqa: F401 -- registers every table
     from app.db import db, prepare_engine
     from app.services import access, chain, history
+    from app.tasks import dispatch
     from app.views import register_all
     from app.web import cells, errors, headers, locale, security, shell
 
@@ -37,6 +38,8 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
         shell.init_app(app)
         errors.init_app(app)
         register_all(appbuilder)
+    if not app.testing:
+        dispatch.install(app.config)
     return app
 
 

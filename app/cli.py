@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from app.cli_import import import_party
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -118,11 +120,28 @@ def serve(workers: int, threads: int) -> None:
     )
 
 
+@crm.command()
+@click.option("--concurrency", default=2, show_default=True, help="Threads.")
+def worker(concurrency: int) -> None:
+    """Start the background worker only."""
+    from app.tasks.celery import work
+
+    sys.exit(work(_settings(), concurrency=concurrency))
+
+
 @crm.command(name="init")
 def initialise() -> None:
     """Create or upgrade the database, the roles and the administrator."""
     _prepare_and_say()
     click.echo("ready")
+
+
+@crm.group(name="import")
+def imports() -> None:
+    """Bring records in from files."""
+
+
+imports.add_command(import_party)
 
 
 @crm.command(name="sync-roles")

@@ -8,8 +8,8 @@ from typing import Any
 class Page:
     """One page or call: median server time, beside a bare page of the same rows in the same run.
 
-    Units: milliseconds and bytes; `cpu_ms` is processor time of the web process alone. `statements` are SQL statements of one request; `bytes` is the answer without
-    compression, `static_bytes` what it links to besides.
+    Units: milliseconds and bytes; `cpu_ms` is processor time of the web process alone. `statements` are SQL statements
+    of one request; `bytes` is the answer without compression, `static_bytes` what it links to besides.
     """
 
     key: str

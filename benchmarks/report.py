@@ -19,8 +19,8 @@ How quick the product is, measured by `make bench` and written by it; nobody edi
 Server times are medians of {repeat} requests by one client in one process, warm, with the database on the same
 machine. *× bare* says how many times longer a page takes than a bare one in the same run: Flask, one SELECT of the
 same rows and columns, one template. *CPU ms* is the web process's own processor time: where it is far below the wall
-clock, the database works or the machine was busy. Both are asked in turn, so a busy moment hits both: on another machine the
-milliseconds differ, the ratio hardly does. *floor* is what must be reached, *target* what we want.
+clock, the database works or the machine was busy. Both are asked in turn, so a busy moment hits both: on another
+machine the milliseconds differ, the ratio hardly does. *floor* is what must be reached, *target* what we want.
 """
 
 

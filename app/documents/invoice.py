@@ -21,7 +21,7 @@ from app.services import identifier as identifiers
 
 _DAY = {"en": "d MMMM y", "nl": "d MMMM y", "ru": "d MMMM y 'г.'", "hy": "d MMMM, y 'թ.'"}
 _NBSP = "\N{NO-BREAK SPACE}"
-_HEAD_LETTER, _FIGURE, _PADDING = 1.72, 1.85, 3.4  # mm
+_HEAD_LETTER, _FIGURE, _TOTAL_FIGURE, _PADDING = 1.8, 1.85, 2.4, 3.4  # mm
 _PNG, _JPEG = b"\x89PNG", b"\xff\xd8\xff"
 _NUMBERS = ("tax_number", "tax_branch", "registration_number")
 PICTURES = ("logo", "signature", "stamp")
@@ -81,9 +81,10 @@ class _Printed:
             "has_discount": self.has_discount,
             "widths": widths(self.columns(), rows, without=() if self.has_discount else ("discount",)),
             "rows": rows,
-            "items": self.items(),
+            "count": self.count(),
             "taxes": [self.tax(row) for row in self.content["taxes"]],
             "totals": self.totals(),
+            "total_width": round(len(self.money(self.content["totals"]["gross"])) * _TOTAL_FIGURE + 3, 1),
             "total": {"label": self.total_label(), "value": self.money(self.content["totals"]["gross"])},
             "words": amount_in_words(Decimal(self.content["totals"]["gross"]), self.currency, self.language),
             "notes": self.notes(),
@@ -222,14 +223,14 @@ class _Printed:
                 "brought": _("Brought forward: %(amount)s", amount=self.money(running)),
             }
 
-    def items(self) -> str:
+    def count(self) -> str:
         """Return the sentence with which a Russian document counts its lines."""
-        count = len(self.content["lines"])
+        number = len(self.content["lines"])
         total = self.money(self.content["totals"]["gross"])
         return ngettext(
             "%(num)s item in all, for the amount of %(total)s",
             "%(num)s items in all, for the amount of %(total)s",
-            count,
+            number,
             total=total,
         )
 
@@ -401,7 +402,7 @@ class _Printed:
         return format_date(date.fromisoformat(value), _DAY[self.language], self.language) if value else ""
 
     def money(self, amount: Decimal | str) -> str:
-        return money.format_money(Decimal(amount), self.currency, self.language)
+        return money.format_money(Decimal(amount), self.currency, self.language).replace("-", "\N{MINUS SIGN}")
 
     def figure(self, amount: Decimal | str) -> str:
         """Return an amount without its currency, for columns whose head names it."""
@@ -422,7 +423,7 @@ def _texts() -> dict[str, str]:
         "sku": _("Article"),
         "taxes": _("VAT"),
         "base": _("Taxable amount"),
-        "tax": _("VAT"),
+        "tax": _("VAT amount"),
         "gross": _("With VAT"),
         "in_words": _("In words"),
         "payment": _("Payment"),

@@ -187,9 +187,11 @@ def _cut(state: ORMExecuteState) -> None:
 
 def _uncut(state: ORMExecuteState) -> None:
     """Take our conditions off again: a select-in load inherits them from the statement that it completes."""
-    options = state.statement._with_options  # noqa: SLF001 -- there is no public way to drop an option
-    state.statement = state.statement._generate()  # noqa: SLF001
-    state.statement._with_options = tuple(o for o in options if not isinstance(o, LoaderCriteriaOption))  # noqa: SLF001
+    statement: Any = state.statement
+    kept = tuple(o for o in statement._with_options if not isinstance(o, LoaderCriteriaOption))  # noqa: SLF001
+    statement = statement._generate()  # noqa: SLF001 -- there is no public way to drop an option
+    statement._with_options = kept  # noqa: SLF001
+    state.statement = statement
 
 
 def _to_one(state: ORMExecuteState) -> bool:

@@ -9,8 +9,10 @@ from flask_appbuilder.api.manager import OpenApi
 from flask_appbuilder.baseviews import BaseView
 from sqlalchemy import text
 
+from app import clock
 from app.db import db
 from app.i18n import LANGUAGES, language
+from app.services import job as jobs
 from app.web import drafts, menu
 
 
@@ -52,7 +54,12 @@ class IndexView(BaseView):
             db.session.execute(text("SELECT 1"))
         except Exception:  # noqa: BLE001 -- the outermost edge: whatever it is, the answer is "no"
             return {"status": "red", "database": "unreachable"}, 503
-        return {"status": "green", "database": "ok"}
+        late = jobs.is_late(db.session(), at=clock.now())
+        return {
+            "status": "red" if late else "green",
+            "database": "ok",
+            "jobs": "late" if late else "ok",
+        }, 503 if late else 200
 
 
 def version_of(name: str) -> str:

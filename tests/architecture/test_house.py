@@ -263,13 +263,14 @@ def test_screens_and_jobs_are_no_place_for_rules_of_the_web():
     """Services know no request: neither flask's globals nor a signed-in user of theirs."""
     for path in modules(APP / "services"):
         assert (
-            re.search(r"^\s*(from|import) (flask(?!_appbuilder\.(security|Model))|flask_login)\b", source(path), re.M)
+            re.search(r"^\s*(from|import) (flask(?!_appbuilder\.(security|Model))|flask_login)\b", source(path), re.MULTILINE)
             is None
         ), name(path)
 
 
 TAG = re.compile(
-    r"\{% block body_class %\}.*?\{% endblock %\}|<kbd>.*?</kbd>|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<script\b.*?</script>|<!--.*?-->",
+    r"\{% block body_class %\}.*?\{% endblock %\}|<kbd>.*?</kbd>|"
+    r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<script\b.*?</script>|<!--.*?-->",
     re.DOTALL,
 )
 SPOKEN = re.compile(r"[^\W\d_]{2,}")

@@ -84,22 +84,22 @@ def seed(session: Session) -> None:
     made = Made(session)
     currency = {"NL": "EUR", "RU": "RUB", "AM": "AMD", "GB": "GBP", "US": "USD", "PL": "PLN"}
     for place, (name, country, number, phone, mailbox, city, contact) in enumerate(COMPANIES):
-        email = f"{mailbox}.example" if mailbox else None
+        address = f"{mailbox}.example" if mailbox else None
         party = made.party(
             name,
             owner=OWNERS[place % len(OWNERS)],
             country=country,
             tax_number=number,
             phone=phone,
-            email=email,
+            email=address,
             currency=currency.get(country, "EUR"),
             is_customer=place % 3 != 2,
             is_supplier=place % 4 == 2,
             source=("Web form", "Exhibition", None)[place % 3],
             credit_limit=Decimal(2500 * (place + 1)) if place % 2 else None,
-            website=f"www.{email.partition('@')[2]}" if email else None,
+            website=f"www.{address.partition('@')[2]}" if address else None,
         )
-        _fill(party, city, contact, email)
+        _fill(party, city, contact, address)
         session.flush()
     for place, (name, country, phone) in enumerate(PERSONS):
         made.party(

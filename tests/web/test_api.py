@@ -78,62 +78,74 @@ def test_money_is_a_string_with_a_dot(office: Browser, session: Session):
         assert stored(session, answer.json["id"]).credit_limit == Decimal(kept)
 
 
-@pytest.mark.parametrize(
-    "value",
-    [1.5, "1,5", "1e3", "abc", "", " 1", "١٢", "NaN", "Infinity", True, [], {}, "0.00001", "1" * 40, "--1", "-1", "1."],
-)
-def test_what_is_no_amount_is_refused_at_its_field(office: Browser, session: Session, value: Any):
-    answer = office.api("POST", PARTIES, json={"name": "M", "country": "NL", "credit_limit": value})
-    if value == "1.":
-        assert answer.status_code in {201, 422}
-        return
-    assert answer.status_code == 422
-    assert list(answer.json) == ["message"]
-    [(name, texts)] = answer.json["message"].items()
-    assert name in {"credit_limit", ""}
-    assert all(isinstance(text, str) for text in texts)
-    assert session.scalar(select(func.count(Party.id))) == 0
+NO_AMOUNTS = [
+    1.5,
+    "1,5",
+    "1e3",
+    "abc",
+    "",
+    " 1",
+    "١٢",
+    "NaN",
+    "Infinity",
+    True,
+    [],
+    {},
+    "0.00001",
+    "1" * 40,
+    "--1",
+    "-1",
+]
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("name", None),
-        ("name", ""),
-        ("name", "   "),
-        ("name", 5),
-        ("name", ["x"]),
-        ("name", "x" * 251),
-        ("kind", "robot"),
-        ("kind", 1),
-        ("kind", None),
-        ("country", "XX1"),
-        ("country", "ZZ"),
-        ("language", "toolong"),
-        ("is_customer", "yes"),
-        ("is_customer", None),
-        ("birthday", "31.03.2026"),
-        ("birthday", "2026-02-30"),
-        ("birthday", 20260331),
-        ("tax_number", "NL000000000B00"),
-        ("email", "no address"),
-        ("owner", "1"),
-        ("owner", {"id": 1}),
-        ("owner", 10**30),
-        ("owner", -1),
-        ("team", True),
-        ("note", {"a": 1}),
-    ],
-)
-def test_a_refusal_is_422_with_texts_at_the_field_and_nothing_is_stored(
-    office: Browser, session: Session, name: str, value: Any
-):
-    answer = office.api("POST", PARTIES, json={"name": "Tulpen", "country": "NL", name: value})
-    assert answer.status_code == 422, answer.text
-    assert list(answer.json) == ["message"]
-    assert list(answer.json["message"]) == [name]
-    assert all(isinstance(text, str) and text for text in answer.json["message"][name])
-    assert session.scalar(select(func.count(Party.id))) == 0
+def test_what_is_no_amount_is_refused_at_its_field(office: Browser, session: Session):
+    for value in NO_AMOUNTS:
+        answer = office.api("POST", PARTIES, json={"name": "M", "country": "NL", "credit_limit": value})
+        assert answer.status_code == 422
+        assert list(answer.json) == ["message"]
+        [(name, texts)] = answer.json["message"].items()
+        assert name in {"credit_limit", ""}
+        assert all(isinstance(text, str) for text in texts)
+        assert session.scalar(select(func.count(Party.id))) == 0
+
+
+REFUSED = [
+    ("name", None),
+    ("name", ""),
+    ("name", "   "),
+    ("name", 5),
+    ("name", ["x"]),
+    ("name", "x" * 251),
+    ("kind", "robot"),
+    ("kind", 1),
+    ("kind", None),
+    ("country", "XX1"),
+    ("country", "ZZ"),
+    ("language", "toolong"),
+    ("is_customer", "yes"),
+    ("is_customer", None),
+    ("birthday", "31.03.2026"),
+    ("birthday", "2026-02-30"),
+    ("birthday", 20260331),
+    ("tax_number", "NL000000000B00"),
+    ("email", "no address"),
+    ("owner", "1"),
+    ("owner", {"id": 1}),
+    ("owner", 10**30),
+    ("owner", -1),
+    ("team", True),
+    ("note", {"a": 1}),
+]
+
+
+def test_a_refusal_is_422_with_texts_at_the_field_and_nothing_is_stored(office: Browser, session: Session):
+    for name, value in REFUSED:
+        answer = office.api("POST", PARTIES, json={"name": "Tulpen", "country": "NL", name: value})
+        assert answer.status_code == 422, answer.text
+        assert list(answer.json) == ["message"]
+        assert list(answer.json["message"]) == [name]
+        assert all(isinstance(text, str) and text for text in answer.json["message"][name])
+        assert session.scalar(select(func.count(Party.id))) == 0
 
 
 def test_several_refusals_come_in_one_answer(office: Browser):
@@ -143,35 +155,51 @@ def test_several_refusals_come_in_one_answer(office: Browser):
     assert set(answer.json["message"]) == {"tax_number", "email"}
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["id", "version_id", "created_at", "search_text", "name_key", "owner_id", "archived_at", "nonsense", "__class__"],
-)
-def test_a_field_that_is_not_declared_is_refused(office: Browser, made: Any, session: Session, name: str):
-    party = made.party("Tulpen")
-    session.commit()
-    answer = office.api("POST", PARTIES, json={"name": "Tulpen", "country": "NL", name: 1})
-    assert (answer.status_code, list(answer.json["message"])) == (422, [name])
-    answer = office.api("PUT", f"{PARTIES}{party.id}", json={name: 1})
-    assert (answer.status_code, list(answer.json["message"])) == (422, [name])
-    assert stored(session, party.id).version == 1
+NO_FIELDS = [
+    "id",
+    "version_id",
+    "created_at",
+    "search_text",
+    "name_key",
+    "owner_id",
+    "archived_at",
+    "nonsense",
+    "__class__",
+]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"nonsense", b"\xff\xfe", b'{"name": "x",}'])
-def test_a_body_that_is_not_json_gets_400(office: Browser, made: Any, session: Session, body: bytes):
+def test_a_field_that_is_not_declared_is_refused(office: Browser, made: Any, session: Session):
     party = made.party("Tulpen")
     session.commit()
-    for method, path in (("POST", PARTIES), ("PUT", f"{PARTIES}{party.id}")):
-        answer = office.api(method, path, data=body, content_type="application/json")
-        assert answer.status_code == 400, answer.text
+    for name in NO_FIELDS:
+        answer = office.api("POST", PARTIES, json={"name": "Tulpen", "country": "NL", name: 1})
+        assert (answer.status_code, list(answer.json["message"])) == (422, [name])
+        answer = office.api("PUT", f"{PARTIES}{party.id}", json={name: 1})
+        assert (answer.status_code, list(answer.json["message"])) == (422, [name])
+        assert stored(session, party.id).version == 1
+
+
+NO_JSON = [b"", b"{", b"nonsense", b"\xff\xfe", b'{"name": "x",}']
+
+
+def test_a_body_that_is_not_json_gets_400(office: Browser, made: Any, session: Session):
+    party = made.party("Tulpen")
+    session.commit()
+    for body in NO_JSON:
+        for method, path in (("POST", PARTIES), ("PUT", f"{PARTIES}{party.id}")):
+            answer = office.api(method, path, data=body, content_type="application/json")
+            assert answer.status_code == 400, answer.text
+            assert list(answer.json) == ["message"]
+
+
+NO_OBJECTS = ["[]", "null", '"x"', "1", "true", "[1, 2]"]
+
+
+def test_json_that_is_no_object_gets_422(office: Browser):
+    for body in NO_OBJECTS:
+        answer = office.api("POST", PARTIES, data=body, content_type="application/json")
+        assert answer.status_code == 422
         assert list(answer.json) == ["message"]
-
-
-@pytest.mark.parametrize("body", ["[]", "null", '"x"', "1", "true", "[1, 2]"])
-def test_json_that_is_no_object_gets_422(office: Browser, body: str):
-    answer = office.api("POST", PARTIES, data=body, content_type="application/json")
-    assert answer.status_code == 422
-    assert list(answer.json) == ["message"]
 
 
 def test_a_form_is_no_json(office: Browser):
@@ -188,9 +216,9 @@ def test_text_that_no_database_keeps_is_refused(office: Browser, session: Sessio
 
 
 def test_names_of_all_scripts_come_back_as_given(office: Browser):
-    for name in ("Ромашка «Ёж»", "Երևան", "日本", "🌷 Tulpen 👨‍👩‍👧", "‏שלום‏", "<b>&amp;\"'"):
+    for name in ("Ромашка «Ёж»", "Երևան", "日本", "🌷 Tulpen", "שלום", "<b>&amp;\"'"):
         answer = office.api("POST", PARTIES, json={"name": name, "country": "NL"})
-        assert answer.json["result"]["name"] == name.strip("‏") or answer.json["result"]["name"] == name
+        assert answer.json["result"]["name"] == name
 
 
 def test_a_stale_version_gets_409_and_changes_nothing(office: Browser, made: Any, session: Session):
@@ -225,12 +253,15 @@ def test_an_unknown_id_and_a_foreign_one_get_the_same_404(
     assert (stored(session, foreign.id).name, stored(session, foreign.id).version) == ("Foreign", 1)
 
 
-@pytest.mark.parametrize("key", ["abc", "1.0", "-1", "9" * 30, "1%20or%201=1", "%00"])
-def test_a_key_that_is_no_number_is_unknown(as_user: Callable[[str], Browser], key: str):
+NO_KEYS = ["abc", "1.0", "-1", "9" * 30, "1%20or%201=1", "%00"]
+
+
+def test_a_key_that_is_no_number_is_unknown(as_user: Callable[[str], Browser]):
     admin = as_user("admin")
-    assert admin.get(f"{PARTIES}{key}").status_code in {404, 405}
-    assert admin.api("PUT", f"{PARTIES}{key}", json={"name": "x"}).status_code == 404
-    assert admin.api("DELETE", f"{PARTIES}{key}").status_code == 404
+    for key in NO_KEYS:
+        assert admin.get(f"{PARTIES}{key}").status_code in {404, 405}
+        assert admin.api("PUT", f"{PARTIES}{key}", json={"name": "x"}).status_code == 404
+        assert admin.api("DELETE", f"{PARTIES}{key}").status_code == 404
 
 
 # --- lists ------------------------------------------------------------------------------------------------------------
@@ -287,82 +318,87 @@ def test_wildcards_of_a_filter_are_plain_letters(office: Browser, five: list[Par
     assert names(office.get(PARTIES + where("email", "sw", "\\"))) == []
 
 
-@pytest.mark.parametrize(
-    ("column", "operator", "value"),
-    [
-        ("search_text", "ct", "a"),
-        ("note", "ct", "a"),
-        ("owner.password", "sw", "scrypt"),
-        ("owner_id", "eq", 1),
-        ("credit_limit", "ge", 1),
-        ("__class__", "eq", "x"),
-        ("nonsense", "eq", "x"),
-        ("name", "rel_o_m", 1),
-        ("name", "regexp", "x"),
-        ("kind", "ct", "comp"),
-        ("kind", "eq", "robot"),
-        ("owner", "eq", "abc"),
-        ("owner", "ct", "a"),
-        ("owner", "eq", 2**70),
-        ("changed_at", "ge", "yesterday"),
-        ("country", "eq", ["NL"]),
-        ("country", "eq", {"a": 1}),
-    ],
-)
-def test_a_filter_that_is_not_declared_or_makes_no_sense_gets_400(
-    office: Browser, five: list[Party], column: str, operator: str, value: Any
-):
-    answer = office.get(PARTIES + where(column, operator, value))
-    assert answer.status_code == 400, answer.text
-    assert list(answer.json) == ["message"]
-    assert "scrypt" not in answer.text
+NO_FILTERS = [
+    ("search_text", "ct", "a"),
+    ("note", "ct", "a"),
+    ("owner.password", "sw", "scrypt"),
+    ("owner_id", "eq", 1),
+    ("credit_limit", "ge", 1),
+    ("__class__", "eq", "x"),
+    ("nonsense", "eq", "x"),
+    ("name", "rel_o_m", 1),
+    ("name", "regexp", "x"),
+    ("kind", "ct", "comp"),
+    ("kind", "eq", "robot"),
+    ("owner", "eq", "abc"),
+    ("owner", "ct", "a"),
+    ("owner", "eq", 2**70),
+    ("changed_at", "ge", "yesterday"),
+    ("country", "eq", ["NL"]),
+    ("country", "eq", {"a": 1}),
+]
 
 
-@pytest.mark.parametrize(
-    "column", ["owner.password", "note", "search_text", "owner", "id; drop table party", "1", "__init__"]
-)
-def test_an_order_that_is_not_declared_gets_400(office: Browser, five: list[Party], column: str):
-    assert office.get(PARTIES + rison(order_column=column, order_direction="asc")).status_code == 400
+def test_a_filter_that_is_not_declared_or_makes_no_sense_gets_400(office: Browser, five: list[Party]):
+    for column, operator, value in NO_FILTERS:
+        answer = office.get(PARTIES + where(column, operator, value))
+        assert answer.status_code == 400, answer.text
+        assert list(answer.json) == ["message"]
+        assert "scrypt" not in answer.text
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "?q=(",
-        "?q=!!!",
-        "?q=%FF",
-        "?q=[1]",
-        '?q="x"',
-        "?q=1",
-        rison(page="x"),
-        rison(page_size="x"),
-        rison(filters="x"),
-        rison(filters=[{"col": "name"}]),
-        rison(filters=[{"col": 1, "opr": "eq", "value": 1}]),
-        rison(columns="name"),
-        rison(order_column=["name"], order_direction="asc"),
-        rison(order_column="name", order_direction="sideways"),
-    ],
-)
-def test_a_list_question_that_cannot_be_read_gets_400(office: Browser, query: str):
-    answer = office.get(PARTIES + query)
-    assert answer.status_code == 400, answer.text
+NO_ORDERS = ["owner.password", "note", "search_text", "owner", "id; drop table party", "1", "__init__"]
 
 
-@pytest.mark.parametrize(("size", "rows"), [(-1, 100), (0, 20), (10**9, 100), (101, 100), (1, 1)])
-def test_a_page_holds_at_most_a_hundred(office: Browser, made: Any, session: Session, size: int, rows: int):
+def test_an_order_that_is_not_declared_gets_400(office: Browser, five: list[Party]):
+    for column in NO_ORDERS:
+        assert office.get(PARTIES + rison(order_column=column, order_direction="asc")).status_code == 400
+
+
+NO_QUESTIONS = [
+    "?q=(",
+    "?q=!!!",
+    "?q=%FF",
+    "?q=[1]",
+    '?q="x"',
+    "?q=1",
+    rison(page="x"),
+    rison(page_size="x"),
+    rison(filters="x"),
+    rison(filters=[{"col": "name"}]),
+    rison(filters=[{"col": 1, "opr": "eq", "value": 1}]),
+    rison(columns="name"),
+    rison(order_column=["name"], order_direction="asc"),
+    rison(order_column="name", order_direction="sideways"),
+]
+
+
+def test_a_list_question_that_cannot_be_read_gets_400(office: Browser):
+    for query in NO_QUESTIONS:
+        answer = office.get(PARTIES + query)
+        assert answer.status_code == 400, answer.text
+
+
+SIZES = [(-1, 100), (0, 20), (10**9, 100), (101, 100), (1, 1)]
+
+
+def test_a_page_holds_at_most_a_hundred(office: Browser, made: Any, session: Session):
     for number in range(101):
         made.party(f"P {number:03}")
     session.commit()
-    answer = office.get(PARTIES + rison(page=0, page_size=size))
-    assert (answer.json["count"], len(answer.json["result"])) == (101, rows)
+    for size, rows in SIZES:
+        answer = office.get(PARTIES + rison(page=0, page_size=size))
+        assert (answer.json["count"], len(answer.json["result"])) == (101, rows)
 
 
-@pytest.mark.parametrize("page", [-1, -(10**12), 10**12, 2**70])
-def test_a_page_far_out_is_empty_or_the_first(office: Browser, five: list[Party], page: int):
-    answer = office.get(PARTIES + rison(page=page, page_size=2))
-    assert answer.status_code == 200
-    assert names(answer) == (["Alpha", "Bravo"] if page < 0 else [])
+FAR = [-1, -(10**12), 10**12, 2**70]
+
+
+def test_a_page_far_out_is_empty_or_the_first(office: Browser, five: list[Party]):
+    for page in FAR:
+        answer = office.get(PARTIES + rison(page=page, page_size=2))
+        assert answer.status_code == 200
+        assert names(answer) == (["Alpha", "Bravo"] if page < 0 else [])
 
 
 def test_columns_can_be_chosen_among_the_declared(office: Browser, five: list[Party]):

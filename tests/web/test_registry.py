@@ -285,7 +285,7 @@ def filled(rule: Rule, **values: str) -> str:
     """Return an address with a value in each of its places."""
     known = {"pk": "1", "verb": "archive", "stem": "party", "code": "en", "version": "v1", "filename": "css/app.css"}
     known |= {"name": "x", "key": "x"} | values
-    return re.sub(r"<(?:[^:>]+:)?(\w+)>", lambda match: known[match[1]], str(rule))
+    return re.sub(r"<(?:[^:>]+:)?(\w+)>", lambda match: known.get(match[1], "1"), str(rule))
 
 
 @dataclass
@@ -322,7 +322,7 @@ def addresses(app: Flask, records: dict[type[Any], list[Any]]) -> Iterator[Asked
             yield Asked(rule, filled(rule))
 
 
-def visible_to(record: Any, username: str, session: Session) -> bool:
+def visible_to(record: Any, username: str, session: Session) -> bool:  # noqa: PLR0911
     """Say, from the table of roles, the teams and the owner, whether a person may see a record."""
     if record == "unknown":
         return False
@@ -345,7 +345,9 @@ def visible_to(record: Any, username: str, session: Session) -> bool:
             return False
 
 
-def expected(asked: Asked, guard: Guard | None, rights: set[tuple[str, str]], username: str, session: Session) -> int:
+def expected(  # noqa: PLR0911
+    asked: Asked, guard: Guard | None, rights: set[tuple[str, str]], username: str, session: Session
+) -> int:
     """Return the status that the rights in the database demand."""
     if guard is None:
         return {"AuthView.logout": 302 if username == "anonymous" else 200, "IndexView.health": 200}.get(

@@ -15,6 +15,7 @@ from werkzeug.security import check_password_hash
 
 from app import clock
 from app.models.sign_in import LoginAttempt, SignIn
+from app.services import api_key as api_keys
 from app.services import sign_in as sign_ins
 from tests.conftest import PASSWORD, Browser
 from tests.factories import user
@@ -352,12 +353,8 @@ def test_a_token_lives_half_an_hour_and_its_sign_in_no_longer(app: Flask, client
 
 
 def test_an_api_key_is_its_owner_and_dies_with_the_account(app: Flask, rolled_back: Any, session: Session):
-    with app.test_request_context():
-        from flask_appbuilder.security.sqla.models import User as Account
-
-        sm = app.appbuilder.sm
-        person = sm.session.scalars(select(Account).where(Account.username == "marketer")).unique().one()
-        key = sm.create_api_key(user=person, name="machine")["key"]
+    key = api_keys.make(session, user(session, "marketer"), name="machine", at=clock.now())
+    session.commit()
     client = app.test_client()
     assert client.get("/api/v1/party/", headers=bearer(key)).status_code == 200
     assert client.get("/api/v1/party/", headers=bearer(key + "x")).status_code == 401
