@@ -101,13 +101,13 @@ def seed(session: Session) -> None:
         )
         _fill(party, city, contact, address)
         session.flush()
-    for place, (name, country, phone) in enumerate(PERSONS):
+    for place, (name, country, mobile) in enumerate(PERSONS):
         made.party(
             name,
             owner=OWNERS[place % len(OWNERS)],
             kind=PartyKind.person,
             country=country,
-            phone=phone,
+            phone=mobile,
             is_customer=True,
             birthday=date(1970 + place, place + 1, 7 + place),
         )
