@@ -44,6 +44,8 @@ class Outbox(Model):
     """One piece of work: a topic, the record it is about, and what became of it."""
 
     __tablename__ = "outbox"
+    __stem__ = "job"  # what people and screens call a row
+    __unrecorded__ = True  # its states are its history; what a job changes is recorded with the records themselves
     __table_args__ = (
         Index("ix_outbox_state_due_at", "state", "due_at"),
         Index("ix_outbox_topic_record_id", "topic", "record_id"),
@@ -62,6 +64,9 @@ class Outbox(Model):
     error: Mapped[str | None] = mapped_column(Text)
     done_at: Mapped[datetime | None] = mapped_column(Instant())
     actor_id: Mapped[int | None] = mapped_column(Integer)
+
+    def __str__(self) -> str:
+        return self.topic if self.record_id is None else f"{self.topic} {self.record_id}"
 
 
 def ring_with(doorbell: Callable[[int, str], None] | None) -> None:

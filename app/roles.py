@@ -30,7 +30,7 @@ class Role:
     grants: Mapping[str, str]
 
 
-EVERYBODY = {"home": "see", "profile": "see change", "lookup": "see"}
+EVERYBODY = {"home": "see", "profile": "see", "lookup": "see"}
 
 _CATALOGUE = {
     "product": "see",

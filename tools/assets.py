@@ -17,10 +17,8 @@ def wanted() -> dict[str, str]:
     """Return where each file comes from: path under app/static/lib → path under node_modules."""
     files = {
         "flatpickr/flatpickr.min.js": "flatpickr/dist/flatpickr.min.js",
-        "flatpickr/flatpickr.min.css": "flatpickr/dist/flatpickr.min.css",
         "flatpickr/LICENSE.md": "flatpickr/LICENSE.md",
         "tom-select/tom-select.min.js": "tom-select/dist/js/tom-select.complete.min.js",
-        "tom-select/tom-select.min.css": "tom-select/dist/css/tom-select.min.css",
         "tom-select/LICENSE": "tom-select/LICENSE",
         "icons/LICENSE": "lucide-static/LICENSE",
         "inter/LICENSE": "@fontsource-variable/inter/LICENSE",

@@ -87,6 +87,7 @@ class Renderer:
         self._fonts = FontConfiguration()
         self._sheets: dict[str, CSS] = {}
         self._faces = font_faces()
+        self._environment = self._sandbox({})  # compiled templates are kept with it
 
     def render(self, request: dict[str, Any]) -> bytes:
         """Return the PDF of one request. Raises Refused."""
@@ -110,13 +111,7 @@ class Renderer:
 
     def _html(self, request: dict[str, Any]) -> str:
         own = request["overlay"]
-        environment = ImmutableSandboxedEnvironment(
-            loader=ChoiceLoader([DictLoader(own), FileSystemLoader(self._templates)]),
-            undefined=StrictUndefined,
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        environment = self._sandbox(own) if own else self._environment
         try:
             html = environment.get_template(request["template"]).render(request["data"])
         except TemplateSyntaxError as error:
@@ -129,6 +124,17 @@ class Renderer:
         if len(html) > MOST_HTML:
             raise Refused(f"it has more than {MOST_HTML >> 20} million characters", template=request["template"])
         return html
+
+    def _sandbox(self, own: dict[str, str]) -> ImmutableSandboxedEnvironment:
+        """Return where templates run: nothing that changes its arguments, nothing that is not given."""
+        return ImmutableSandboxedEnvironment(
+            loader=ChoiceLoader([DictLoader(own), FileSystemLoader(self._templates)]),
+            undefined=StrictUndefined,
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
 
     def _sheet(self, name: str) -> CSS:
         """Return a style sheet, read once, with the fonts declared in it."""

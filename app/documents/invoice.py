@@ -21,7 +21,7 @@ from app.services import identifier as identifiers
 
 _DAY = {"en": "d MMMM y", "nl": "d MMMM y", "ru": "d MMMM y 'г.'", "hy": "d MMMM, y 'թ.'"}
 _NBSP = "\N{NO-BREAK SPACE}"
-_HEAD_LETTER, _FIGURE, _TOTAL_FIGURE, _PADDING = 1.8, 1.85, 2.4, 3.4  # mm
+_LETTER, _WIDE_LETTER, _FIGURE, _TOTAL_FIGURE, _PADDING = 1.8, 2.1, 1.85, 2.4, 3.4  # mm
 _PNG, _JPEG = b"\x89PNG", b"\xff\xd8\xff"
 _NUMBERS = ("tax_number", "tax_branch", "registration_number")
 PICTURES = ("logo", "signature", "stamp")
@@ -137,7 +137,7 @@ class _Printed:
     def side(self, who: Mapping[str, Any], *, foreign: bool) -> str:
         """Return a party in one line: name, numbers, address, telephone."""
         found = self.party(who, foreign=foreign)
-        numbers = [f"{label} {value}" for label, value in found["numbers"]]
+        numbers = [f"{label}{_NBSP}{value}" for label, value in found["numbers"]]
         return ", ".join([found["name"], *numbers, *found["address"], *found["reach"][:1]])
 
     def facts(self) -> list[Pair]:
@@ -451,7 +451,8 @@ def widths(
     for name, title in columns.items():
         if name in without:
             continue
-        word = max((len(part) for part in title.split()), default=0) * _HEAD_LETTER
+        letter = _WIDE_LETTER if title[:1] > "\u0530" else _LETTER  # Armenian letters are wider
+        word = max((len(part) for part in title.split()), default=0) * letter
         cell = max((len(row[name]) for row in rows), default=0) * _FIGURE
         found.append(0.0 if name == "text" else round(max(word, cell) + _PADDING, 1))
     return found

@@ -144,6 +144,8 @@ def visible(session: Session, record: Owned) -> bool:
 
 def get(session: Session, entity: type[M], key: object) -> M | None:
     """Return a record by id if the actor may see it; unlike Session.get it always asks the database."""
+    if isinstance(key, int) and abs(key) >= 2**63:
+        return None  # no key is that large, and the database would complain
     column = entity.__mapper__.primary_key[0]
     return session.execute(select(entity).where(column == key)).unique().scalar_one_or_none()
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm.attributes import flag_modified
 from app import money
 from app.errors import Conflict, DomainError, NotFound
 from app.i18n import gettext as _
+from app.models.base import Line
 from app.models.invoice import Invoice, InvoiceLine
 from app.models.organisation import Organisation
 from app.models.party import Party
@@ -87,6 +88,11 @@ def linked(session: Session, record: Any, name: str, entity: type[T]) -> T | Non
     return found
 
 
+def number(value: Decimal | int) -> Decimal:
+    """Return a whole number as a Decimal too: what a document says is written the same before and after storing."""
+    return Decimal(value) if isinstance(value, int) else value
+
+
 def head(session: Session, document: Document, found: Collected) -> Head | None:
     """Judge the head of a document; None when it lacks what everything else depends on."""
     organisation = linked(session, document, "organisation", Organisation) or _only_organisation(session)
@@ -112,8 +118,8 @@ def head(session: Session, document: Document, found: Collected) -> Head | None:
         "payment_term": organisation.payment_term if term is None and new else term,
         "prices_include_tax": organisation.prices_include_tax if included is None else included,
         "returns": bool(document.returns),
-        "discount": ZERO if discount is None else discount,
-        "charge": ZERO if charge is None else charge,
+        "discount": number(discount or ZERO),
+        "charge": number(charge or ZERO),
         "buyer_reference": found.take(
             "buyer_reference", lambda: line(document.buyer_reference or "", limit=120) or None
         ),
@@ -163,10 +169,10 @@ def _line_values(  # noqa: PLR0917
     return {
         "product": product,
         "text": text,
-        "quantity": quantity,
+        "quantity": quantity if quantity is None else number(quantity),
         "unit": unit,
-        "unit_price": price,
-        "discount_percent": each.discount_percent or ZERO,
+        "unit_price": price if price is None else number(price),
+        "discount_percent": number(each.discount_percent or ZERO),
         "tax": tax,
     }
 
@@ -228,9 +234,13 @@ def store(session: Session, document: Document, about: Head, resolved: Sequence[
 
 def lines_changed(document: Document) -> bool:
     """Say whether a line was added, taken out or changed since the document was read."""
-    return bool(
-        state_of(document).attrs.lines.history.has_changes() or any(state_of(each).modified for each in document.lines)
-    )
+    return bool(state_of(document).attrs.lines.history.has_changes() or any(map(_is_changed, document.lines)))
+
+
+def _is_changed(each: Line) -> bool:
+    """Say whether a line has other values than it was read with; setting the same value changes nothing."""
+    state = state_of(each)
+    return not state.persistent or bool(state.session.is_modified(each))
 
 
 def refuse_changes(document: Document, *, free: frozenset[str], text: str) -> None:

@@ -46,6 +46,8 @@ def _difference(record: object, act: str) -> dict[str, list[Any]]:
             continue
         if act == "delete":
             before, after = state.dict.get(name), None
+        elif act == "add":  # what a default filled in is no change to the mapper, but it is one to the reader
+            before, after = None, state.dict.get(name)
         else:
             history = state.attrs[name].history
             if not history.has_changes():
@@ -57,11 +59,16 @@ def _difference(record: object, act: str) -> dict[str, list[Any]]:
     return changes
 
 
+def _is_recorded(what: object) -> bool:
+    """Say whether a record or its class has a history: every noun, but for those that say `__unrecorded__`."""
+    return hasattr(what, "__stem__") and not getattr(what, "__unrecorded__", False)
+
+
 def _record(session: Session, _context: UOWTransaction) -> None:
     found: list[tuple[Any, str]] = [
-        *((o, "add") for o in session.new if hasattr(o, "__stem__")),
-        *((o, "change") for o in session.dirty if hasattr(o, "__stem__") and session.is_modified(o)),
-        *((o, "delete") for o in session.deleted if hasattr(o, "__stem__")),
+        *((o, "add") for o in session.new if _is_recorded(o)),
+        *((o, "change") for o in session.dirty if _is_recorded(o) and session.is_modified(o)),
+        *((o, "delete") for o in session.deleted if _is_recorded(o)),
     ]
     if not found:
         return
@@ -101,6 +108,6 @@ def install() -> None:
         return
     event.listen(Session, "after_flush", _record)
     for mapper in Model.registry.mappers:
-        if hasattr(mapper.class_, "__stem__"):
+        if _is_recorded(mapper.class_):
             for attribute in mapper.column_attrs:
                 event.listen(getattr(mapper.class_, attribute.key), "set", _remember, retval=True, active_history=True)

@@ -77,7 +77,8 @@ def _freeze(
     invoice.search_text += search_text([number.text])
     bank = snapshots.bank_account(invoice.organisation, invoice.currency)
     content = snapshots.content(invoice, priced, bank=bank)
-    session.add(InvoiceSnapshot(invoice=invoice, content=content, made_at=at))
+    session.add(InvoiceSnapshot(invoice_id=invoice.id, content=content, made_at=at))
+    session.expire(invoice, ["snapshot"])
     chain.append(session, invoice, series=series, digest=chain.sha256(content), at=at)
 
 
@@ -122,7 +123,7 @@ def _missing_of_seller(session: Session, invoice: Invoice) -> list[Missing]:
     if not us.bank_accounts and invoice.kind == InvoiceKind.invoice:
         lacks.append(("bank_accounts", _("Your bank account is missing")))
     found = [Missing(text, "organisation", us.id, field) for field, text in lacks]
-    if invoice.series is None and numbers.default(session, us, SERIES[invoice.kind]) is None:
+    if (invoice.series or numbers.default(session, us, SERIES[invoice.kind])) is None:
         found.append(Missing(_("There is no number series for these documents"), "number_series", None, "kind"))
     return found
 

@@ -117,7 +117,7 @@ def _head_values(invoice: Invoice, about: Head, found: Collected) -> None:
     if about.currency == about.organisation.currency:
         values["exchange_rate"] = None
     elif rate is not None:
-        values["exchange_rate"] = rate
+        values["exchange_rate"] = documents.number(rate)
         found.take("exchange_rate", lambda: money.in_currency(0, rate, about.organisation.currency))
 
 

@@ -30,8 +30,10 @@ DOCUMENT = (
     "number_period",
     "number_n",
     "organisation_id",
+    "order_id",
     "credits_id",
     "credit_reason",
+    "payment_term_id",
     "issued_on",
     "delivery_on",
     "delivery_until",
@@ -63,7 +65,7 @@ LINE = (
     "tax_amount",
     "gross",
 )
-TAX = ("position", "category", "rate", "base", "tax")
+TAX = ("position", "category", "rate", "base", "tax", "tax_home")
 _MONEY = frozenset({"discount", "charge", "net", "tax", "tax_amount", "gross", "base"})
 _PLACE = ("street", "postal_code", "city", "region", "country")
 _REACH = ("phone", "email", "website")
@@ -126,7 +128,7 @@ def buyer(party: Party) -> dict[str, Any]:
     place = said(address, _PLACE, "") if address is not None else dict.fromkeys(_PLACE)
     place["country"] = place["country"] or party.country
     return {
-        "kind": party.kind.value,
+        "kind": str(party.kind),
         "name": party.legal_name or party.name,
         **said(party, _NUMBERS, ""),
         **place,
@@ -184,7 +186,7 @@ def _early(term: PaymentTerm, priced: Priced, until: date) -> Mapping[str, Any]:
     return {
         "until": until.isoformat(),
         "percent": money.plain(percent),
-        "tax": term.discount_tax.value,
+        "tax": str(term.discount_tax),
         "early": money.plain(found.early, currency),
         "late": money.plain(found.late, currency),
     }
@@ -198,7 +200,7 @@ def _lines(invoice: Invoice, priced: Priced) -> list[dict[str, Any]]:
             "sku": line.product.sku if line.product is not None else None,
             "unit": line.unit.short if line.unit is not None else None,
             "unit_code": line.unit.code if line.unit is not None else None,
-            "tax": {"name": line.tax.name, "category": line.tax.category.value, "rate": money.plain(line.tax.rate)},
+            "tax": {"name": line.tax.name, "category": str(line.tax.category), "rate": money.plain(line.tax.rate)},
             "full": money.plain(amounts.full, currency),
             "discount": money.plain(amounts.discount, currency),
         }
@@ -208,7 +210,6 @@ def _lines(invoice: Invoice, priced: Priced) -> list[dict[str, Any]]:
 
 def _taxes(invoice: Invoice, priced: Priced) -> list[dict[str, Any]]:
     named = {(line.tax.category, line.tax.rate): line.tax for line in reversed(invoice.lines)}
-    home = invoice.organisation.currency
     found = []
     for row, group in zip(invoice.taxes, priced.groups, strict=True):
         tax = named[group.category, group.rate]
@@ -219,7 +220,6 @@ def _taxes(invoice: Invoice, priced: Priced) -> list[dict[str, Any]]:
                 "exemption_text": tax.exemption_text,
                 "discount": money.plain(group.discount, invoice.currency),
                 "charge": money.plain(group.charge, invoice.currency),
-                "tax_home": money.plain(row.tax_home, home) if row.tax_home is not None else None,
             }
         )
     return found

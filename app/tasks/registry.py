@@ -53,7 +53,7 @@ class Work:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Read for the system, without a write lock; nothing is kept."""
-        with fresh_session(self.settings, what=self.name) as session:
+        with fresh_session(what=self.name) as session:
             yield session
 
     @contextmanager
@@ -79,6 +79,18 @@ class Work:
                 raise LostClaim(self.name)
         self.finished = True
 
+    def hold(self) -> None:
+        """Keep the claim for another lease, beside whatever session the handler works with.
+
+        Raises LostClaim when the claim is somebody else's by now.
+        """
+        with db.session.session_factory() as session:
+            access.act_as(session, access.SYSTEM)
+            with unit_of_work(session):
+                held = outbox.renew(session, self.row_id, self.token, until=clock.now() + self.lease)
+        if not held:
+            raise LostClaim(self.name)
+
     @property
     def name(self) -> str:
         """Return what history and logs call this work."""
@@ -86,12 +98,12 @@ class Work:
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
-        with fresh_session(self.settings, what=self.name) as session, unit_of_work(session):
+        with fresh_session(what=self.name) as session, unit_of_work(session):
             yield session
 
 
 @contextmanager
-def fresh_session(_settings: Mapping[str, Any], *, what: str) -> Iterator[Session]:
+def fresh_session(*, what: str) -> Iterator[Session]:
     """Give the thread a new session that acts for the system; it is closed at the end, whatever was read."""
     db.session.remove()
     session = db.session()

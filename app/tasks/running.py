@@ -64,7 +64,7 @@ def described(problem: BaseException) -> str:
 
 
 def _claimed(row_id: int, settings: Mapping[str, Any]) -> tuple[Work | None, Handler | None]:
-    with fresh_session(settings, what=f"job {row_id}") as session, unit_of_work(session):
+    with fresh_session(what=f"job {row_id}") as session, unit_of_work(session):
         at = clock.now()
         row = outbox.claim(session, row_id, at=at)
         if row is None or row.token is None:
@@ -99,5 +99,5 @@ def _claimed(row_id: int, settings: Mapping[str, Any]) -> tuple[Work | None, Han
 
 def _failed(work: Work, error: str, *, final: bool) -> None:
     _log.error("%s (%s) failed at try %s: %s", work.name, work.topic, work.tries, error)
-    with fresh_session(work.settings, what=work.name) as session, unit_of_work(session):
+    with fresh_session(what=work.name) as session, unit_of_work(session):
         outbox.fail(session, work.row_id, work.token, error, tries=work.tries, at=clock.now(), final=final)

@@ -57,12 +57,12 @@ class Sweeper:
         """Go once: heartbeat, daily work, rings for rows that wait; return how many were rung."""
         with self._app.app_context():
             if at - self._beaten >= BEAT_EVERY:
-                with registry.fresh_session(self._app.config, what="sweeper") as session, unit_of_work(session):
+                with registry.fresh_session(what="sweeper") as session, unit_of_work(session):
                     beat(session, at=at)
-                with registry.fresh_session(self._app.config, what="sweeper") as session:
+                with registry.fresh_session(what="sweeper") as session:
                     enqueue_daily(session, at=at)
                 self._beaten = at
-            with registry.fresh_session(self._app.config, what="sweeper") as session:
+            with registry.fresh_session(what="sweeper") as session:
                 waiting = outbox.due(session, at=at)
         self._rung = {row_id: when for row_id, when in self._rung.items() if at - when < RING_AGAIN}
         found = [(row_id, topic) for row_id, topic in waiting if row_id not in self._rung]

@@ -21,7 +21,7 @@ from app.i18n import gettext as _
 from app.services import access, idempotency
 from app.web.filters import Wanted, conditions
 from app.web.labels import LABELS
-from app.web.records import COUNT_CAP, Records
+from app.web.records import COUNT_CAP, Records, keep_empty
 from app.web.schema import Lines, schema
 from app.web.verbs import Verb, run
 
@@ -84,6 +84,7 @@ class CrudApi(ModelRestApi):
     def _init_properties(self) -> None:
         self.label_columns = LABELS | dict(self.label_columns or {})
         super()._init_properties()
+        keep_empty(self)
 
     def _get_list_related_field(self, *_args: Any, **_options: Any) -> tuple[int, list[Any]]:
         """Related records are found by `/lookup`, not counted and listed in `_info`."""

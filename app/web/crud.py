@@ -22,7 +22,7 @@ from app.columns import Exact, Instant
 from app.db import db, unit_of_work
 from app.errors import Conflict, DomainError, Refusals
 from app.i18n import gettext as _
-from app.models.base import Entity
+from app.models.base import Entity, Owned
 from app.services import access, idempotency
 from app.web import cells, drafts, listing, timeline
 from app.web.fields import CrmForm, FormConverter, choices_of, date_pattern, fill, read_date, shown, write_date
@@ -31,7 +31,7 @@ from app.web.labels import LABELS
 from app.web.lines import lines_fields
 from app.web.locale import choose_time_zone
 from app.web.lookup import stem_of
-from app.web.records import COUNT_CAP, Records, version_of
+from app.web.records import COUNT_CAP, Records, keep_empty, version_of
 from app.web.verbs import Verb, run
 from app.web.ways import onward
 
@@ -103,6 +103,7 @@ class CrudView(ModelView):
     def _init_properties(self) -> None:
         self.label_columns = LABELS | dict(self.label_columns or {})
         super()._init_properties()
+        keep_empty(self)
 
     def _init_forms(self) -> None:
         convert = FormConverter(self.datamodel)
@@ -358,6 +359,8 @@ class CrudView(ModelView):
         flash(text, "success")
         if request.form.get("then") == "another":
             return redirect(f"{self.route_base}/add")
+        if isinstance(record, Owned) and not access.visible(db.session(), record):
+            return redirect(f"{self.route_base}/list/")  # it was given to somebody whose rows the reader does not see
         return redirect(f"{self.route_base}/show/{record.id}")
 
     @expose("/delete/<pk>", methods=["POST"])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, cast
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -254,8 +255,43 @@ def time_zones() -> list[tuple[str, str]]:
 LISTS = {"country": countries, "currency": currencies, "language": languages, "time_zone": time_zones}
 
 
+def standard_list(of: str) -> tuple[tuple[str, str], ...]:
+    """Return the codes of a standard list with their names in the reader's language."""
+    return _standard_list(of, str(get_locale()))
+
+
+@lru_cache(maxsize=64)
+def _standard_list(of: str, _locale: str) -> tuple[tuple[str, str], ...]:
+    return tuple(LISTS[of]())
+
+
+@lru_cache(maxsize=64)
+def _standard_options(of: str, locale: str) -> str:
+    """Return a list's options as HTML; made once per language, for a form may show all countries several times."""
+    option = Markup('<option value="{}">{}</option>')
+    return "".join(option.format(code, name) for code, name in _standard_list(of, locale))
+
+
+class ListWidget:
+    """A select of a standard list."""
+
+    def __call__(self, field: "ListField", **kwargs: Any) -> Markup:
+        """Return the select with the field's code chosen."""
+        kwargs.setdefault("id", field.id)
+        if "required" not in kwargs and getattr(field.flags, "required", False):
+            kwargs["required"] = True
+        options = _standard_options(field.of, str(get_locale()))
+        if field.data:
+            value = f'<option value="{escape(field.data)}"'
+            options = options.replace(f"{value}>", f"{value} selected>", 1)
+        empty = '<option value="">—</option>' if field.may_be_empty else ""
+        return Markup(f"<select {html_params(name=field.name, **kwargs)}>{empty}{options}</select>")  # noqa: S704 -- escaped
+
+
 class ListField(SelectField):
     """One code of a standard list (country, currency, language, time zone), by its name."""
+
+    widget = ListWidget()
 
     def __init__(self, label: Any = None, validators: Any = None, of: str = "country", **kwargs: Any) -> None:
         self.of = of
@@ -270,17 +306,14 @@ class ListField(SelectField):
             **kwargs,
         )
 
-    def _codes(self) -> list[tuple[str, str]]:
-        return ([("", "—")] if self.may_be_empty else []) + LISTS[self.of]()
-
     def pre_validate(self, form: Any) -> None:  # noqa: ARG002
         """Refuse a code that is not in the list."""
-        if self.data and self.data not in {code for code, _name in LISTS[self.of]()}:
+        if self.data and self.data not in {code for code, _name in standard_list(self.of)}:
             raise ValidationError(gettext("Not a valid choice."))
 
     def iter_choices(self) -> Any:
         """Yield the options."""
-        for value, text in self._codes():
+        for value, text in ([("", "—")] if self.may_be_empty else []) + [*standard_list(self.of)]:
             yield Choice(value, text, value == (self.data or ""), {})
 
 
@@ -288,7 +321,7 @@ def choices_of(column: Any) -> list[tuple[str, str]] | None:
     """Return the values that a column may have with their texts, None when they are not few."""
     standard = column.info.get("of")
     if standard:
-        return list(LISTS[standard]())
+        return list(standard_list(standard))
     if isinstance(column.type, sa.Enum) and column.type.enum_class is not None:
         return [(member.value, label_of(member)) for member in column.type.enum_class]
     if isinstance(column.type, sa.Boolean):

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -156,21 +157,27 @@ class Lines:
     optional: tuple[str, ...] = ()
     computed: tuple[str, ...] = ()
 
-    def incoming(self) -> fields.Field:
-        """Return the field of a request: a list of rows; an `id` names a standing row."""
+    @cached_property
+    def _row_in(self) -> type[Schema]:
         made: dict[str, Any] = {
             each: field_of(self.entity, each, out=False, required=False if each in self.optional else None)
             for each in self.given
         }
         made["id"] = fields.Integer(strict=True, allow_none=True)
-        row = type(f"{self.name}In", (_Strict,), made)
-        return fields.List(fields.Nested(row), validate=validate.Length(max=500))
+        return type(f"{self.name}In", (_Strict,), made)
+
+    @cached_property
+    def _row_out(self) -> type[Schema]:
+        names = ("id", *self.given, *self.computed)
+        return type(f"{self.name}Out", (Schema,), {each: field_of(self.entity, each, out=True) for each in names})
+
+    def incoming(self) -> fields.Field:
+        """Return the field of a request: a list of rows; an `id` names a standing row."""
+        return fields.List(fields.Nested(self._row_in), validate=validate.Length(max=500))
 
     def outgoing(self) -> fields.Field:
         """Return the field of an answer."""
-        names = ("id", *self.given, *self.computed)
-        row = type(f"{self.name}Out", (Schema,), {each: field_of(self.entity, each, out=True) for each in names})
-        return fields.List(fields.Nested(row))
+        return fields.List(fields.Nested(self._row_out))
 
     def fill(self, record: Any, relation: str, rows: list[dict[str, Any]]) -> None:
         """Make a record's rows equal to the given ones; an id of another record's row makes a new row."""

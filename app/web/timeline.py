@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+import sqlalchemy as sa
 from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
+from app.columns import Exact
 from app.i18n import gettext as _
+from app.i18n import label_of, language
 from app.models.base import Entity
 from app.models.history import FieldChange
+from app.money import format_decimal
 from app.web.cells import of_list
 
 MOST = 50
@@ -67,5 +72,9 @@ def _text(column: Any, value: Any) -> str:
         return "—"
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
+    if column is not None and isinstance(column.type, Exact):
+        return format_decimal(Decimal(str(value)), language())
+    if column is not None and isinstance(column.type, sa.Enum) and column.type.enum_class is not None:
+        return label_of(column.type.enum_class(value))
     standard = column.info.get("of") if column is not None else None
     return of_list(standard, str(value)) if standard else str(value)[:200]

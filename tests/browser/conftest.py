@@ -6,13 +6,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect, sync_playwright
 
 from tests.browser.world import PASSWORD, running
 from tests.servers import chromium, need
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+PATIENCE = 15_000  # milliseconds; a machine that builds something else beside the tests is slow
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
 
@@ -64,6 +65,7 @@ class Watch:
             self.found.append(f"{message.type}: {message.text}")
 
 
+expect.set_options(timeout=PATIENCE)
 Visit = Callable[..., Page]
 
 
@@ -92,7 +94,7 @@ def visit(chrome: Browser, address: str, signed_in: dict[str | None, Any]) -> It
             | ({"storage_state": signed_in[user]} if user in signed_in else {})
             | options
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         opened.append((context, Watch(context, address)))
         page = context.new_page()
         if user is not None and user not in signed_in:

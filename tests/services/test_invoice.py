@@ -15,7 +15,7 @@ from app.models.number_series import NumberCounter
 from app.models.payment_term import PaymentTerm
 from app.models.product import Product
 from app.outbox import Outbox
-from app.services import access, chain, search
+from app.services import access, chain, search, verify
 from app.services import invoice as invoices
 from app.services import number as numbers
 from app.services import payment_term as terms
@@ -362,3 +362,16 @@ def test_the_default_price_and_tax_of_a_product_are_taken(session, made):
     line = invoice.snapshot.content["lines"][0]
     assert (line["sku"], line["text"], line["unit_price"], line["tax"]["name"]) == ("B-1", "Bulb", "2.5", "Btw 9 %")
     assert invoice.gross == D("27.25")
+
+
+def test_whole_numbers_are_written_like_decimals(session, made, tmp_path, chain_key):
+    us, party = made.organisation(), made.buyer()
+    line = InvoiceLine(text="Bulbs", quantity=3, unit_price=10, discount_percent=0, tax=made.tax())
+    invoice = Invoice(organisation=us, party=party, lines=[line], discount=1, charge=0, currency="USD", exchange_rate=2)
+    invoices.save(session, invoice)
+    session.flush()
+    invoices.issue(session, invoice, at=NOON)
+    document = invoice.snapshot.content["document"]
+    assert (document["discount"], document["charge"], document["exchange_rate"]) == ("1.00", "0.00", "2")
+    session.expire_all()
+    assert verify.verify(session, key=chain_key, files=tmp_path).problems == []

@@ -75,13 +75,13 @@ class World:
                 setattr(row, name, value)
 
     def row(self, row_id: int) -> Outbox:
-        with self.app.app_context(), fresh_session(self.app.config, what="test") as session:
+        with self.app.app_context(), fresh_session(what="test") as session:
             row = session.get(Outbox, row_id)
             session.expunge(row)
             return row
 
     def effect(self, name: str) -> int | None:
-        with self.app.app_context(), fresh_session(self.app.config, what="test") as session:
+        with self.app.app_context(), fresh_session(what="test") as session:
             kept = session.get(Setting, name)
             return kept.value if kept else None
 

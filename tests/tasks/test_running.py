@@ -65,7 +65,7 @@ def test_who_lost_the_claim_stores_nothing(world):
 
 
 def outbox_fails(work):
-    with fresh_session({}, what="test") as session, unit_of_work(session):
+    with fresh_session(what="test") as session, unit_of_work(session):
         return outbox.fail(session, work.row_id, work.token, "too late", tries=work.tries, at=clock.now())
 
 
@@ -156,7 +156,7 @@ def test_the_sweeper_rings_what_is_due_once_in_a_while_and_nothing_else(world):
     rung = []
     sweeper = Sweeper(world.app, lambda *ring: rung.append(ring))
     now = clock.now()
-    with world.app.app_context(), fresh_session({}, what="test") as session:
+    with world.app.app_context(), fresh_session(what="test") as session:
         daily = len(enqueue_daily(session, at=now))
     assert sweeper.round(now) == 2 + daily
     assert rung[:2] == [(due, "test.count"), (crashed, "test.count")]
@@ -172,11 +172,11 @@ def test_daily_work_is_enqueued_once_a_day_by_whichever_sweeper_comes_first(worl
     noon = clock.now().replace(hour=12, minute=0)
     found = []
     for at in (noon, noon, noon + timedelta(days=1)):
-        with world.app.app_context(), fresh_session({}, what="test") as session:
+        with world.app.app_context(), fresh_session(what="test") as session:
             found.append(enqueue_daily(session, at=at))
     topics = [topic for topic, _when in schedule()]
     assert found == [topics, [], topics]
-    with world.app.app_context(), fresh_session({}, what="test") as session:
+    with world.app.app_context(), fresh_session(what="test") as session:
         assert slot_days(session, "job.tidy") == [(noon + timedelta(days=1)).date()]  # the former one is forgotten
         midnight = noon.replace(hour=0)
         assert enqueue_daily(session, at=midnight + timedelta(days=9)) == []

@@ -1,0 +1,25 @@
+"""Background work of imports: going through the file, chunk by chunk."""
+
+from datetime import timedelta
+
+from app.db import db
+from app.errors import Conflict
+from app.exchange.party_import import run_import
+from app.services.import_run import TOPIC
+from app.tasks.registry import LostClaim, Work, handles
+
+
+@handles(TOPIC, lease=timedelta(minutes=2), limit=timedelta(hours=2))
+def run(work: Work) -> None:
+    """Import the file of a run, or go on with one that was killed; every chunk holds the claim."""
+    if work.record_id is None:
+        return
+    try:
+        run_import(
+            db.session,
+            work.record_id,
+            work.settings["CRM_VAR"] / "files",
+            watch=lambda _rows: work.hold(),
+        )
+    except Conflict:
+        raise LostClaim(work.name) from None  # somebody else stores the rows of this run

@@ -1,0 +1,49 @@
+"""Background work of invoices: making the file of an issued document."""
+
+from datetime import timedelta
+from io import BytesIO
+
+from sqlalchemy import select
+
+from app import clock
+from app.documents import invoice as documents
+from app.errors import DomainError
+from app.i18n import gettext as _
+from app.models.invoice import Invoice, InvoiceSnapshot
+from app.services import access
+from app.services import attachment as attachments
+from app.services import invoice as invoices
+from app.tasks.registry import Work, handles
+
+
+@handles("invoice.render", lease=timedelta(minutes=2), limit=timedelta(minutes=3))
+def render(work: Work) -> None:
+    """Make the PDF of an issued document from what was frozen, store it and chain it; once made it stays."""
+    with work.reading() as session:
+        invoice = access.get(session, Invoice, work.record_id)
+        if invoice is None or invoice.number is None:
+            raise DomainError(_("Only an issued document has a file"))
+        if invoice.file_id is not None:
+            return
+        number = invoice.number
+        frozen = select(InvoiceSnapshot.content).where(InvoiceSnapshot.invoice_id == invoice.id)
+        content = session.execute(frozen).scalar_one()
+    made = documents.pdf(content)
+    with work.storing() as session:
+        at = clock.now()
+        invoice = access.get(session, Invoice, work.record_id)
+        if invoice is None:
+            raise DomainError(_("Only an issued document has a file"))
+        attachment = attachments.store(
+            session,
+            BytesIO(made),
+            files=work.settings["CRM_VAR"] / "files",
+            name=f"{number.replace('/', '-')}.pdf",
+            media_type="application/pdf",
+            entity=Invoice.__stem__,
+            record_id=invoice.id,
+            purpose="document",
+            at=at,
+            by_id=work.actor_id,
+        )
+        invoices.store_file(session, invoice, attachment, at=at)

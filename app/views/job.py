@@ -1,0 +1,114 @@
+"""Screen and REST of background work: what waits, what runs, what has failed and why."""
+
+from typing import Any, ClassVar
+
+from flask import current_app
+from markupsafe import Markup, escape
+
+from app.i18n import gettext as _
+from app.i18n import lazy_gettext as _l
+from app.outbox import Errand, Outbox
+from app.services import job as jobs
+from app.web import menu
+from app.web.api import CrudApi
+from app.web.cells import NOTHING
+from app.web.crud import CrudView
+from app.web.records import Records
+from app.web.verbs import Verb
+
+ORDER = 95
+TOPICS = {
+    "invoice.render": _l("Making the file of a document"),
+    "import.run": _l("Importing a file"),
+    "job.tidy": _l("Tidying up"),
+}
+NOUNS = {"import": "import_run"}  # topics that name their record by another word
+WRITING = {"add", "edit", "delete"}
+COLUMNS = ["topic", "record_id", "state", "tries", "error", "due_at", "created_at", "done_at"]
+SEARCHED = ["topic", "state", "created_at"]
+LABELS = {
+    "topic": _l("Work"),
+    "record_id": _l("Record"),
+    "tries": _l("Tries"),
+    "error": _l("Error"),
+    "due_at": _l("Due"),
+    "lease_until": _l("Claimed until"),
+    "done_at": _l("Ended"),
+}
+VERBS = [
+    Verb(
+        "retry",
+        jobs.retry,
+        label=_l("Try again"),
+        icon="rotate-ccw",
+        when=lambda job: job.state is Errand.failed,
+        needs_time=True,
+        primary=True,
+    )
+]
+
+
+def topic_text(topic: str) -> str:
+    """Return a topic in the reader's words, as it is when nobody has named it."""
+    return str(TOPICS.get(topic, topic))
+
+
+def record_link(job: Outbox) -> Markup:
+    """Return a link to the record that a job is about."""
+    if job.record_id is None:
+        return NOTHING
+    noun = job.topic.partition(".")[0]
+    stem = NOUNS.get(noun, noun)
+    text = _("No. %(id)s", id=job.record_id)
+    screens: Any = current_app.extensions["appbuilder"].baseviews
+    if not any(view.route_base == f"/{stem}" for view in screens):
+        return escape(text)
+    return Markup('<a href="{}">{}</a>').format(f"/{stem}/show/{job.record_id}", text)
+
+
+class JobView(CrudView):
+    """Background work: to be looked at, and tried again when it has failed."""
+
+    datamodel = Records(Outbox, search=None)
+    one_name = _l("Job")
+    many_name = _l("Background work")
+    hint = _l("What the program does by itself after you have saved something: files, imports, letters.")
+    exclude_route_methods: ClassVar = CrudView.exclude_route_methods | WRITING
+    list_columns: ClassVar = ["topic", "record_id", "state", "tries", "error", "due_at", "done_at"]
+    show_columns: ClassVar = [*COLUMNS, "lease_until"]
+    add_columns: ClassVar[list[str]] = []
+    edit_columns: ClassVar[list[str]] = []
+    search_columns: ClassVar = SEARCHED
+    order_columns: ClassVar = ["due_at", "created_at", "done_at", "tries"]
+    base_order = ("created_at", "desc")
+    key_facts: ClassVar = ["state", "tries", "due_at"]
+    label_columns: Any = LABELS
+    verbs: ClassVar = VERBS
+
+    def value(self, record: Any, name: str) -> Any:
+        """Say topics in words, and link the record."""
+        if name == "topic":
+            return escape(topic_text(record.topic))
+        return record_link(record) if name == "record_id" else super().value(record, name)
+
+
+class JobApi(CrudApi):
+    """REST of background work."""
+
+    datamodel = Records(Outbox, search=None)
+    exclude_route_methods: ClassVar = {"post", "put", "delete", "info"}
+    list_columns: ClassVar = COLUMNS
+    show_columns: ClassVar = COLUMNS
+    add_columns: ClassVar[list[str]] = []
+    edit_columns: ClassVar[list[str]] = []
+    search_columns: ClassVar = SEARCHED
+    order_columns: ClassVar = ["due_at", "created_at", "done_at", "tries"]
+    base_order = ("created_at", "desc")
+    label_columns: Any = LABELS
+    verbs: ClassVar = VERBS
+
+
+def register(appbuilder: Any) -> None:
+    """Register the screens and the resource."""
+    menu.place(appbuilder, JobView, "job", label=_l("Background work"), group="settings", icon="list-checks")
+    appbuilder.add_api(JobApi)
