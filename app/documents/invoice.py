@@ -4,28 +4,25 @@ Everything comes from the content that `services.invoice_snapshot` froze; nothin
 content gives the same file for ever. Texts and numbers are written here; the template only places them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_date
 
 from app import money
 from app.documents import engine, qr
+from app.documents.invoice_sums import Pair, Sums
 from app.documents.words import amount_in_words
+from app.documents.writing import NBSP
 from app.i18n import gettext as _
-from app.i18n import in_language, ngettext
+from app.i18n import in_language
 from app.services import identifier as identifiers
 
-_DAY = {"en": "d MMMM y", "nl": "d MMMM y", "ru": "d MMMM y 'г.'", "hy": "d MMMM, y 'թ.'"}
-_NBSP = "\N{NO-BREAK SPACE}"
-_LETTER, _WIDE_LETTER, _FIGURE, _TOTAL_FIGURE, _PADDING = 1.8, 2.1, 1.85, 2.4, 3.4  # mm
 _PNG, _JPEG = b"\x89PNG", b"\xff\xd8\xff"
 _NUMBERS = ("tax_number", "tax_branch", "registration_number")
 PICTURES = ("logo", "signature", "stamp")
-Pair = tuple[str, str]
 
 
 def pdf(content: Mapping[str, Any], *, pictures: Mapping[str, bytes] | None = None, timeout: float = 60.0) -> bytes:
@@ -47,17 +44,8 @@ def printed(
         return _Printed(content).all(pictures or {})
 
 
-class _Printed:
+class _Printed(Sums):
     """One document being written in its language."""
-
-    def __init__(self, content: Mapping[str, Any]) -> None:
-        self.content = content
-        self.document = content["document"]
-        self.language: str = self.document["language"]
-        self.currency: str = self.document["currency"]
-        self.gross_prices = bool(self.document["prices_include_tax"])
-        self.is_credit = self.document["kind"] == "credit_note"
-        self.is_russian = content["seller"]["country"] == "RU"
 
     def all(self, pictures: Mapping[str, bytes]) -> tuple[dict[str, Any], dict[str, bytes]]:
         assets = {f"{name}.{_ending(pictures[name])}": pictures[name] for name in PICTURES if pictures.get(name)}
@@ -65,7 +53,6 @@ class _Printed:
         if code is not None:
             assets["qr.png"] = qr.png(code)
         seller, buyer = self.content["seller"], self.content["buyer"]
-        rows = list(self.rows())
         doc: dict[str, Any] = {
             "is_russian": self.is_russian,
             "is_credit": self.is_credit,
@@ -77,15 +64,7 @@ class _Printed:
             "facts": self.facts(),
             "seller": self.party(seller, foreign=seller["country"] != buyer["country"]),
             "buyer": self.party(buyer, foreign=seller["country"] != buyer["country"]),
-            "columns": self.columns(),
-            "has_discount": self.has_discount,
-            "widths": widths(self.columns(), rows, without=() if self.has_discount else ("discount",)),
-            "rows": rows,
-            "count": self.count(),
-            "taxes": [self.tax(row) for row in self.content["taxes"]],
-            "totals": self.totals(),
-            "total_width": round(len(self.money(self.content["totals"]["gross"])) * _TOTAL_FIGURE + 3, 1),
-            "total": {"label": self.total_label(), "value": self.money(self.content["totals"]["gross"])},
+            **self.middle(),
             "words": amount_in_words(Decimal(self.content["totals"]["gross"]), self.currency, self.language),
             "notes": self.notes(),
             "bank": self.bank(),
@@ -137,7 +116,7 @@ class _Printed:
     def side(self, who: Mapping[str, Any], *, foreign: bool) -> str:
         """Return a party in one line: name, numbers, address, telephone."""
         found = self.party(who, foreign=foreign)
-        numbers = [f"{label}{_NBSP}{value}" for label, value in found["numbers"]]
+        numbers = [f"{label}{NBSP}{value}" for label, value in found["numbers"]]
         return ", ".join([found["name"], *numbers, *found["address"], *found["reach"][:1]])
 
     def facts(self) -> list[Pair]:
@@ -178,119 +157,6 @@ class _Printed:
         else:
             lines = [street, " ".join(filter(None, [code, city])), region, country]
         return [one for one in lines if one]
-
-    # --- lines ----------------------------------------------------------------------------------------------------
-
-    @property
-    def has_discount(self) -> bool:
-        return any(Decimal(line["discount_percent"]) for line in self.content["lines"])
-
-    def columns(self) -> dict[str, str]:
-        code = self.currency
-        return {
-            "position": _("No."),
-            "text": _("Goods, works, services") if self.is_russian else _("Description"),
-            "quantity": _("Quantity"),
-            "unit": _("Unit"),
-            "price": _("Price with VAT, %(currency)s", currency=code)
-            if self.gross_prices
-            else _("Price, %(currency)s", currency=code),
-            "discount": _("Discount"),
-            "tax": _("VAT"),
-            "amount": _("Amount with VAT, %(currency)s", currency=code)
-            if self.gross_prices
-            else _("Amount, %(currency)s", currency=code),
-        }
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield the lines; each knows what all lines up to it come to, for the foot of a page."""
-        running = Decimal(0)
-        for position, line in enumerate(self.content["lines"], start=1):
-            amount = Decimal(line["gross" if self.gross_prices else "net"])
-            running += amount
-            percent = Decimal(line["discount_percent"])
-            yield {
-                "position": str(position),
-                "text": line["text"],
-                "sku": line["sku"],
-                "quantity": money.format_decimal(Decimal(line["quantity"]), self.language),
-                "unit": line["unit"] or "",
-                "price": self.figure(line["unit_price"]),
-                "discount": self.percent(percent) if percent else "",
-                "tax": self.rate(line["tax"]["category"], line["tax"]["rate"]),
-                "amount": self.figure(amount),
-                "carried": _("Carried forward: %(amount)s", amount=self.money(running)),
-                "brought": _("Brought forward: %(amount)s", amount=self.money(running)),
-            }
-
-    def count(self) -> str:
-        """Return the sentence with which a Russian document counts its lines."""
-        number = len(self.content["lines"])
-        total = self.money(self.content["totals"]["gross"])
-        return ngettext(
-            "%(num)s item in all, for the amount of %(total)s",
-            "%(num)s items in all, for the amount of %(total)s",
-            number,
-            total=total,
-        )
-
-    # --- totals ---------------------------------------------------------------------------------------------------
-
-    def totals(self) -> list[Pair]:
-        """Return the sums above the total: label, value."""
-        totals, about = self.content["totals"], self.document
-        discount, charge = (
-            (about if self.gross_prices else totals)["discount"],
-            (about if self.gross_prices else totals)["charge"],
-        )
-        found: list[Pair] = []
-        if Decimal(discount) or Decimal(charge):
-            lines = sum((Decimal(line["gross" if self.gross_prices else "net"]) for line in self.lines), Decimal(0))
-            found.append((_("Sum of the lines"), self.money(lines)))
-            if Decimal(discount):
-                found.append((_("Discount"), self.money(-Decimal(discount))))
-            if Decimal(charge):
-                found.append((_("Surcharge"), self.money(charge)))
-        found.append((_("Total without VAT"), self.money(totals["net"])))
-        found += [(self.tax_name(row), self.money(row["tax"])) for row in self.content["taxes"] if Decimal(row["rate"])]
-        return found
-
-    @property
-    def lines(self) -> Sequence[Mapping[str, Any]]:
-        found: Sequence[Mapping[str, Any]] = self.content["lines"]
-        return found
-
-    def total_label(self) -> str:
-        return _("Total credited") if self.is_credit else _("Total to pay")
-
-    def tax(self, row: Mapping[str, Any]) -> dict[str, str]:
-        """Return one line of the table of taxes."""
-        home = self.content["home"]
-        in_home = row["tax_home"] is not None and home is not None
-        return {
-            "name": self.tax_name(row),
-            "base": self.money(row["base"]),
-            "tax": self.money(row["tax"]),
-            "gross": self.money(Decimal(row["base"]) + Decimal(row["tax"])),
-            "home": money.format_money(Decimal(row["tax_home"]), home["currency"], self.language) if in_home else "",
-        }
-
-    def tax_name(self, row: Mapping[str, Any]) -> str:
-        names = {
-            "Z": _("VAT %(rate)s", rate=self.percent(Decimal(0))),
-            "E": _("Exempt from VAT"),
-            "AE": _("VAT reverse charge"),
-            "K": _("Intra-community supply"),
-            "G": _("Export"),
-            "O": _("Without VAT"),
-        }
-        return names.get(row["category"]) or _("VAT %(rate)s", rate=self.percent(Decimal(row["rate"]) * 100))
-
-    def rate(self, category: str, rate: str) -> str:
-        """Return what a line says of its tax."""
-        if category in {"S", "Z"}:
-            return self.percent(Decimal(rate) * 100)
-        return _("no VAT") if category in {"E", "O"} else self.percent(Decimal(0))
 
     # --- below ----------------------------------------------------------------------------------------------------
 
@@ -395,22 +261,6 @@ class _Printed:
         between, after = rest.split("\1")
         return [before, between, after]
 
-    # --- writing --------------------------------------------------------------------------------------------------
-
-    def day(self, value: str | None) -> str:
-        """Return a day with its month in words and all four digits of its year."""
-        return format_date(date.fromisoformat(value), _DAY[self.language], self.language) if value else ""
-
-    def money(self, amount: Decimal | str) -> str:
-        return money.format_money(Decimal(amount), self.currency, self.language).replace("-", "\N{MINUS SIGN}")
-
-    def figure(self, amount: Decimal | str) -> str:
-        """Return an amount without its currency, for columns whose head names it."""
-        return money.format_decimal(Decimal(amount), self.language, least=money.digits(self.currency))
-
-    def percent(self, percent: Decimal) -> str:
-        return f"{money.format_decimal(percent, self.language)}{_NBSP if self.language == 'ru' else ''}%"
-
 
 def _texts() -> dict[str, str]:
     return {
@@ -439,27 +289,8 @@ def _numbers(who: Mapping[str, Any]) -> list[Pair]:
     return [(identifiers.label(who["country"], key), str(who[key])) for key in _NUMBERS if who.get(key)]
 
 
-def widths(
-    columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], *, without: Sequence[str] = ()
-) -> list[float]:
-    """Return how wide each column of the lines must be for its longest text; 0 for the one that takes what is left.
-
-    Units: millimetres, from the letters' widths in the two sizes of type. The renderer could find out itself, by
-    setting every cell several times: that made a document of 200 lines twice as slow.
-    """
-    found = []
-    for name, title in columns.items():
-        if name in without:
-            continue
-        letter = _WIDE_LETTER if title[:1] > "\u0530" else _LETTER  # Armenian letters are wider
-        word = max((len(part) for part in title.split()), default=0) * letter
-        cell = max((len(row[name]) for row in rows), default=0) * _FIGURE
-        found.append(0.0 if name == "text" else round(max(word, cell) + _PADDING, 1))
-    return found
-
-
 def _in_fours(iban: str | None) -> str:
-    return _NBSP.join(iban[at : at + 4] for at in range(0, len(iban), 4)) if iban else ""
+    return NBSP.join(iban[at : at + 4] for at in range(0, len(iban), 4)) if iban else ""
 
 
 def _short_day(value: str) -> str:

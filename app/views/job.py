@@ -110,5 +110,5 @@ class JobApi(CrudApi):
 
 def register(appbuilder: Any) -> None:
     """Register the screens and the resource."""
-    menu.place(appbuilder, JobView, "job", label=_l("Background work"), group="settings", icon="list-checks")
+    menu.place(appbuilder, JobView, "job", label=_l("Background work"), group="settings", icon="clock")
     appbuilder.add_api(JobApi)
