@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from app.cli_import import import_party
+from app.cli_money import invoice, verify
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -142,6 +143,8 @@ def imports() -> None:
 
 
 imports.add_command(import_party)
+crm.add_command(invoice)
+crm.add_command(verify)
 
 
 @crm.command(name="sync-roles")

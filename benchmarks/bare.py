@@ -37,7 +37,8 @@ class Bare:
 
 def rows_at(offset: int) -> tuple[TextClause, dict[str, Any]]:
     """Return the SELECT of one page of the list by name."""
-    select = f"SELECT {COLUMNS} FROM {FROM} ORDER BY p.name, p.id LIMIT {PAGE_SIZE} OFFSET :offset"
+    page = f"SELECT * FROM party ORDER BY name, id LIMIT {PAGE_SIZE} OFFSET :offset"
+    select = f"SELECT {COLUMNS} FROM ({page}) p LEFT JOIN ab_user u ON u.id = p.owner_id ORDER BY p.name, p.id"
     return text(select), {"offset": offset}
 
 

@@ -29,7 +29,8 @@ class Writer:
 
     def figure(self, amount: Decimal | str) -> str:
         """Return an amount without its currency, for columns whose head names it."""
-        return money.format_decimal(Decimal(amount), self.language, least=money.digits(self.currency))
+        written = money.format_decimal(Decimal(amount), self.language, least=money.digits(self.currency))
+        return written.replace("-", "\N{MINUS SIGN}")
 
     def percent(self, percent: Decimal) -> str:
         return f"{money.format_decimal(percent, self.language)}{NBSP if self.language == 'ru' else ''}%"

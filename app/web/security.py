@@ -372,11 +372,12 @@ def _check_form_token() -> Response | None:
     """Refuse changing requests without the form's token; a bearer token proves by itself that no other site asks."""
     if request.method in SAFE_METHODS or not current_app.config["WTF_CSRF_ENABLED"]:
         return None
-    if request.endpoint is None or request.headers.get("Authorization", "").lower().startswith("bearer "):
+    rest = request.path.startswith("/api/")
+    if request.endpoint is None or (rest and request.headers.get("Authorization", "").lower().startswith("bearer ")):
         return None
     if request.endpoint in {"SignInApi.login", "SignInApi.refresh"}:
         return None
-    if request.path.startswith("/api/") and not current_user.is_authenticated:
+    if rest and not current_user.is_authenticated:
         return None  # no cookie proves anything here: REST itself says that one must sign in
     try:
         csrf.protect()

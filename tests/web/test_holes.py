@@ -531,6 +531,14 @@ def test_a_screen_that_does_not_declare_its_columns_does_not_start():
 # --- forms from elsewhere ---------------------------------------------------------------------------------------------
 
 
+DRESSES: list[dict[str, str]] = [
+    {},
+    {"X-CSRFToken": "x"},
+    {"Origin": "https://evil.example"},
+    {"Authorization": "Basic eDp4"},
+]
+
+
 def test_no_post_works_without_the_forms_token(
     app: Flask, as_user: Callable[[str], Browser], made: Made, session: Session
 ):
@@ -545,12 +553,8 @@ def test_no_post_works_without_the_forms_token(
             if rule.endpoint in {"SignInApi.login", "SignInApi.refresh"}:
                 continue  # they answer to a password or a token in the request, never to a cookie
             body = {"json": {"name": "x"}} if path.startswith("/api/") else {"data": FORM | {"name": "x", "rowid": "1"}}
-            for headers in (
-                {},
-                {"X-CSRFToken": "x"},
-                {"Origin": "https://evil.example"},
-                {"Authorization": "Basic eDp4"},
-            ):
+            several = DRESSES if len(asked) < 3 else [{}]
+            for headers in several if path.startswith("/api/") else [*several, {"Authorization": "Bearer x"}]:
                 answer = admin.client.open(path, method=method, headers=headers, **body)
                 assert answer.status_code == 400, (method, path, headers)
             asked.add((method, path))
@@ -628,9 +632,10 @@ def test_no_way_on_leads_elsewhere(
             office.get(f"/login/?next={there}"),
             office.post("/party/many/archive", {"rowid": str(party.id), "back": target}),
         ]
-        client = app.test_client()
-        form = {"username": "head", "password": PASSWORD, "csrf_token": Browser(client).token()}
-        answers.append(client.post(f"/login/?next={there}", data=form))
+        if target in ELSEWHERE[:7]:
+            client = app.test_client()
+            form = {"username": "head", "password": PASSWORD, "csrf_token": Browser(client).token()}
+            answers.append(client.post(f"/login/?next={there}", data=form))
         for answer in answers:
             assert answer.status_code == 302
             assert stays_here(answer.headers["Location"]), answer.headers["Location"]

@@ -390,11 +390,14 @@ def test_every_address_answers_every_role_as_its_rights_say_and_writes_nothing(
     asked = list(addresses(app, records))
     guards = {rule.endpoint: guard_of(app, rule.endpoint) for rule in rules(app)}
     wrong, count = [], 0
-    for username in (*PEOPLE, "admin", "anonymous"):  # test_access.py asks for more rows
+    one_per_role = {role: username for username, (role, *_rest) in reversed(PEOPLE.items())}
+    for username in (*one_per_role.values(), "admin", "anonymous"):  # test_access.py asks for more rows
         rights = rights_of_user(session, username) if username != "anonymous" else set()
         browser = visitor if username == "anonymous" else as_user(username)
         statements.clear()
         for one in asked:
+            if "9" * 30 in one.path and username != "admin":
+                continue  # what no database counts to: once is enough
             answer = browser.get(one.path)
             due = nowhere(app, one.path) or expected(one, guards[one.rule.endpoint], rights, username, session)
             count += 1
