@@ -253,7 +253,7 @@ class _Printed(Sums):
 
     def foot(self) -> str:
         seller = self.content["seller"]
-        return " · ".join([seller["name"], *(f"{label} {value}" for label, value in _numbers(seller))])
+        return " · ".join([seller["name"], *(f"{label}{NBSP}{value}" for label, value in _numbers(seller))])
 
     def pages(self) -> list[str]:
         """Return the words before, between and after the two numbers of "page 1 of 3"."""

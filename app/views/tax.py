@@ -47,7 +47,7 @@ class TaxView(CrudView):
     order_columns: ClassVar = ["name", "country", "rate", "valid_from"]
     base_order = ("country", "asc")
     description_columns: ClassVar = {
-        "rate": _l("A fraction: 21 % is 0.21."),
+        "rate": _l("A fraction: 0.21 is 21 percent."),
         "code": _l("Joins the successive rates of one tax, for example “standard”."),
     }
 
