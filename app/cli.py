@@ -137,6 +137,36 @@ def initialise() -> None:
     click.echo("ready")
 
 
+@crm.command()
+@click.option("--size", default="small", show_default=True, help="small, 100k, or a number of parties.")
+def demo(size: str) -> None:
+    """Fill this database with the demo company, or enlarge the one that it holds."""
+    from app import clock
+    from app import demo as company
+    from app.db import db, unit_of_work
+    from app.services import access
+
+    wanted: str | int = int(size) if size.isdecimal() else size
+    if isinstance(wanted, str) and wanted not in company.PARTIES:
+        raise click.BadParameter("small, 100k, or a number", param_hint="--size")
+    total = wanted if isinstance(wanted, int) else company.PARTIES[wanted]
+    app = _app()
+    with app.app_context(), click.progressbar(length=total, label="parties") as bar:
+        session = db.session()
+        access.act_as(session, access.SYSTEM)
+        with unit_of_work(session):
+            done = company.fill(
+                session,
+                size=wanted,
+                password=os.environ.get("CRM_DEMO_PASSWORD"),
+                today=clock.today(),
+                progress=lambda count, _total: bar.update(count - bar.pos),
+            )
+    for name, password in done.passwords.items():
+        click.echo(f"Sign in as {name} with the password {password} (shown only now)")
+    click.echo("ok: " + ", ".join(f"{count} {stem}" for stem, count in done.added.items()))
+
+
 @crm.group(name="import")
 def imports() -> None:
     """Bring records in from files."""

@@ -12,7 +12,7 @@ from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
-from app import clock, migrating
+from app import clock, demo, migrating
 from app.backup import automatic_name, keep_last
 from app.db import db, unit_of_work
 from app.dump import copy_database
@@ -67,6 +67,11 @@ def prepare(app: Flask) -> Ready:
                 done.synced = role_sync.sync(session, rights, fingerprint=mark)
         if session.execute(select(func.count()).select_from(User)).scalar_one() == 0:
             make_administrator(session, done)
+            if app.config["CRM_DEMO"]:
+                with unit_of_work(session):
+                    password = os.environ.get("CRM_DEMO_PASSWORD")
+                    filled = demo.fill(session, size="small", password=password, today=clock.today())
+                done.passwords |= filled.passwords
     return done
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.demo import numbers
 from app.demo.team import DOMAIN
 from app.models.organisation import Organisation, OrganisationBankAccount
-from app.services import organisation as organisations
+from app.services.set_up import set_up
 
 NAME = "Handelshuis Houtkade"
 
@@ -41,7 +41,4 @@ def ensure(session: Session) -> Organisation:
             )
         ],
     )
-    organisations.save(session, made)
-    session.add(made)
-    session.flush()
-    return made
+    return set_up(session, made)

@@ -5,10 +5,9 @@ from typing import Any
 
 from app.money import LineIn, Options, TaxCategory, TaxKey, plain, price
 
-_NOBODY = dict.fromkeys(
-    ("tax_number", "tax_branch", "registration_number", "street", "postal_code", "city", "region", "country")
-    + ("phone", "email", "website")
-)
+_PLACE = ("street", "postal_code", "city", "region", "country")
+_REACH = ("phone", "email", "website")
+_NOBODY = dict.fromkeys(("tax_number", "tax_branch", "registration_number", *_PLACE, *_REACH))
 _TULIPS = {
     "name": "Tulpen & Zonen B.V.",
     "tax_number": "NL812345678B01",
