@@ -1,7 +1,8 @@
 """The demo company: plausible in four languages, the same every time, nothing and nobody in it is real.
 
 `fill` makes everything; each kind of record has a module of its own with a function that adds what is missing, so that
-a larger demo continues a smaller one. A further kind (products, orders, …) is one more module and one more line there.
+a larger demo continues a smaller one. A further kind of record is one more module and one more line there; payments
+belong into the plan of `trade`.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from datetime import date
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from app.demo import organisation, party, team
+from app.demo import catalogue, organisation, party, team, trade
 from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.party import Party
@@ -44,7 +45,7 @@ def fill(
         _refuse_own_data(session)
         done = Filled()
         people, done.passwords = team.ensure(session, password=password)
-        organisation.ensure(session)
+        company = organisation.ensure(session)
         total = size if isinstance(size, int) else PARTIES[size]
 
         def tell(count: int) -> None:
@@ -52,6 +53,8 @@ def fill(
                 progress(count, total)
 
         done.added["party"] = party.add_up_to(session, total, people=people, today=today, chunk=CHUNK, tell=tell)
+        wares, done.added["product"] = catalogue.ensure(session)
+        done.added |= trade.ensure(session, organisation=company, products=wares, people=people, today=today)
     return done
 
 

@@ -14,10 +14,10 @@ NAME = "Handelshuis Houtkade"
 
 
 def ensure(session: Session) -> Organisation:
-    """Return the demo's company, making it when it is missing."""
+    """Return the demo's company with everything that its invoices need, making what is missing."""
     found = session.execute(select(Organisation).where(Organisation.name == NAME)).scalar_one_or_none()
     if found is not None:
-        return found
+        return set_up(session, found)
     random = Random(NAME)  # noqa: S311 -- the same demo every time
     made = Organisation(
         name=NAME,
@@ -35,10 +35,8 @@ def ensure(session: Session) -> Organisation:
         phone="+31105550100",
         email=f"post@{DOMAIN}",
         website=f"https://www.{DOMAIN}",
-        bank_accounts=[
-            OrganisationBankAccount(
-                iban=numbers.iban(random, "NL"), bic=numbers.BICS["NL"], bank_name="Demobank Nederland", currency="EUR"
-            )
-        ],
     )
-    return set_up(session, made)
+    account = OrganisationBankAccount(
+        iban=numbers.iban(random, "NL"), bic=numbers.BICS["NL"], bank_name="Demobank Nederland", currency="EUR"
+    )
+    return set_up(session, made, account=account)

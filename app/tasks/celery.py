@@ -9,6 +9,7 @@ runs out. No results are kept, and no due times: both are in the database.
 
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from flask import Flask
 from flask_babel import Babel
 from kombu import Queue
 
+from app.documents import engine as documents
 from app.tasks import dispatch, folder, registry, running
 from app.tasks.sweeper import Sweeper
 
@@ -93,8 +95,9 @@ def worker(
     concurrency: int = CONCURRENCY,
     queues: Sequence[str] = dispatch.QUEUES,
     sweep_every: float = 5.0,
+    warm: bool = True,
 ) -> Any:  # noqa: ANN401 -- Celery has no types
-    """Return a worker, ready to be started, with its sweeper."""
+    """Return a worker, ready to be started, with its sweeper; `warm` starts the maker of PDFs before it is needed."""
     registry.load()
     app = lean_app(settings)
     celery_app = make(settings)
@@ -116,6 +119,8 @@ def worker(
 
         def start(self, _parent: Any) -> None:  # noqa: ANN401
             self.sweeper.start()
+            if warm and "pdf" in queues:
+                threading.Thread(target=_warm, name="warm", daemon=True).start()
 
         def stop(self, _parent: Any) -> None:  # noqa: ANN401
             self.sweeper.stop()
@@ -133,6 +138,13 @@ def worker(
         without_heartbeat=True,
         hostname=f"worker-{os.getpid()}@countinghouse",
     )
+
+
+def _warm() -> None:
+    try:
+        documents.warm()
+    except documents.DocumentError as problem:
+        logging.getLogger(__name__).warning("documents cannot be made: %s", problem.reason)
 
 
 def work(settings: Mapping[str, Any], **options: Any) -> int:  # noqa: ANN401 -- those of worker()

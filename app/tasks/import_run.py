@@ -14,12 +14,12 @@ def run(work: Work) -> None:
     """Import the file of a run, or go on with one that was killed; every chunk holds the claim."""
     if work.record_id is None:
         return
+
+    def watch(_rows: int) -> None:
+        if not db.session().in_transaction():  # between two chunks; on SQLite an open one would keep the lock from us
+            work.hold()
+
     try:
-        run_import(
-            db.session,
-            work.record_id,
-            work.settings["CRM_VAR"] / "files",
-            watch=lambda _rows: work.hold(),
-        )
+        run_import(db.session, work.record_id, work.settings["CRM_VAR"] / "files", watch=watch)
     except Conflict:
         raise LostClaim(work.name) from None  # somebody else stores the rows of this run

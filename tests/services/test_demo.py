@@ -1,9 +1,12 @@
 """The demo company: the same every time, right by the product's own rules, and kept out of a company's own data."""
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import phonenumbers
 import pytest
+from flask import Flask
 from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -13,12 +16,15 @@ from app.demo import party as demo_party
 from app.demo import team as demo_team
 from app.demo.team import PERSONS, People
 from app.errors import DomainError
-from app.models.history import FieldChange
+from app.models.history import FieldChange, StateChange
+from app.models.invoice import Invoice
 from app.models.organisation import Organisation
 from app.models.party import Party, PartyAddress, PartyBankAccount, PartyChannel, PartyContact, PartyIdentifier
+from app.models.sale_order import SaleOrder
 from app.models.team import Team, UserProfile
+from app.services import chain, search, verify
+from app.services import invoice as invoices
 from app.services import party as parties
-from app.services import search
 from tests.factories import Made
 
 TODAY = date(2026, 6, 30)
@@ -91,7 +97,7 @@ def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
     done = demo.fill(
         session, size="small", password=None, today=TODAY, progress=lambda at, total: told.append((at, total))
     )
-    assert done.added == {"party": 160}
+    assert done.added == {"party": 160, "product": 25, "order": 60, "invoice": 120}
     assert told == [(160, 160)]
     assert list(done.passwords) == [person.username for person in PERSONS]
     assert len(set(done.passwords.values())) == 1
@@ -132,16 +138,56 @@ def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
 def test_a_second_fill_adds_nothing_and_a_larger_one_continues(session: Session) -> None:
     demo.fill(session, size="small", password="demo demo demo", today=TODAY)
     again = demo.fill(session, size="small", password="demo demo demo", today=TODAY)
-    assert (again.added, again.passwords) == ({"party": 0}, {})
+    assert (set(again.added.values()), again.passwords) == ({0}, {})
 
-    assert demo.fill(session, size=400, password=None, today=TODAY).added == {"party": 240}
+    assert demo.fill(session, size=400, password=None, today=TODAY).added == {
+        "party": 240,
+        "product": 0,
+        "order": 0,
+        "invoice": 0,
+    }
     numbers = session.execute(select(Party.external_id).order_by(Party.external_id)).scalars().all()
     assert numbers == [f"DEMO-{at:06}" for at in range(1, 401)]
 
 
 @pytest.mark.usefixtures("nobody")
-def test_bulk_rows_are_found_by_part_of_a_name(session: Session) -> None:
+def test_fourteen_months_of_business_are_told_by_the_services(session: Session, app: Flask, tmp_path: Path) -> None:
     demo.fill(session, size="small", password="demo demo demo", today=TODAY)
+
+    def counted(*columns: Any) -> dict[Any, int]:
+        found = session.execute(select(*columns, func.count()).group_by(*columns)).all()
+        return {row[0] if len(columns) == 1 else tuple(row[:-1]): row[-1] for row in found}
+
+    assert counted(SaleOrder.state) == {"draft": 9, "cancelled": 6, "confirmed": 21, "done": 24}
+    assert counted(Invoice.kind, Invoice.state) == {
+        ("invoice", "draft"): 12,
+        ("invoice", "issued"): 100,
+        ("credit_note", "issued"): 8,
+    }
+    assert set(counted(Invoice.language)) == {"nl", "ru", "hy", "en"}
+    assert session.execute(invoices.due(TODAY)).scalars().first() is not None
+    key = chain.key_in(app.config["CRM_VAR"] / "keys")
+    report = verify.verify(session, key=key, files=tmp_path)
+    assert (report.documents, report.problems) == (108, [])
+
+    began, ended = datetime(2025, 4, 1, tzinfo=UTC), datetime(2026, 6, 30, tzinfo=UTC)
+    for entity in (SaleOrder, Invoice):
+        first, last = session.execute(select(func.min(entity.created_at), func.max(entity.changed_at))).one()
+        assert began < first, entity
+        assert last < ended, entity
+    for told in (FieldChange, StateChange):
+        of = select(func.min(told.at), func.max(told.at)).where(told.entity.in_(["order", "invoice"]))
+        first, last = session.execute(of).one()
+        assert began < first, told
+        assert last < ended, told
+
+
+@pytest.mark.usefixtures("nobody")
+def test_bulk_rows_are_found_by_part_of_a_name(session: Session) -> None:
+    people, _passwords = demo_team.ensure(session, password="demo demo demo")
+    told: list[int] = []
+    assert demo_party.add_up_to(session, 40, people=people, today=TODAY, chunk=15, tell=told.append) == 40
+    assert told == [15, 30, 40]
     name = session.execute(select(Party.name).where(Party.external_id == "DEMO-000001")).scalar_one()
     word = max(name.replace("«", " ").replace("»", " ").split(), key=len)
     query = select(Party.external_id).where(*search.conditions(session, Party, word[1:].upper()))

@@ -75,4 +75,4 @@ if __name__ == "__main__":  # pragma: no cover
     from app import load_settings
     from app.tasks.celery import work
 
-    sys.exit(work(load_settings(), sweep_every=0.5))
+    sys.exit(work(load_settings(), sweep_every=0.5, warm=False))
