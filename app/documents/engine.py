@@ -33,10 +33,14 @@ _HEAD = struct.Struct("!I")
 
 
 class DocumentError(DomainError):
-    """A document cannot be made; `template` and `line` say where it is wrong, if that is known."""
+    """A document cannot be made; `template` and `line` say where it is wrong, if that is known.
 
-    def __init__(self, text: str, *, reason: str, template: str = "", line: int = 0) -> None:
+    `may_pass` says that trying again may help: the machine was busy, or the child was killed by somebody else.
+    """
+
+    def __init__(self, text: str, *, reason: str, template: str = "", line: int = 0, may_pass: bool = False) -> None:
         super().__init__(text)
+        self.may_pass = may_pass
         self.reason = reason
         self.template = template
         self.line = line
@@ -207,9 +211,10 @@ def render(
         text = _(
             "The document “%(name)s” takes longer than %(seconds)s seconds to make", name=template, seconds=timeout
         )
-        raise DocumentError(text, reason=reason, template=template) from None
+        raise DocumentError(text, reason=reason, template=template, may_pass=True) from None
     except _Gone:
-        raise _refusal(template, 0, "the renderer ended: it needs too much memory or time") from None
+        reason = "the renderer ended: it needs too much memory or time"
+        raise _refusal(template, 0, reason, may_pass=True) from None
     if kind != b"+":
         about = json.loads(made)
         raise _refusal(about["template"] or template, int(about["line"]), str(about["reason"]))
@@ -221,11 +226,11 @@ def warm() -> None:
     render("warm.html", {}, language="en")
 
 
-def _refusal(template: str, line: int, reason: str) -> DocumentError:
+def _refusal(template: str, line: int, reason: str, *, may_pass: bool = False) -> DocumentError:
     if line:
         text = _(
             "The document “%(name)s” cannot be made: line %(line)s: %(reason)s", name=template, line=line, reason=reason
         )
     else:
         text = _("The document “%(name)s” cannot be made: %(reason)s", name=template, reason=reason)
-    return DocumentError(text, reason=reason, template=template, line=line)
+    return DocumentError(text, reason=reason, template=template, line=line, may_pass=may_pass)

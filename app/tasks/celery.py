@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from celery import Celery, bootsteps
-from celery.exceptions import SecurityWarning
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from flask import Flask
 from flask_babel import Babel
 from kombu import Queue
@@ -52,7 +52,6 @@ def make(settings: Mapping[str, Any]) -> Celery:
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
-        worker_cancel_long_running_tasks_on_connection_loss=False,
         enable_utc=True,
     )
     if url.startswith("filesystem://"):
@@ -151,6 +150,7 @@ def work(settings: Mapping[str, Any], **options: Any) -> int:  # noqa: ANN401 --
     """Run a worker in the foreground until it is told to stop; return the exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s worker %(levelname)s %(message)s")
     warnings.filterwarnings("ignore", category=SecurityWarning)  # about root and pickle: we take JSON only
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)  # a lost ring is no lost work here
     running_worker = worker(settings, **options)
     running_worker.start()
     return int(running_worker.exitcode or 0)

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from app import clock
 from app.documents import invoice as documents
+from app.documents.engine import DocumentError
 from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.invoice import Invoice, InvoiceSnapshot
@@ -28,7 +29,12 @@ def render(work: Work) -> None:
         number = invoice.number
         frozen = select(InvoiceSnapshot.content).where(InvoiceSnapshot.invoice_id == invoice.id)
         content = session.execute(frozen).scalar_one()
-    made = documents.pdf(content)
+    try:
+        made = documents.pdf(content)
+    except DocumentError as problem:
+        if problem.may_pass:
+            raise TimeoutError(problem.reason) from problem  # tried again later; what is wrong in itself is final
+        raise
     with work.storing() as session:
         at = clock.now()
         invoice = access.get(session, Invoice, work.record_id)

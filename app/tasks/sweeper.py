@@ -26,7 +26,7 @@ from app.tasks import registry, running
 HEARTBEAT = "worker_heartbeat"
 EVERY = 5.0  # seconds
 BEAT_EVERY = timedelta(seconds=10)
-RING_AGAIN = timedelta(seconds=15)
+RING_AGAIN = 3  # rounds: a row that waits behind others is not rung at every one
 MOST_MEMORY = 600  # MB
 _SLOT = "daily "
 _log = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ class Sweeper:
         self._app = app
         self._ring = ring
         self._every = every
+        self._ring_again = timedelta(seconds=RING_AGAIN * every)
         self._stopped = threading.Event()
         self._rung: dict[int, datetime] = {}
         self._beaten = datetime.min.replace(tzinfo=clock.now().tzinfo)
@@ -64,7 +65,7 @@ class Sweeper:
                 self._beaten = at
             with registry.fresh_session(what="sweeper") as session:
                 waiting = outbox.due(session, at=at)
-        self._rung = {row_id: when for row_id, when in self._rung.items() if at - when < RING_AGAIN}
+        self._rung = {row_id: when for row_id, when in self._rung.items() if at - when < self._ring_again}
         found = [(row_id, topic) for row_id, topic in waiting if row_id not in self._rung]
         for row_id, topic in found:
             self._ring(row_id, topic)

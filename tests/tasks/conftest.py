@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +55,69 @@ def background(place: dict[str, str]) -> Iterator[Flask]:
         db.engine.dispose()
 
 
+class Nursery:
+    """A process that has loaded the program and becomes a worker as often as one is wanted."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "tests.tasks.handlers"],
+            env=os.environ | env,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, line: str) -> str:
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline().strip()
+
+    def close(self) -> None:
+        self._process.communicate(timeout=10)
+
+
+class Worker:
+    """One real worker process."""
+
+    def __init__(self, nursery: Nursery, log: Path) -> None:
+        self._nursery = nursery
+        self._code: int | None = None
+        self.log = log
+        self.pid = int(nursery.ask(f"start {log}"))
+
+    def poll(self) -> int | None:
+        if self._code is None:
+            answer = self._nursery.ask(f"poll {self.pid}")
+            self._code = int(answer) if answer else None
+        return self._code
+
+    def send(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def wait(self, seconds: float = 15) -> int | None:
+        until = time.monotonic() + seconds
+        while self.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        return self.poll()
+
+
+@pytest.fixture(scope="session")
+def nursery(place: dict[str, str]) -> Iterator[Nursery]:
+    made = Nursery(place)
+    yield made
+    made.close()
+
+
 class World:
     """What the tests do with the outbox: commit work into it and look what became of it."""
 
-    def __init__(self, app: Flask, env: dict[str, str]) -> None:
+    def __init__(self, app: Flask, env: dict[str, str], nursery: Callable[[], Nursery], logs: Path) -> None:
         self.app = app
         self.env = env
+        self._nursery = nursery
+        self._logs = logs
 
     def enqueue(self, topic: str, record_id: int = 1, **about: Any) -> int:
         with self.app.app_context():
@@ -95,33 +152,25 @@ class World:
         self.wait(lambda: self.row(row_id).state is Errand.done)
 
     @contextmanager
-    def worker(self) -> Iterator[subprocess.Popen[str]]:
-        """Run a real worker that goes its round twice a second."""
-        process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.tasks.handlers"],
-            env=os.environ | self.env,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def worker(self) -> Iterator[Worker]:
+        """Run a real worker that goes its round three times a second."""
+        self._logs.mkdir(exist_ok=True)
+        worker = Worker(self._nursery(), self._logs / f"{len(list(self._logs.iterdir()))}.log")
         try:
-            yield process
+            yield worker
         finally:
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(10)
-            process.kill()
-            process.communicate()
+            worker.send(signal.SIGTERM)
+            if worker.wait() is None:
+                worker.send(signal.SIGKILL)
+                worker.wait()
 
 
 @pytest.fixture
-def world(background: Flask, place: dict[str, str]) -> Iterator[World]:
+def world(background: Flask, place: dict[str, str], request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """An empty outbox, and nobody at the doorbell."""
     before = outbox._doorbell
     outbox.ring_with(None)
-    yield World(background, place)
+    yield World(background, place, lambda: request.getfixturevalue("nursery"), tmp_path / "logs")
     outbox.ring_with(before)
     with background.app_context(), unit_of_work(db.session()) as session:
         session.execute(delete(Outbox))

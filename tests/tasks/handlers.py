@@ -71,8 +71,34 @@ def hangs(work: Work) -> None:
         time.sleep(60)
 
 
-if __name__ == "__main__":  # pragma: no cover
+def nursery() -> None:
+    """Load the program once, then make a worker of a copy of this process for every line that names a log file.
+
+    Loading takes seconds, and a test of a crash needs two workers. Nothing is open yet when the copy is made.
+    """
     from app import load_settings
+    from app.tasks import registry
     from app.tasks.celery import work
 
-    sys.exit(work(load_settings(), sweep_every=0.5, warm=False))
+    registry.load()
+    settings = load_settings()
+    for line in sys.stdin:
+        command, _blank, argument = line.strip().partition(" ")
+        if command == "start":
+            pid = os.fork()
+            if pid == 0:
+                log = os.open(argument, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+                os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+                os.dup2(log, 1)
+                os.dup2(log, 2)
+                os._exit(work(settings, sweep_every=0.3, warm=False))
+            answer = str(pid)
+        else:
+            found, status = os.waitpid(int(argument), os.WNOHANG)
+            answer = str(os.waitstatus_to_exitcode(status)) if found else ""
+        sys.stdout.write(f"{answer}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":  # pragma: no cover
+    nursery()

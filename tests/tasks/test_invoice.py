@@ -115,3 +115,20 @@ def test_a_draft_has_no_file_and_its_job_says_so(app, session, made):
     session.expire_all()
     job = job_of(session)
     assert (job.state, job.error) == (Errand.failed, "Only an issued document has a file")
+
+
+@pytest.mark.parametrize(("may_pass", "state"), [(True, Errand.pending), (False, Errand.failed)])
+def test_a_busy_machine_is_tried_again_and_a_broken_template_is_not(app, session, made, monkeypatch, may_pass, state):
+    made.issued()
+    session.commit()
+    from app.tasks import invoice as tasks
+
+    def pdf(content):
+        raise engine.DocumentError("The document cannot be made", reason="too slow", may_pass=may_pass)
+
+    monkeypatch.setattr(tasks.documents, "pdf", pdf)
+    job = job_of(session)
+    assert do(app, job.id) is False
+    job = job_of(session)
+    assert (job.state, job.tries) == (state, 1)
+    assert job.error.startswith("TimeoutError: too slow" if may_pass else "The document cannot be made")
