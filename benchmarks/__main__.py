@@ -79,7 +79,7 @@ def _child(url: str, var: Path, arguments: list[str]) -> Run:
 
 def measure(url: str, folder: Path, asked: argparse.Namespace) -> Run:
     """Build one database and take all its figures."""
-    from benchmarks import pages, processes
+    from benchmarks import acts, pages, processes
 
     env = stage.settings(url, folder)
     begun = time.perf_counter()
@@ -91,6 +91,7 @@ def measure(url: str, folder: Path, asked: argparse.Namespace) -> Run:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE
     run = Run(url.partition(":")[0].partition("+")[0], stage.version_of(app), asked.rows, asked.repeat, build_s, peak)
     run.pages = pages.measure(app, rows=asked.rows, repeat=asked.repeat)
+    run.acts = acts.measure(app, repeat=asked.repeat)
     run.app_start_s = processes.app_start(env, repeat=1 if asked.quick else 3)
     if not asked.pages_only:
         run.server = processes.serve(env, requests=20 if asked.quick else 500)

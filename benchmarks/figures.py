@@ -29,6 +29,15 @@ class Page:
 
 
 @dataclass
+class Act:
+    """Something done without a page. Units: milliseconds by the wall clock."""
+
+    key: str
+    ms: float
+    slow_ms: float
+
+
+@dataclass
 class Server:
     """A web server of its own with one worker.
 
@@ -66,6 +75,7 @@ class Run:
     build_s: float
     build_mb: float
     pages: list[Page] = field(default_factory=list)
+    acts: list[Act] = field(default_factory=list)
     app_start_s: float = 0.0
     server: Server | None = None
     imported: Import | None = None
@@ -79,6 +89,7 @@ class Run:
         """Return the run that was written as plain values."""
         run = cls(**found)
         run.pages = [Page(**page) for page in found["pages"]]
+        run.acts = [Act(**act) for act in found["acts"]]
         run.server = Server(**found["server"]) if found["server"] else None
         run.imported = Import(**found["imported"]) if found["imported"] else None
         return run

@@ -24,12 +24,19 @@ PAGES: dict[str, Limit] = {
     "card": Limit("card of a party", None, 40),
     "add": Limit("form of a new party", 30, 25),
     "edit": Limit("form of a party", 30, 25),
+    "invoices": Limit("list of invoices (the demo's few)", 60, 30),
+    "invoice": Limit("card of an invoice", None, 40),
+    "invoice_add": Limit("form of a new invoice", 30, 25),
     "lookup_common": Limit("select in a form: part of a name", 60, 45),
     "lookup_two": Limit("select in a form: two letters", 60, 45),
     "rest_list": Limit("REST: list", 60, 30),
     "rest_get": Limit("REST: one party", None, 30),
     "home": Limit("start page", 60, 30),
     "login": Limit("sign-in page", None, 30),
+}
+ACTS: dict[str, Limit] = {
+    "issue": Limit("issue an invoice with 3 lines, with its commit", 30, 30),
+    "pdf": Limit("its PDF, one page, warm", 150, 150),
 }
 STATEMENTS = Limit("SQL statements of a list", 12, 12)
 KILOBYTES = Limit("size of a page", 150, 80)

@@ -8,9 +8,10 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import TextClause, create_engine, select
+from sqlalchemy import TextClause, create_engine, func, select
 
 from app.db import db
+from app.models.invoice import Invoice
 from app.models.party import Party
 from app.search import terms
 from app.services import access
@@ -52,6 +53,10 @@ def measure(app: Flask, *, rows: int, repeat: int) -> list[Page]:
     sides.see("card", admin, f"/party/show/{key}", bare.row(key))
     sides.see("add", admin, "/party/add", bare.nothing())
     sides.see("edit", admin, f"/party/edit/{key}", bare.row(key))
+    first = _first_invoice(app)
+    sides.see("invoices", admin, "/invoice/list/", bare.rows_at(0))
+    sides.see("invoice", admin, f"/invoice/show/{first}", bare.row(key))
+    sides.see("invoice_add", admin, "/invoice/add", bare.nothing())
     for name in ("common", "two"):
         sides.see(f"lookup_{name}", admin, f"/lookup/party?q={found[name][0]}", found[name][1])
     headers = {"Authorization": f"Bearer {stage.token(app, 'admin')}"}
@@ -109,3 +114,12 @@ def _some_key(app: Flask, rows: int) -> int:
         found = session.execute(wanted.order_by(Party.id).offset(rows // 10).limit(1)).scalar_one()
         db.session.remove()
     return int(found)
+
+
+def _first_invoice(app: Flask) -> int:
+    with app.app_context():
+        session = db.session()
+        access.act_as(session, access.SYSTEM)
+        found = session.execute(select(func.min(Invoice.id))).scalar_one()
+        db.session.remove()
+    return int(found or 0)

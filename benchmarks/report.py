@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.figures import Page, Run
-from benchmarks.limits import IMPORT, KILOBYTES, MEMORY, PAGES, START, STATEMENTS, WHY, Limit
+from benchmarks.limits import ACTS, IMPORT, KILOBYTES, MEMORY, PAGES, START, STATEMENTS, WHY, Limit
 
 KILO = 1000
 LISTS = ("list", "list_own", "deep")
@@ -34,6 +34,8 @@ def write(runs: list[Run], *, on: date) -> str:
         *_table(_pages(runs)),
         "\nThe slowest of 20 requests (95th percentile) and the sizes of answers without compression:\n",
         *_table(_sizes(runs)),
+        "\n### Acts\n",
+        *_table(_acts(runs)),
         "\n### Processes\n",
         *_table(_processes(runs)),
         "\n### Not reached\n",
@@ -96,6 +98,13 @@ def _sizes(runs: list[Run]) -> Iterator[list[str]]:
             yield [limit.what, *slow, f"{size / KILO:.1f}", f"{whole / KILO:.0f}", *_limits(KILOBYTES)]
 
 
+def _acts(runs: list[Run]) -> Iterator[list[str]]:
+    yield ["act", *[f"{NAMES[run.database]} {of}" for run in runs for of in ("ms", "p95 ms")], *_LIMITS]
+    for key, limit in ACTS.items():
+        found = [act for run in runs for act in run.acts if act.key == key]
+        yield [limit.what, *[f"{value:.1f}" for act in found for value in (act.ms, act.slow_ms)], *_limits(limit)]
+
+
 def _processes(runs: list[Run]) -> Iterator[list[str]]:
     yield ["what", *[NAMES[run.database] for run in runs], *_LIMITS]
     yield ["building the application (`create_app`), s", *[f"{run.app_start_s:.2f}" for run in runs], *_limits(START)]
@@ -129,6 +138,8 @@ def _behind(run: Run) -> Iterator[str]:
         if page.key in LISTS:
             yield from _line(name, f"{limit.what}: SQL statements", page.statements, STATEMENTS, "")
         yield from _line(name, f"{limit.what}: size", page.bytes / KILO, KILOBYTES, "KB", why=WHY.get("size", ""))
+    for act in run.acts:
+        yield from _line(name, ACTS[act.key].what, act.ms, ACTS[act.key], "ms", why=WHY.get(act.key, ""))
     yield from _line(name, START.what, run.app_start_s, START, "s", why=WHY.get("start", ""))
     if run.server:
         yield from _line(name, MEMORY.what, run.server.after_mb, MEMORY, "MB", why=WHY.get("memory", ""))

@@ -21,14 +21,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def settings(url: str, var: Path) -> dict[str, str]:
-    """Return the environment of an installation on a database, for this process and for its children."""
+    """Return the environment of an installation on a database, for this process and for its children.
+
+    Children find modules compiled, as they do where the product was installed and started once.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
     return kept | {
         "CRM_DATABASE_URL": url,
         "CRM_VAR": str(var),
-        "CRM_DEMO": "1",
+        "CRM_DEMO": "0",  # filled by `build`, which takes the time
         "CRM_ADMIN_PASSWORD": PASSWORD,
-        "CRM_DEMO_PASSWORD": PASSWORD,
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(var / "compiled"),
     }
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, column, false, select, table
+from sqlalchemy import ColumnElement, String, column, false, literal, select, table
 from sqlalchemy.orm import Session
 
 from app.models.triggers import SEARCHED
@@ -23,3 +23,14 @@ def conditions(session: Session, entity: type[Any], query: str) -> list[ColumnEl
     index = table(f"{name}_fts", column("rowid"), column(f"{name}_fts"))
     wanted = " AND ".join(f'"{fragment}"' for fragment in fragments)
     return [entity.id.in_(select(index.c.rowid).where(index.c[f"{name}_fts"].op("MATCH")(wanted)))]
+
+
+def order_of_found(session: Session, usual: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return what to order found records by, given the column that they are ordered by otherwise.
+
+    PostgreSQL would walk the index of a text column, in the hope of soon meeting a page of matches; matches of one
+    script lie together, and the walk takes ten times as long as sorting them. No index serves this order.
+    """
+    if session.get_bind().dialect.name != "postgresql" or not isinstance(usual.type, String):
+        return usual
+    return usual.concat(literal(""))

@@ -22,6 +22,7 @@ from app.web.filters import column_of
 
 COUNT_CAP = 10_000
 KEY_DIGITS = 18  # more cannot be a key, and the database would complain
+_BY_TEXT = "found_by_text"  # an option of queries that search by text
 Save = Callable[[Session, Any], None]
 
 
@@ -62,6 +63,7 @@ class Records(SQLAInterface):
             query = query.filter(*where)
         if text and self.search_column is not None:
             query = query.filter(*searches.conditions(self.session(), self.obj, text))
+            query = query.execution_options(**{_BY_TEXT: True})
         return query
 
     def count(self, selection: Query[Any]) -> int:
@@ -77,8 +79,10 @@ class Records(SQLAInterface):
         key = self.get_pk()
         by = [key.desc()]
         if order:
-            down = order[1] == "desc"
-            by = [column.desc() if down else column.asc() for column in (column_of(self.obj, order[0]), key)]
+            column, down = column_of(self.obj, order[0]), order[1] == "desc"
+            if selection.get_execution_options().get(_BY_TEXT):
+                column = searches.order_of_found(self.session(), column)
+            by = [each.desc() if down else each.asc() for each in (column, key)]
         keys = selection.with_entities(key.label("key")).order_by(*by).limit(page_size).offset(page * page_size)
         found = keys.subquery()
         rows = self.session.query(self.obj).join(found, found.c.key == key)

@@ -11,7 +11,7 @@ from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app import demo
+from app import clock, demo
 from app.demo import party as demo_party
 from app.demo import team as demo_team
 from app.demo.team import PERSONS, People
@@ -22,6 +22,7 @@ from app.models.organisation import Organisation
 from app.models.party import Party, PartyAddress, PartyBankAccount, PartyChannel, PartyContact, PartyIdentifier
 from app.models.sale_order import SaleOrder
 from app.models.team import Team, UserProfile
+from app.outbox import Outbox
 from app.services import chain, search, verify
 from app.services import invoice as invoices
 from app.services import party as parties
@@ -169,6 +170,10 @@ def test_fourteen_months_of_business_are_told_by_the_services(session: Session, 
     key = chain.key_in(app.config["CRM_VAR"] / "keys")
     report = verify.verify(session, key=key, files=tmp_path)
     assert (report.documents, report.problems) == (108, [])
+
+    waiting = select(func.count(), func.min(Outbox.due_at)).where(Outbox.topic == "invoice.render")
+    count, oldest = session.execute(waiting).one()
+    assert (count, oldest > clock.now() - timedelta(minutes=2)) == (108, True)
 
     began, ended = datetime(2025, 4, 1, tzinfo=UTC), datetime(2026, 6, 30, tzinfo=UTC)
     for entity in (SaleOrder, Invoice):
