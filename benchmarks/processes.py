@@ -141,7 +141,7 @@ def import_parties(env: dict[str, str], folder: Path, *, first: int, count: int)
     _pid, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - begun
-    if process.returncode or f"{count} created" not in said:
+    if process.returncode or f"{count} rows: {count} created" not in said:
         raise RuntimeError(f"the import failed: {said}")
     return Import(count, wall, used.ru_utime + used.ru_stime, used.ru_maxrss / MEGABYTE)
 

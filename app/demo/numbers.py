@@ -24,17 +24,22 @@ def pattern(random: Random, text: str) -> str:
     )
 
 
+def serial(at: int) -> str:
+    """Return seven digits that stand for the n-th record alone, and look as if they were drawn."""
+    return str((at * 7_368_787 + 1_234_567) % 9_000_000 + 1_000_000)
+
+
 def digits(random: Random, count: int) -> str:
     """Return that many digits, the first not zero."""
     return str(random.randrange(10 ** (count - 1), 10**count))
 
 
-def inn(random: Random, *, person: bool) -> str:
-    """Return a Russian ИНН: 10 digits for a company, 12 for a person."""
+def inn(serial: str, *, person: bool) -> str:
+    """Return a Russian ИНН for seven digits: 10 digits for a company, 12 for a person."""
     if not person:
-        base = "99" + digits(random, 7)
+        base = f"99{serial}"
         return base + _inn_digit(base, _INN_TENTH)
-    base = "99" + digits(random, 8)
+    base = f"990{serial}"
     base += _inn_digit(base, _INN_ELEVENTH)
     return base + _inn_digit(base, _INN_TWELFTH)
 
@@ -53,25 +58,22 @@ def ogrn(random: Random, *, person: bool) -> str:
             return f"{base}{check}"
 
 
-def rsin(random: Random) -> str:
-    """Return a Dutch number of nine digits that passes the eleven test."""
-    while True:
-        base = digits(random, 8)
-        check = _sum(base, _RSIN_WEIGHTS) % 11
-        if check < 10:  # noqa: PLR2004 -- one digit; some beginnings have none that fits
-            return base + str(check)
+def rsin(serial: str) -> str:
+    """Return a Dutch number of nine digits for seven, one that passes the eleven test."""
+    bases = [f"{serial}{last}" for last in range(10)]
+    checks = [_sum(base, _RSIN_WEIGHTS) % 11 for base in bases]
+    return next(f"{base}{check}" for base, check in zip(bases, checks, strict=True) if check < 10)  # noqa: PLR2004 -- one digit
 
 
-def vat_be(random: Random) -> str:
-    """Return a Belgian VAT number."""
-    base = "0" + digits(random, 7)
+def vat_be(serial: str) -> str:
+    """Return a Belgian VAT number for seven digits."""
+    base = f"0{serial}"
     return f"BE{base}{97 - int(base) % 97:02d}"
 
 
-def vat_gb(random: Random) -> str:
-    """Return a British VAT number of nine digits."""
-    base = digits(random, 7)
-    return f"{base}{97 - (_sum(base, _GB_WEIGHTS) + 55) % 97:02d}"
+def vat_gb(serial: str) -> str:
+    """Return a British VAT number of nine digits for seven."""
+    return f"{serial}{97 - (_sum(serial, _GB_WEIGHTS) + 55) % 97:02d}"
 
 
 def gln(random: Random, country: str) -> str:

@@ -26,7 +26,7 @@ def ensure(session: Session) -> Organisation:
         currency="EUR",
         language="nl",
         time_zone="Europe/Amsterdam",
-        tax_number=f"NL{numbers.rsin(random)}B01",
+        tax_number=f"NL{numbers.rsin(numbers.serial(-1))}B01",
         registration_number=numbers.digits(random, 8),
         street="Veenkade 12",
         postal_code="3011 HK",

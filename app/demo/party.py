@@ -42,6 +42,7 @@ BELOW: dict[str, type[Any]] = {
 }
 _LANDS = [land for land, _weight in LANDS]
 _WEIGHTS = [weight for _land, weight in LANDS]
+_FEW = 1000  # so many names are hardly ever the same; later ones share an address on the net with nobody either
 _LIMITS = {"EUR": 500, "GBP": 500, "RUB": 50_000, "AMD": 250_000}
 
 
@@ -62,6 +63,7 @@ class Made:
 class _Draw:
     """The dice of one counterparty, and what is settled about it."""
 
+    at: int
     random: Random
     land: Land
     town: Town
@@ -128,9 +130,9 @@ def make(at: int, *, people: People, today: date) -> Made:
     random = Random(f"counterparty {at}")  # noqa: S311 -- the same demo every time
     (land,) = random.choices(_LANDS, _WEIGHTS)
     person = random.random() < 0.25  # noqa: PLR2004 -- a quarter
-    draw = _Draw(random, land, random.choice(land.towns), person, random.randrange(len(land.people)))
+    draw = _Draw(at, random, land, random.choice(land.towns), person, random.randrange(len(land.people)))
     name, legal_name = _names(draw)
-    slug = _slug(name)
+    slug = _slug(name) if at < _FEW else f"{_slug(name)}-{at}"
     values = _blank() | {
         "kind": PartyKind.person if person else PartyKind.company,
         "name": name,
@@ -202,28 +204,29 @@ def _parts(draw: _Draw) -> dict[str, bool]:
 def _papers(draw: _Draw) -> dict[str, str | None]:
     """Return tax and registration numbers; private persons outside business have none."""
     random, country, person = draw.random, draw.land.country, draw.is_person
+    serial = numbers.serial(draw.at)
     none: dict[str, str | None] = {"tax_number": None, "tax_branch": None, "registration_number": None}
     if person and country != "RU":
         return none
     match country:
         case "RU":
             return {
-                "tax_number": numbers.inn(random, person=person),
+                "tax_number": numbers.inn(serial, person=person),
                 "tax_branch": None if person else f"99{numbers.digits(random, 2)}01001",
                 "registration_number": numbers.ogrn(random, person=person) if not person or draw.maybe(60) else None,
             }
         case "NL":
             return none | {
-                "tax_number": f"NL{numbers.rsin(random)}B01",
+                "tax_number": f"NL{numbers.rsin(serial)}B01",
                 "registration_number": numbers.digits(random, 8),
             }
         case "BE":
-            return none | {"tax_number": numbers.vat_be(random)}
+            return none | {"tax_number": numbers.vat_be(serial)}
         case "AM":
-            return none | {"tax_number": f"0{numbers.digits(random, 7)}"}
+            return none | {"tax_number": f"0{serial}"}
         case _:
             return none | {
-                "tax_number": numbers.vat_gb(random) if draw.maybe(80) else None,
+                "tax_number": numbers.vat_gb(serial) if draw.maybe(80) else None,
                 "registration_number": numbers.digits(random, 8),
             }
 
