@@ -6,7 +6,6 @@ from typing import Any
 
 import phonenumbers
 import pytest
-from flask import Flask
 from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -23,9 +22,9 @@ from app.models.party import Party, PartyAddress, PartyBankAccount, PartyChannel
 from app.models.sale_order import SaleOrder
 from app.models.team import Team, UserProfile
 from app.outbox import Outbox
-from app.services import chain, search, verify
 from app.services import invoice as invoices
 from app.services import party as parties
+from app.services import search, verify
 from tests.factories import Made
 
 TODAY = date(2026, 6, 30)
@@ -152,7 +151,9 @@ def test_a_second_fill_adds_nothing_and_a_larger_one_continues(session: Session)
 
 
 @pytest.mark.usefixtures("nobody")
-def test_fourteen_months_of_business_are_told_by_the_services(session: Session, app: Flask, tmp_path: Path) -> None:
+def test_fourteen_months_of_business_are_told_by_the_services(
+    session: Session, chain_key: bytes, tmp_path: Path
+) -> None:
     demo.fill(session, size="small", password="demo demo demo", today=TODAY)
 
     def counted(*columns: Any) -> dict[Any, int]:
@@ -167,8 +168,7 @@ def test_fourteen_months_of_business_are_told_by_the_services(session: Session, 
     }
     assert set(counted(Invoice.language)) == {"nl", "ru", "hy", "en"}
     assert session.execute(invoices.due(TODAY)).scalars().first() is not None
-    key = chain.key_in(app.config["CRM_VAR"] / "keys")
-    report = verify.verify(session, key=key, files=tmp_path)
+    report = verify.verify(session, key=chain_key, files=tmp_path)
     assert (report.documents, report.problems) == (108, [])
 
     waiting = select(func.count(), func.min(Outbox.due_at)).where(Outbox.topic == "invoice.render")
