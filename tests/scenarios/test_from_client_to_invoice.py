@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from app import clock
 from app.models.invoice import Invoice, InvoiceState
+from app.models.organisation import Organisation
 from app.models.party import Party
 from app.models.sale_order import SaleOrder
 from app.models.tax import Tax
@@ -83,7 +84,7 @@ def test_from_a_client_in_a_file_to_an_invoice_whose_file_stays(app, as_user, se
     tax = session.execute(select(Tax.id).where(Tax.country == "NL", Tax.code == "standard")).scalars().first()
     order_form = {
         "party": str(party.id),
-        "organisation": str(session.execute(select(Invoice.organisation_id)).scalar() or 1),
+        "organisation": str(session.execute(select(Organisation.id)).scalar_one()),
         "currency": "EUR",
         "lines-0-text": "Tulpenbollen",
         "lines-0-quantity": "3",
