@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
+from babel.dates import format_date
 from flask_babel import force_locale, get_locale
 from flask_babel import gettext as _gettext
 from flask_babel import lazy_gettext as _lazy_gettext
@@ -16,6 +18,8 @@ LANGUAGES: dict[str, dict[str, str]] = {
     "nl": {"flag": "nl", "name": "Nederlands"},
 }
 DEFAULT_LANGUAGE = "en"
+# A year has all its digits on paper; the short Armenian form of CLDR has two. Source: the long forms of CLDR
+_DAY = {"en": "d MMMM y", "nl": "d MMMM y", "ru": "d MMMM y 'г.'", "hy": "d MMMM, y 'թ.'"}
 
 
 def gettext(text: str, **values: Any) -> str:  # noqa: ANN401 -- placeholders of any printable type
@@ -45,6 +49,11 @@ def in_language(code: str) -> Iterator[None]:
     """Speak another language for a while: a letter or document to somebody else."""
     with force_locale(code if code in LANGUAGES else DEFAULT_LANGUAGE):
         yield
+
+
+def written_day(day: date, code: str) -> str:
+    """Return a day as documents and letters in a language write it: with its month in words."""
+    return str(format_date(day, _DAY[code], code))
 
 
 _LABELS: dict[Any, Any] = {}

@@ -51,9 +51,13 @@ PRESETS: dict[str, Role] = {
             "import_run": "see",
             "order": f"{_ORDERS} invoice",
             "invoice": "see",
+            "payment": "see",
+            "letter": "see",
         },
     ),
-    "Sales manager": Role(Scope.own, {**_CATALOGUE, "party": "see add change", "order": _ORDERS, "invoice": "see"}),
+    "Sales manager": Role(
+        Scope.own, {**_CATALOGUE, "party": "see add change", "order": _ORDERS, "invoice": "see", "payment": "see"}
+    ),
     "Accountant": Role(
         Scope.all,
         {
@@ -61,7 +65,10 @@ PRESETS: dict[str, Role] = {
             "party": "see add change",
             "product": "see add change",
             "order": f"{_ORDERS} invoice",
-            "invoice": "see add change delete issue credit copy close",
+            "invoice": "see add change delete issue send pay settle refund write_off credit copy close",
+            "payment": "see add change allocate refund cancel",
+            "allocation": "see reverse",
+            "letter": "see resend mark_sent retry cancel",
         },
     ),
     "Marketer": Role(Scope.all, {**_CATALOGUE, "party": "see"}),
@@ -74,10 +81,21 @@ PRESETS: dict[str, Role] = {
             "product": "see add change",
             "order": _ORDERS,
             "invoice": "see",
+            "payment": "see",
         },
     ),
     "Read-only auditor": Role(
-        Scope.all, {**_CATALOGUE, "party": "see", "import_run": "see", "order": "see", "invoice": "see"}
+        Scope.all,
+        {
+            **_CATALOGUE,
+            "party": "see",
+            "import_run": "see",
+            "order": "see",
+            "invoice": "see",
+            "payment": "see",
+            "allocation": "see",
+            "letter": "see",
+        },
     ),
 }
 

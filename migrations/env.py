@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Connection, create_engine, pool, text
 
 from app import columns, models  # noqa: F401 -- registers every table
 from app.db import metadata, prepare_engine
-from app.models.triggers import SHADOWS, make_triggers
+from app.models.triggers import SHADOWS, drop_triggers, make_triggers
 
 config = context.config
 
@@ -38,12 +38,23 @@ def render_item(kind: str, item: Any, _context: Any) -> Any:
     return False
 
 
+def keep_references(connection: Connection, *, keep: bool) -> None:
+    """Turn SQLite's foreign keys on or off.
+
+    Within a transaction SQLite ignores this in silence, and our connections begin one with their first statement: that
+    is why the driver itself is asked, and asked again whether it did so.
+    """
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA foreign_keys={'ON' if keep else 'OFF'}")
+    if bool(driver.execute("PRAGMA foreign_keys").fetchone()[0]) is not keep:
+        raise RuntimeError("a migration must begin outside a transaction")
+
+
 def migrate(connection: Connection) -> None:
     """Run the migrations on a connection, in one transaction."""
     sqlite = connection.dialect.name == "sqlite"
     if sqlite:
-        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-        connection.commit()
+        keep_references(connection, keep=False)
     context.configure(
         connection=connection,
         target_metadata=metadata,
@@ -55,6 +66,7 @@ def migrate(connection: Connection) -> None:
         render_item=render_item,
     )
     with context.begin_transaction():
+        drop_triggers(connection)
         context.run_migrations()
         make_triggers(connection)
     if sqlite:
@@ -62,7 +74,7 @@ def migrate(connection: Connection) -> None:
         if broken:
             raise RuntimeError(f"rows point to nothing after migrating: {broken[:5]}")
         connection.rollback()
-        connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+        keep_references(connection, keep=True)
 
 
 given = config.attributes.get("connection")

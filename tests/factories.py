@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.models.invoice import Invoice, InvoiceLine
 from app.models.organisation import Organisation, OrganisationBankAccount
 from app.models.party import Party, PartyAddress
+from app.models.payment import Payment
 from app.models.product import Product
 from app.models.sale_order import SaleOrder, SaleOrderLine
 from app.models.tax import Tax
@@ -20,6 +21,7 @@ from app.services import invoice as invoices
 from app.services import number as numbers
 from app.services import organisation as organisations
 from app.services import party as parties
+from app.services import payment as payments
 from app.services import product as products
 from app.services import sale_order as orders
 from app.services import tax as taxes
@@ -152,6 +154,14 @@ class Made:
         """An invoice that was issued on a day, at noon."""
         record = self.invoice(*lines, **values)
         invoices.issue(self.session, record, at=datetime(on.year, on.month, on.day, 12, tzinfo=UTC))
+        return record
+
+    def payment(self, amount: str = "10.00", *, on: date = date(2026, 3, 31), **values: Any) -> Payment:
+        """A recorded receipt of a day."""
+        given = {"amount": Decimal(amount), "paid_on": on, "currency": "EUR"} | self._document(values)
+        record = Payment(**given)
+        payments.save(self.session, record, at=datetime(on.year, on.month, on.day, 12, tzinfo=UTC))
+        self.session.flush()
         return record
 
     def _document(self, values: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Orders and invoices of the demo company: fourteen months of business, done by the services one act after the other.
 
-The story is planned first, then told in the order of its days, because numbers and chains only run forward. Payments
-would be acts of the same plan.
+The story is planned first, then told in the order of its days, because numbers and chains only run forward.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,12 +14,14 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.demo import payment as payments
 from app.demo.diary import Diary
 from app.demo.party import DAYS
 from app.demo.team import People
 from app.models.invoice import Invoice, InvoiceKind, InvoiceLine
 from app.models.organisation import Organisation
 from app.models.party import Party, PartyKind
+from app.models.payment import Payment
 from app.models.product import Product, ProductKind
 from app.models.sale_order import SaleOrder, SaleOrderLine
 from app.models.tax import Tax
@@ -85,7 +86,7 @@ def ensure(
     session: Session, *, organisation: Organisation, products: list[Product], people: People, today: date
 ) -> dict[str, int]:
     """Tell the story once, in a database without orders and invoices; return what was made, by stem."""
-    stems = {SaleOrder: "order", Invoice: "invoice"}
+    stems = {SaleOrder: "order", Invoice: "invoice", Payment: "payment"}
     before = {of: session.execute(select(func.count()).select_from(of)).scalar_one() for of in stems}
     if any(before.values()):
         return dict.fromkeys(stems.values(), 0)
@@ -169,10 +170,13 @@ def _order(stage: Stage, party: Party, day: date) -> SaleOrder:
 
 
 def _plan_invoice_of(stage: Stage, order: SaleOrder, day: date, *, issued: bool) -> None:
+    drawn: list[Invoice] = []
+
     def draw_up(at: datetime) -> None:
         by = stage.actor("accountant")
         with stage.diary.entry(at, by) as touched:
             invoice = invoices.from_order(stage.session, order)
+            drawn.append(invoice)
             invoice.created_at = at
             stage.session.flush()
             if issued:
@@ -180,6 +184,8 @@ def _plan_invoice_of(stage: Stage, order: SaleOrder, day: date, *, issued: bool)
             touched += [invoice, order]
 
     stage.at(day, draw_up)
+    if issued:
+        payments.plan(stage, lambda: next(iter(drawn), None), day)
 
 
 # --- invoices without an order --------------------------------------------------------------------------------------
@@ -212,6 +218,8 @@ def _plan_invoice(stage: Stage, *, issued: bool, credited: bool) -> None:
             touched.append(note)
 
     stage.at(day, draw_up)
+    if issued:
+        payments.plan(stage, lambda: invoice, day)
     if credited:
         stage.at(day + timedelta(days=stage.random.randint(6, 30)), take_back)
 

@@ -5,7 +5,19 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Computed,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.columns import Amount, Choice, Instant, Quantity, Rate
@@ -44,8 +56,17 @@ class InvoiceState(StrEnum):
     closed = "closed"
 
 
+class Settlement(StrEnum):
+    """How far an issued document is settled: the database derives it from what is allocated."""
+
+    open = "open"
+    partly_paid = "partly_paid"
+    paid = "paid"
+
+
 label(InvoiceKind, invoice=_l("Invoice"), credit_note=_l("Credit note"))
 label(InvoiceState, draft=_l("Draft"), issued=_l("Issued"), closed=_l("Closed"))
+label(Settlement, open=_l("Unpaid"), partly_paid=_l("Partly paid"), paid=_l("Paid"))
 
 INVOICE_MOVES: Moves[InvoiceState] = {
     InvoiceState.draft: frozenset({InvoiceState.issued}),
@@ -64,6 +85,8 @@ FREE_AFTER_ISSUE = frozenset(
         "closed_reason",
         "file_id",
         "search_text",
+        "allocated",
+        "settlement",
         "version",
         "changed_at",
     }
@@ -76,7 +99,8 @@ class Invoice(Entity, Owned):
     Amounts of a credit note are positive: its kind says which way they count. `delivery_on` is the day, or the
     first day of a period that ends with `delivery_until`. Units: `exchange_rate` is how much of the organisation's
     currency one unit of the document's currency is worth. `number_period` and `number_n` are the counter's period
-    and count behind the printed number.
+    and count behind the printed number. `allocated` is the sum of the document's allocations in its currency; a trigger
+    keeps it.
     """
 
     __tablename__ = "invoice"
@@ -95,17 +119,26 @@ class Invoice(Entity, Owned):
         ),
         CheckConstraint("state <> 'draft' OR number IS NULL", name="draft_without_number"),
         CheckConstraint("delivery_until >= delivery_on", name="delivery_in_order"),
+        CheckConstraint("allocated >= 0 AND allocated <= gross", name="allocated_within"),
+        CheckConstraint("state <> 'draft' OR allocated = 0", name="draft_unallocated"),
         Index("ix_invoice_state_id", "state", "id"),
+        Index(
+            "ix_invoice_open",
+            "party_id",
+            "due_on",
+            sqlite_where=text("state <> 'draft' AND allocated < gross"),
+            postgresql_where=text("state <> 'draft' AND allocated < gross"),
+        ),
         Index("ix_invoice_series_id_number_period_number_n", "series_id", "number_period", "number_n"),
     )
 
     kind: Mapped[InvoiceKind] = mapped_column(Choice(InvoiceKind), default=InvoiceKind.invoice)
     state: Mapped[InvoiceState] = mapped_column(Choice(InvoiceState), default=InvoiceState.draft)
     number: Mapped[str | None] = mapped_column(String(60))
-    series_id: Mapped[int | None] = mapped_column(ForeignKey("number_series.id"))
+    series_id: Mapped[int | None] = mapped_column(ForeignKey("number_series.id"), info={"internal": True})
     series: Mapped["NumberSeries | None"] = relationship("NumberSeries")
-    number_period: Mapped[str | None] = mapped_column(String(7))
-    number_n: Mapped[int | None] = mapped_column(Integer)
+    number_period: Mapped[str | None] = mapped_column(String(7), info={"internal": True})
+    number_n: Mapped[int | None] = mapped_column(Integer, info={"internal": True})
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), index=True)
     organisation: Mapped["Organisation"] = relationship("Organisation")
     party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
@@ -133,12 +166,22 @@ class Invoice(Entity, Owned):
     net: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
     tax: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
     gross: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
-    content_sha256: Mapped[str | None] = mapped_column(String(64))
-    chain_position: Mapped[int | None] = mapped_column(Integer)
-    chain_link: Mapped[str | None] = mapped_column(String(64))
+    allocated: Mapped[Decimal] = mapped_column(Amount(), default=ZERO, server_default="0")
+    settlement: Mapped[Settlement | None] = mapped_column(
+        Choice(Settlement),
+        Computed(
+            "CASE WHEN state = 'draft' THEN NULL WHEN allocated = gross THEN 'paid'"
+            " WHEN allocated = 0 THEN 'open' ELSE 'partly_paid' END",
+            persisted=True,
+        ),
+        index=True,
+    )
+    content_sha256: Mapped[str | None] = mapped_column(String(64), info={"internal": True})
+    chain_position: Mapped[int | None] = mapped_column(Integer, info={"internal": True})
+    chain_link: Mapped[str | None] = mapped_column(String(64), info={"internal": True})
     closed_on: Mapped[date | None] = mapped_column(Date())
     closed_reason: Mapped[str | None] = mapped_column(String(500))
-    file_id: Mapped[int | None] = mapped_column(ForeignKey("attachment.id"))
+    file_id: Mapped[int | None] = mapped_column(ForeignKey("attachment.id"), info={"internal": True})
     file: Mapped["Attachment | None"] = relationship("Attachment")
     search_text: Mapped[str] = mapped_column(Text(), default="")
 
@@ -165,6 +208,11 @@ class Invoice(Entity, Owned):
     def is_draft(self) -> bool:
         """Say whether the document may still be changed."""
         return self.state == InvoiceState.draft
+
+    @property
+    def rest(self) -> Decimal:
+        """Return what is still to be settled; of a credit note, what it may still settle."""
+        return ZERO if self.is_draft else self.gross - self.allocated
 
     @property
     def is_credit_note(self) -> bool:

@@ -1,16 +1,21 @@
 # ruff: noqa: S608 -- names of our own tables only
-"""What the database itself refuses: changing issued documents, and anything but adding to the chains.
+"""What the database itself refuses: changing issued documents and payments, and anything but adding to the chains.
 
 Triggers say it on both databases, so that it holds for every role, screen, import and statement of the application's
 user. Lists of columns come from the models: a new column of an invoice is protected unless it is named as free.
+What is allocated of a document or payment is the sum of its allocations: a trigger writes it, another refuses
+anything else.
 """
 
 from dataclasses import dataclass
 
 from app.models.invoice import FREE_AFTER_ISSUE, Invoice
+from app.models.payment import FREE_PAYMENT, Payment
 
 ISSUED = "an issued document is not changed"
 KEPT = "these rows are only ever added"
+RECORDED = "a recorded payment is cancelled, not changed"
+SIDES = "this credit cannot settle this debt"
 PARTS = ("invoice_line", "invoice_tax")
 ADDED_ONLY = {
     "invoice_snapshot": ("id = new.id", "invoice_id = new.invoice_id"),
@@ -24,12 +29,57 @@ ADDED_ONLY = {
         "invoice_id = new.invoice_id",
         "(series_id = new.series_id AND position = new.position)",
     ),
+    "allocation": ("id = new.id", "reverses_id = new.reverses_id"),
 }
 # The state only moves on, and the file is set once.
 _STEPS_BACK = (
     "(new.state <> old.state AND NOT (old.state = 'issued' AND new.state = 'closed'))",
     "(old.file_id IS NOT NULL AND (new.file_id IS NULL OR new.file_id <> old.file_id))",
 )
+_ALLOCATED = {
+    "invoice": (
+        "(SELECT coalesce(sum(amount), 0) FROM allocation WHERE invoice_id = {0})"
+        " + (SELECT coalesce(sum(credit_amount), 0) FROM allocation WHERE credit_note_id = {0})"
+    ),
+    "payment": (
+        "(SELECT coalesce(sum(credit_amount), 0) FROM allocation WHERE payment_id = {0})"
+        " + (SELECT coalesce(sum(amount), 0) FROM allocation WHERE refund_id = {0})"
+    ),
+}
+_SETTLED = (
+    ("invoice", "invoice_id"),
+    ("invoice", "credit_note_id"),
+    ("payment", "payment_id"),
+    ("payment", "refund_id"),
+)
+# A cancelled payment stays what it is.
+_PAYMENT_STEPS_BACK = (
+    "(old.state = 'cancelled' AND (new.state <> 'cancelled' OR new.cancelled_on <> old.cancelled_on))",
+)
+_WRONG_SIDES = " OR ".join(
+    f"(new.{name} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {table} WHERE id = new.{name} AND {condition}))"
+    for table, name, condition in (
+        ("invoice", "invoice_id", "kind = 'invoice' AND state <> 'draft'"),
+        ("invoice", "credit_note_id", "kind = 'credit_note' AND state <> 'draft'"),
+        ("payment", "payment_id", "kind = 'receipt' AND state = 'recorded'"),
+        ("payment", "refund_id", "kind = 'refund' AND state = 'recorded'"),
+        (
+            "allocation",
+            "reverses_id",
+            "reverses_id IS NULL AND amount = -new.amount AND credit_amount = -new.credit_amount"
+            " AND allocated_on <= new.allocated_on AND coalesce(write_off, '') = coalesce(new.write_off, '')"
+            + "".join(f" AND coalesce({side}, 0) = coalesce(new.{side}, 0)" for _table, side in _SETTLED),
+        ),
+    )
+)
+
+
+def _steps_back(table: str, *, settled: bool) -> list[str]:
+    """Return the changes that a table refuses besides those of its protected columns."""
+    steps = list(_STEPS_BACK if table == "invoice" else _PAYMENT_STEPS_BACK)
+    if settled:
+        steps.append(f"(new.allocated <> old.allocated AND new.allocated <> {_ALLOCATED[table].format('new.id')})")
+    return steps
 
 
 @dataclass(frozen=True)
@@ -46,8 +96,15 @@ def protected_columns() -> list[str]:
     return [column.name for column in Invoice.__table__.columns if column.name not in FREE_AFTER_ISSUE]
 
 
-def sqlite_triggers(columns: list[str]) -> dict[str, Trigger]:
-    """Return SQLite's triggers, name → trigger; `columns` are the protected ones that the table has.
+def payment_columns() -> list[str]:
+    """Return the columns of a payment that stay as they are once it is recorded."""
+    return [column.name for column in Payment.__table__.columns if column.name not in FREE_PAYMENT]
+
+
+def sqlite_triggers(columns: list[str], *, settled: bool = True) -> dict[str, Trigger]:
+    """Return SQLite's triggers, name → trigger; `columns` are the protected ones that the table of invoices has.
+
+    `settled` says whether the database knows allocations already.
 
     An INSERT OR REPLACE would delete a row without telling its delete trigger; that is why the insert and update
     triggers look for the row that would have to go.
@@ -60,7 +117,9 @@ def sqlite_triggers(columns: list[str]) -> dict[str, Trigger]:
             f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {when} BEGIN SELECT RAISE(ABORT, '{text}'); END",
         )
 
-    changed = " OR ".join([f"new.{name} IS NOT old.{name}" for name in columns] + list(_STEPS_BACK))
+    changed = " OR ".join(
+        [f"new.{name} IS NOT old.{name}" for name in columns] + _steps_back("invoice", settled=settled)
+    )
     taken = (
         "EXISTS (SELECT 1 FROM invoice WHERE state <> 'draft' AND "
         "(id = new.id OR (series_id = new.series_id AND number = new.number)))"
@@ -84,23 +143,37 @@ def sqlite_triggers(columns: list[str]) -> dict[str, Trigger]:
         add(table, f"{table}_keep_insert", "INSERT", replaced, KEPT)
         add(table, f"{table}_keep_update", "UPDATE", "1", KEPT)
         add(table, f"{table}_keep_delete", "DELETE", "1", KEPT)
+    recorded = [f"new.{name} IS NOT old.{name}" for name in payment_columns()]
+    of_payment = " OR ".join(recorded + _steps_back("payment", settled=settled))
+    add("payment", "payment_keep_insert", "INSERT", "EXISTS (SELECT 1 FROM payment WHERE id = new.id)", RECORDED)
+    add("payment", "payment_keep_update", "UPDATE", of_payment, RECORDED)
+    add("payment", "payment_keep_delete", "DELETE", "1", RECORDED)
+    add("allocation", "allocation_sides", "INSERT", _WRONG_SIDES, SIDES)
+    for table, name in _SETTLED:
+        sums = f"UPDATE {table} SET allocated = {_ALLOCATED[table].format(f'new.{name}')} WHERE id = new.{name}"
+        found[f"allocation_sum_{name}"] = Trigger(
+            "allocation",
+            f"CREATE TRIGGER allocation_sum_{name} AFTER INSERT ON allocation WHEN new.{name} IS NOT NULL "
+            f"BEGIN {sums}; END",
+        )
     return found
 
 
-def postgresql_triggers(columns: list[str]) -> dict[str, Trigger]:
+def postgresql_triggers(columns: list[str], *, settled: bool = True) -> dict[str, Trigger]:
     """Return PostgreSQL's triggers, each with the body of its function of the same name.
 
     The triggers of lines lock the document against its issue: a line cannot slip in while another transaction
     issues it.
     """
     refuse = "RAISE EXCEPTION '{}' USING ERRCODE = 'check_violation';".format
-    changed = " OR ".join([f"NEW.{name} IS DISTINCT FROM OLD.{name}" for name in columns] + list(_STEPS_BACK))
+    differs = "NEW.{0} IS DISTINCT FROM OLD.{0}".format
+    changed = " OR ".join([differs(name) for name in columns] + _steps_back("invoice", settled=settled))
     found: dict[str, Trigger] = {}
 
-    def add(table: str, name: str, events: str, body: str, level: str = "ROW") -> None:
+    def add(table: str, name: str, events: str, body: str, *, level: str = "ROW", when: str = "BEFORE") -> None:
         found[name] = Trigger(
             table,
-            f"CREATE TRIGGER {name} BEFORE {events} ON {table} FOR EACH {level} EXECUTE FUNCTION {name}()",
+            f"CREATE TRIGGER {name} {when} {events} ON {table} FOR EACH {level} EXECUTE FUNCTION {name}()",
             f"BEGIN {body} END",
         )
 
@@ -119,6 +192,16 @@ def postgresql_triggers(columns: list[str]) -> dict[str, Trigger]:
         add(table, f"{table}_keep_delete", "DELETE", f"{of_old} RETURN OLD;")
     for table in ADDED_ONLY:
         add(table, f"{table}_keep_rows", "UPDATE OR DELETE", f"{refuse(KEPT)} RETURN NULL;")
-    for table in ("invoice", *PARTS, *ADDED_ONLY):
-        add(table, f"{table}_keep_truncate", "TRUNCATE", f"{refuse(KEPT)} RETURN NULL;", "STATEMENT")
+    of_payment = " OR ".join([differs(name) for name in payment_columns()] + _steps_back("payment", settled=settled))
+    add("payment", "payment_keep_update", "UPDATE", f"IF {of_payment} THEN {refuse(RECORDED)} END IF; RETURN NEW;")
+    add("payment", "payment_keep_delete", "DELETE", f"{refuse(RECORDED)} RETURN NULL;")
+    add("allocation", "allocation_sides", "INSERT", f"IF {_WRONG_SIDES} THEN {refuse(SIDES)} END IF; RETURN NEW;")
+    sums = "".join(
+        f"IF NEW.{name} IS NOT NULL THEN UPDATE {table} SET allocated = {_ALLOCATED[table].format(f'NEW.{name}')} "
+        f"WHERE id = NEW.{name}; END IF; "
+        for table, name in _SETTLED
+    )
+    add("allocation", "allocation_sum", "INSERT", f"{sums} RETURN NULL;", when="AFTER")
+    for table in ("invoice", "payment", *PARTS, *ADDED_ONLY):
+        add(table, f"{table}_keep_truncate", "TRUNCATE", f"{refuse(KEPT)} RETURN NULL;", level="STATEMENT")
     return found

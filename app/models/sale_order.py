@@ -63,7 +63,7 @@ class SaleOrder(Entity, Owned):
 
     state: Mapped[OrderState] = mapped_column(Choice(OrderState), default=OrderState.draft)
     number: Mapped[str | None] = mapped_column(String(60))
-    series_id: Mapped[int | None] = mapped_column(ForeignKey("number_series.id"))
+    series_id: Mapped[int | None] = mapped_column(ForeignKey("number_series.id"), info={"internal": True})
     series: Mapped["NumberSeries | None"] = relationship("NumberSeries")
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), index=True)
     organisation: Mapped["Organisation"] = relationship("Organisation")

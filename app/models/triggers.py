@@ -10,7 +10,7 @@ from app.models import protection
 from app.models.protection import Trigger
 
 # Tables with a folded `search_text`: part of a word is found through trigrams on both databases.
-SEARCHED = ("party", "product", "sale_order", "invoice")
+SEARCHED = ("party", "product", "sale_order", "invoice", "payment", "letter")
 SHADOWS = tuple(f"{table}_fts" for table in SEARCHED)
 
 
@@ -52,31 +52,41 @@ def make_triggers(connection: Connection) -> None:
     tables = set(about.get_table_names())
     standing = {column["name"] for column in about.get_columns("invoice")} if "invoice" in tables else set()
     columns = [name for name in protection.protected_columns() if name in standing]
+    settled = "allocation" in tables
     if connection.dialect.name == "sqlite":
-        _sqlite(connection, tables, columns)
+        _sqlite(connection, tables, protection.sqlite_triggers(columns, settled=settled))
     elif connection.dialect.name == "postgresql":
-        _postgresql(connection, tables, columns)
+        _postgresql(connection, tables, protection.postgresql_triggers(columns, settled=settled))
 
 
-def _sqlite(connection: Connection, tables: set[str], columns: list[str]) -> None:
+def drop_triggers(connection: Connection) -> None:
+    """Take SQLite's triggers away before a migration: a table that they name cannot be renamed."""
+    if connection.dialect.name == "sqlite":
+        for name in sqlite_triggers():
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+
+
+def _sqlite(connection: Connection, tables: set[str], protecting: dict[str, Trigger]) -> None:
     standing = {
         row[0]: row[1]
         for row in connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
     }
     for table in SEARCHED:
+        if table not in tables and f"{table}_fts" in tables:  # a downgrade took the table and left its index
+            connection.exec_driver_sql(f"DROP TABLE {table}_fts")
         if table in tables and f"{table}_fts" not in tables:
             connection.exec_driver_sql(
                 f"CREATE VIRTUAL TABLE {table}_fts USING fts5(search_text, content='{table}', content_rowid='id', "
                 "tokenize='trigram case_sensitive 1', detail=full)"
             )
             connection.exec_driver_sql(f"INSERT INTO {table}_fts({table}_fts) VALUES ('rebuild')")
-    for name, trigger in (search_triggers() | protection.sqlite_triggers(columns)).items():
+    for name, trigger in (search_triggers() | protecting).items():
         if trigger.table in tables and standing.get(name) != trigger.statement:
             connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
             connection.exec_driver_sql(trigger.statement)
 
 
-def _postgresql(connection: Connection, tables: set[str], columns: list[str]) -> None:
+def _postgresql(connection: Connection, tables: set[str], protecting: dict[str, Trigger]) -> None:
     connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     for table in SEARCHED:
         if table in tables:
@@ -84,9 +94,7 @@ def _postgresql(connection: Connection, tables: set[str], columns: list[str]) ->
             connection.exec_driver_sql(
                 f"CREATE INDEX IF NOT EXISTS {index} ON {table} USING gin (search_text gin_trgm_ops)"
             )
-    declared = {
-        name: trigger for name, trigger in protection.postgresql_triggers(columns).items() if trigger.table in tables
-    }
+    declared = {name: trigger for name, trigger in protecting.items() if trigger.table in tables}
     bodies = _standing(
         connection,
         "SELECT p.proname, p.prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "

@@ -10,11 +10,15 @@ from app.errors import DomainError
 from app.i18n import gettext as _
 from app.lifecycle import move
 from app.models.invoice import INVOICE_MOVES, Invoice, InvoiceKind, InvoiceLine, InvoiceState
+from app.services import allocation as allocations
 from app.services import document as documents
+from app.services import invoice_issue
 from app.services import period as periods
+from app.services.access import Actor
+from app.services.allocation import When
 from app.services.chain import append_file as store_file
 from app.services.invoice_credit import credit
-from app.services.invoice_issue import Missing, issue, missing_for_issue
+from app.services.invoice_issue import Missing, missing_for_issue
 from app.services.invoice_rules import credited, left_to_credit, save
 from app.services.invoicing import invoice as from_order
 from app.services.text import is_blank, line
@@ -53,6 +57,18 @@ _COPIED = (
     "note",
 )
 _COPIED_LINE = ("product", "text", "quantity", "unit", "unit_price", "discount_percent", "tax")
+
+
+def issue(session: Session, invoice: Invoice, *, at: datetime, on: date | None = None, by: Actor | None = None) -> None:
+    """Issue a draft as services.invoice_issue does; a credit note settles at once what is open of its invoice."""
+    invoice_issue.issue(session, invoice, at=at, on=on, by=by)
+    original = invoice.credits
+    if original is None:
+        return
+    session.flush()
+    when = When(at=at, on=invoice.issued_on, by=by)
+    if invoice.gross and allocations.left(session, original, on=when.day(original)) > 0:
+        allocations.allocate(session, invoice, original, when=when)
 
 
 def copy(session: Session, invoice: Invoice) -> Invoice:

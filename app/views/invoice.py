@@ -6,22 +6,34 @@ from flask import Response, abort, current_app, flash, redirect, send_file
 from flask_appbuilder import expose
 from flask_appbuilder.api import protect, safe
 from flask_appbuilder.security.decorators import has_access, permission_name
+from markupsafe import Markup
 from marshmallow import fields, validate
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import Session, selectinload
 
+from app import clock
 from app.db import db
 from app.errors import NotFound
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
+from app.models.allocation import Allocation
 from app.models.invoice import Invoice, InvoiceLine, InvoiceState
+from app.models.letter import Letter
+from app.models.payment import PaymentMethod
+from app.services import allocation as allocations
 from app.services import attachment as attachments
+from app.services import balance as balances
 from app.services import invoice as invoices
+from app.services import letter as letters
+from app.services import payment as payments
+from app.services import period as periods
+from app.services.allocation import When
 from app.web import menu
 from app.web.api import CrudApi
+from app.web.arguments import AMOUNT, NOTE, ON, PAID, RATE, REASON, WRITE_OFF
 from app.web.document import DocumentView, document_lines
 from app.web.fields import CrmForm
 from app.web.records import Records
-from app.web.schema import Lines
+from app.web.schema import Lines, LinkedField
 from app.web.verbs import Verb
 
 ORDER = 40
@@ -51,6 +63,22 @@ LINES = Lines(
     computed=("position", "net", "tax_amount", "gross"),
 )
 
+
+def is_owed(invoice: Invoice) -> bool:
+    """Say whether something of an invoice is still to be paid."""
+    return not invoice.is_credit_note and invoice.rest > 0
+
+
+def is_unused_credit(invoice: Invoice) -> bool:
+    """Say whether a credit note may still settle something."""
+    return invoice.is_credit_note and invoice.rest > 0
+
+
+def settle(session: Session, note: Invoice, *, when: When, invoice: Invoice, **more: Any) -> None:
+    """Let a credit note settle another invoice of the same counterparty."""
+    allocations.allocate(session, note, invoice, when=when, **more)
+
+
 VERBS = [
     Verb(
         "issue",
@@ -58,10 +86,69 @@ VERBS = [
         label=_l("Issue"),
         icon="file-check",
         when=lambda invoice: invoice.is_draft,
-        arguments={"on": fields.Date()},
+        arguments={"on": ON},
         needs_time=True,
         needs_actor=True,
         primary=True,
+    ),
+    Verb(
+        "send",
+        letters.send_invoice,
+        label=_l("Send by e-mail"),
+        icon="mail",
+        when=lambda invoice: not invoice.is_draft,
+        arguments={
+            "to": fields.String(validate=validate.Length(max=250)),
+            "subject": fields.String(validate=validate.Length(max=250)),
+            "text": fields.String(validate=validate.Length(max=20_000)),
+        },
+        offered=lambda invoice: {
+            "to": letters.addressee(invoice.party)[1],
+            "subject": letters.subject_of(invoice),
+            "text": letters.text_of(invoice),
+        },
+        needs_time=True,
+        needs_actor=True,
+    ),
+    Verb(
+        "pay",
+        payments.pay,
+        label=_l("Register payment"),
+        icon="banknote",
+        when=is_owed,
+        arguments=PAID,
+        offered=lambda invoice: {"amount": invoice.rest, "method": PaymentMethod.bank_transfer},
+        needs_when=True,
+        primary=True,
+    ),
+    Verb(
+        "settle",
+        settle,
+        label=_l("Settle an invoice"),
+        icon="link",
+        when=is_unused_credit,
+        arguments={"invoice": LinkedField(Invoice, required=True), "amount": AMOUNT, "on": ON, "exchange_rate": RATE},
+        needs_when=True,
+    ),
+    Verb(
+        "refund",
+        payments.refund,
+        label=_l("Pay back"),
+        icon="banknote",
+        when=is_unused_credit,
+        arguments=PAID,
+        offered=lambda note: {"amount": note.rest, "method": PaymentMethod.bank_transfer},
+        needs_when=True,
+    ),
+    Verb(
+        "write_off",
+        allocations.write_off,
+        label=_l("Write off the rest"),
+        icon="percent",
+        when=is_owed,
+        arguments={"reason": WRITE_OFF, "amount": AMOUNT, "on": ON, "note": NOTE},
+        offered=lambda invoice: {"amount": invoice.rest},
+        needs_when=True,
     ),
     Verb(
         "credit",
@@ -70,7 +157,7 @@ VERBS = [
         icon="undo-2",
         when=lambda invoice: not invoice.is_draft and not invoice.is_credit_note,
         arguments={
-            "reason": fields.String(required=True, validate=validate.Length(1, 500)),
+            "reason": REASON,
             "lines": fields.Dict(keys=fields.Integer(), values=fields.Decimal(as_string=True)),
         },
     ),
@@ -81,7 +168,7 @@ VERBS = [
         label=_l("Close"),
         icon="archive",
         when=lambda invoice: invoice.state == InvoiceState.issued,
-        arguments={"reason": fields.String(required=True, validate=validate.Length(1, 500))},
+        arguments={"reason": REASON},
         needs_time=True,
     ),
 ]
@@ -95,7 +182,9 @@ class InvoiceView(DocumentView):
     many_name = _l("Invoices")
     hint = _l("Make an invoice from an order, or write one here; it gets its number when it is issued.")
     card_template = "web/invoice_card.html"
-    list_columns: ClassVar = ["number", "kind", "party", "state", "issued_on", "due_on", "gross", "currency"]
+    list_columns: ClassVar = [
+        "number", "kind", "party", "state", "settlement", "issued_on", "due_on", "gross", "currency",
+    ]  # fmt: skip
     show_columns: ClassVar = [*SAID, *HEAD, *PRICING, *MORE]
     show_fieldsets: ClassVar = SHOWN
     add_columns: ClassVar = FORM
@@ -104,10 +193,12 @@ class InvoiceView(DocumentView):
     edit_fieldsets: ClassVar = FIELDSETS
     add_form_extra_fields: ClassVar = {"lines": document_lines(InvoiceLine)}
     edit_form_extra_fields: ClassVar = {"lines": document_lines(InvoiceLine)}
-    search_columns: ClassVar = ["kind", "state", "party", "issued_on", "due_on", "organisation", "owner", "team"]
+    search_columns: ClassVar = [
+        "kind", "state", "settlement", "party", "issued_on", "due_on", "organisation", "owner", "team",
+    ]  # fmt: skip
     order_columns: ClassVar = ["number", "issued_on", "due_on", "gross", "state"]
     base_order = ("id", "desc")
-    key_facts: ClassVar = ["state", "kind", "party", "issued_on", "due_on"]
+    key_facts: ClassVar = ["state", "settlement", "kind", "party", "issued_on", "due_on"]
     verbs: ClassVar = VERBS
 
     def prefill(self, form: CrmForm) -> None:
@@ -116,6 +207,27 @@ class InvoiceView(DocumentView):
         party = form["party"].data
         if party is not None:
             form["language"].data = party.language
+
+    def value(self, record: Any, name: str) -> Any:
+        """Mark what is overdue."""
+        shown = super().value(record, name)
+        if name == "settlement" and isinstance(record, Invoice) and record.settlement is not None:
+            today = periods.today(record.organisation, clock.now())
+            if balances.is_overdue(record, today):
+                shown += Markup(' <span class="badge badge-overdue">{}</span>').format(_("Overdue"))
+        return shown
+
+    def rows_of(self, invoice: Invoice) -> list[tuple[Allocation, bool]]:
+        """Return a document's allocations, each with whether it can be undone."""
+        rows = db.session.execute(allocations.of(invoice)).scalars().all()
+        standing = {row.id for row in allocations.standing(rows)}
+        return [(row, row.id in standing) for row in rows]
+
+    def letters_of(self, invoice: Invoice) -> list[Letter]:
+        """Return the letters that brought a document, the newest first, for those who see letters."""
+        if not self.appbuilder.sm.may("letter", "see"):
+            return []
+        return list(db.session.execute(letters.about(invoice)).scalars())
 
     def missing(self, invoice: Invoice) -> list[dict[str, str]]:
         """Return what the draft lacks to be issued, each with the place where it is mended."""
@@ -157,13 +269,29 @@ class InvoiceApi(CrudApi):
     """REST of invoices."""
 
     datamodel = Records(Invoice, save=invoices.save, remove=invoices.remove, options=LOADED)
-    list_columns: ClassVar = ["number", "kind", "party", "state", "issued_on", "due_on", "currency", "net", "gross"]
-    show_columns: ClassVar = [*SAID, *HEAD, *PRICING, *MORE, "net", "tax", "gross", "closed_on", "closed_reason"]
+    list_columns: ClassVar = [
+        "number",
+        "kind",
+        "party",
+        "state",
+        "issued_on",
+        "due_on",
+        "currency",
+        "net",
+        "gross",
+        "settlement",
+    ]
+    show_columns: ClassVar = [
+        *SAID, *HEAD, *PRICING, *MORE,
+        "net", "tax", "gross", "allocated", "rest", "settlement", "closed_on", "closed_reason",
+    ]  # fmt: skip
     add_columns: ClassVar = [*HEAD, *PRICING, *MORE, "order"]
     edit_columns: ClassVar = [*HEAD, *PRICING, *MORE]
     defaulted: ClassVar = ["organisation", "language", "currency"]
     lines: ClassVar = {"lines": LINES}
-    search_columns: ClassVar = ["number", "kind", "state", "party", "issued_on", "due_on", "order", "owner", "team"]
+    search_columns: ClassVar = [
+        "number", "kind", "state", "settlement", "party", "issued_on", "due_on", "order", "owner", "team",
+    ]  # fmt: skip
     order_columns: ClassVar = ["number", "issued_on", "due_on", "gross"]
     base_order = ("id", "desc")
     verbs: ClassVar = VERBS

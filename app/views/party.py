@@ -1,19 +1,30 @@
 """Screens and REST of counterparties."""
 
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from sqlalchemy.orm import selectinload
 
+from app import clock
+from app.db import db
+from app.i18n import language
 from app.i18n import lazy_gettext as _l
+from app.models.invoice import Invoice
 from app.models.party import Party
+from app.money import format_money
+from app.services import balance as balances
 from app.services import party as parties
 from app.web import menu
 from app.web.api import CrudApi
 from app.web.crud import Child, CrudView
+from app.web.locale import choose_time_zone
 from app.web.records import Records
 from app.web.verbs import Verb
 
 ORDER = 10
+MOST_ITEMS = 20
 
 VERBS = [
     Verb(
@@ -51,12 +62,49 @@ LINES = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """What a card says of a party's account; `items` are the first open items, `more` is how many are left out."""
+
+    party_balance: dict[str, Decimal]
+    all_items: list[balances.OpenItem]
+    today: date
+
+    @property
+    def balance(self) -> dict[str, Decimal]:
+        """Return what is not zero, by currency."""
+        return {currency: amount for currency, amount in self.party_balance.items() if amount}
+
+    @property
+    def items(self) -> list[balances.OpenItem]:
+        """Return the first open items."""
+        return self.all_items[:MOST_ITEMS]
+
+    @property
+    def more(self) -> int:
+        """Return how many open items are not shown."""
+        return max(len(self.all_items) - MOST_ITEMS, 0)
+
+    @property
+    def overdue(self) -> dict[str, Decimal]:
+        """Return what is overdue, by currency."""
+        found: dict[str, Decimal] = {}
+        for item in filter(self.is_late, self.all_items):
+            found[item.currency] = found.get(item.currency, Decimal(0)) + item.rest
+        return found
+
+    def is_late(self, item: balances.OpenItem) -> bool:
+        """Say whether an item is an overdue invoice."""
+        return isinstance(item.record, Invoice) and balances.is_overdue(item.record, self.today)
+
+
 class PartyView(CrudView):
     """List, forms and card of counterparties."""
 
     datamodel = Records(Party, save=parties.save, options=[selectinload(Party.owner), selectinload(Party.team)])
     one_name = _l("Party")
     many_name = _l("Parties")
+    card_template = "web/party_card.html"
     hint = _l("Parties are your customers, suppliers and partners. Add the first one or import a file.")
     list_columns: ClassVar = ["name", "tax_number", "country", "phone", "email", "owner", "changed_at"]
     show_columns: ClassVar = [*MAIN, *NUMBERS, *REACH, *MORE]
@@ -78,6 +126,23 @@ class PartyView(CrudView):
     ]
     lines: ClassVar = LINES
     verbs: ClassVar = VERBS
+
+    def account(self, party: Party) -> "Account | None":
+        """Return what the party owes and what makes it up, for those who see invoices."""
+        if not self.appbuilder.sm.may("invoice", "see"):
+            return None
+        session, today = db.session(), clock.today(choose_time_zone())
+        items = balances.open_now(session, party)
+        return Account(party_balance=balances.of_party(session, party, on=today), all_items=items, today=today)
+
+    def amount(self, amount: Decimal, currency: str) -> str:
+        """Return an amount of money in the reader's language."""
+        return format_money(amount, currency, language())
+
+    def page(self, template: str, **about: Any) -> str:
+        """Render the list with a way to the import for those who may import."""
+        own = {"web/list.html": "web/party_list.html"}
+        return super().page(own.get(template, template), may_import=self.appbuilder.sm.may("party", "import"), **about)
 
 
 class PartyApi(CrudApi):

@@ -16,7 +16,7 @@ from werkzeug.exceptions import BadRequest, HTTPException
 
 from app import clock
 from app.db import db, unit_of_work
-from app.errors import Conflict, DomainError, NotAllowed, Refusals
+from app.errors import Conflict, DomainError, NotAllowed, NotFound, Refusals
 from app.i18n import gettext as _
 from app.services import access, idempotency
 from app.web.filters import Wanted, conditions
@@ -36,6 +36,8 @@ class CrudApi(ModelRestApi):
     lines: ClassVar[Mapping[str, Lines]] = {}
     defaulted: ClassVar[Sequence[str]] = ()  # required columns that the service fills in when they are left out
     examples: ClassVar[Mapping[str, Any]] = {}
+    more_in: ClassVar[Mapping[str, Any]] = {}  # fields of a new record beyond its columns; `store_more` takes them
+    more_out: ClassVar[Mapping[str, Any]] = {}  # fields of an answer beyond its columns
     csrf_exempt = False
     allow_browser_login = True
     include_route_methods: ClassVar[set[str] | None] = None
@@ -57,11 +59,19 @@ class CrudApi(ModelRestApi):
         rights = [right for method, right in RIGHTS.items() if method not in cls.exclude_route_methods]
         cls.base_permissions = [f"can_{verb}" for verb in dict.fromkeys([*rights, *(v.name for v in cls.verbs)])]
         title = "".join(part.capitalize() for part in stem.split("_"))
-        out = ["id", *cls.show_columns, "version", "created_at", "changed_at"]
-        cls.show_schema = cls.show_schema or schema(entity, out, name=f"{title}Out", out=True, lines=cls.lines)
+        standing = [name for name in ("version", "created_at", "changed_at") if name in entity.__table__.c]
+        out = list(dict.fromkeys(["id", *cls.show_columns, *standing]))
+        cls.show_schema = cls.show_schema or schema(
+            entity, out, name=f"{title}Out", out=True, lines=cls.lines, more=cls.more_out
+        )
         cls.list_schema = cls.list_schema or schema(entity, ["id", *cls.list_columns], name=f"{title}Row", out=True)
         cls.add_schema = cls.add_schema or schema(
-            entity, list(cls.add_columns), name=f"{title}In", lines=cls.lines, defaulted=cls.defaulted
+            entity,
+            list(cls.add_columns),
+            name=f"{title}In",
+            lines=cls.lines,
+            defaulted=cls.defaulted,
+            more=cls.more_in,
         )
         cls.edit_schema = cls.edit_schema or schema(
             entity, [*cls.edit_columns, "version"], name=f"{title}Change", partial=True, lines=cls.lines
@@ -150,9 +160,18 @@ class CrudApi(ModelRestApi):
         return dict(chosen.load(body))
 
     def _store(self, given: dict[str, Any], pk: Any, version: int | None) -> Any:
-        return self.datamodel.store(
-            lambda record: self.fill(record, given), pk, filters=self._base_filters, version=version
-        )
+        more = {name: given.pop(name) for name in self.more_in if name in given}
+        with unit_of_work(db.session()) as session:
+            record = self.datamodel.store(
+                lambda record: self.fill(record, given), pk, filters=self._base_filters, version=version
+            )
+            if more:
+                self.store_more(session, record, more)
+        return record
+
+    def store_more(self, session: Any, record: Any, more: dict[str, Any]) -> None:
+        """Do what the fields of `more_in` ask for, in the same transaction."""
+        raise NotImplementedError
 
     def fill(self, record: Any, given: dict[str, Any]) -> None:
         """Put checked values into a record."""
@@ -196,7 +215,7 @@ class CrudApi(ModelRestApi):
         """Do something and answer: the record, or the refusal in the agreed shape."""
         try:
             record = act()
-        except (ValidationError, DomainError, Conflict, LookupError, NotAllowed, HTTPException) as refusal:
+        except (ValidationError, DomainError, Conflict, NotFound, NotAllowed, HTTPException) as refusal:
             return self.refuse(refusal)
         if record is None:
             return self.response(200, message="OK")
@@ -213,7 +232,7 @@ class CrudApi(ModelRestApi):
                 return self.response(refusal.code or 400, message=refusal.description)
             case NotAllowed():
                 return self.response(403, message=_("You lack the right “%(right)s”", right=refusal.right))
-            case LookupError():
+            case NotFound():
                 return self.response_404()
             case Conflict():
                 return self.response(
@@ -227,6 +246,12 @@ class CrudApi(ModelRestApi):
                 return self.response(422, message={getattr(refusal, "field", None) or "": [str(refusal)]})
 
     # --- verbs ----------------------------------------------------------------------------------------------------
+
+    def _found(self, pk: int) -> Any:
+        record = self.datamodel.one(pk, self._base_filters)
+        if record is None:
+            raise NotFound(pk)
+        return record
 
     @expose("/<int:pk>/<string:verb>", methods=["POST"])
     @protect()
@@ -248,7 +273,7 @@ class CrudApi(ModelRestApi):
             if chosen.arguments or body:
                 given = dict(Schema.from_dict(dict(chosen.arguments))().load(body))
             session = db.session()
-            result = run(session, chosen, lambda: self.datamodel.one(pk, self._base_filters), given)
+            result = run(session, chosen, lambda: self._found(pk), given)
             return result if result is not None else self.datamodel.one(pk, self._base_filters)
 
         return self._once(do)

@@ -10,10 +10,12 @@ from flask_babel import format_date, format_datetime, get_locale
 from flask_babel import get_timezone as zone
 from markupsafe import Markup, escape
 
+from app.columns import Amount, Exact
 from app.i18n import LANGUAGES, label_of, language
 from app.i18n import gettext as _
 from app.models.base import Entity
-from app.money import format_decimal
+from app.money import digits, format_decimal
+from app.services.channel import shown_phone
 
 NOTHING = Markup('<span class="muted" aria-hidden="true">—</span>')
 
@@ -68,7 +70,7 @@ def cell(value: Any, *, name: str = "", column: Any = None) -> Markup:  # noqa: 
     if name == "email":
         return Markup('<a href="mailto:{}">{}</a>').format(text, text)
     if name == "phone":
-        return Markup('<a href="tel:{}">{}</a>').format(text, text)
+        return Markup('<a href="tel:{}">{}</a>').format(text, shown_phone(text))
     if name == "website" and text.startswith(("http://", "https://")):
         return Markup('<a href="{}" rel="noopener noreferrer nofollow" target="_blank">{}</a>').format(
             text, text.partition("//")[2].rstrip("/")
@@ -81,6 +83,18 @@ def whole(value: int) -> str:
     return format_decimal(Decimal(value), language())
 
 
+def amount_of(record: Any, column: Any, value: Decimal) -> str:
+    """Return a number of a record: money with the digits of the record's currency, other numbers as they are."""
+    currency = getattr(record, "currency", None)
+    is_money = isinstance(column.type, Exact) and column.type.places == Amount().places
+    return plain_money(value, currency) if is_money and currency else format_decimal(value, language())
+
+
+def plain_money(value: Decimal, currency: str) -> str:
+    """Return an amount as the reader types it, with the digits of its currency."""
+    return format_decimal(value, language(), least=digits(currency))
+
+
 def card_url(record: Entity) -> str:
     """Return the address of a record's card."""
     return f"/{record.__stem__}/show/{record.id}"
@@ -88,7 +102,14 @@ def card_url(record: Entity) -> str:
 
 def install(app: Any) -> None:
     """Give the templates the same functions."""
-    app.jinja_env.filters |= {"cell": cell, "moment": moment, "day": day, "label_of": label_of, "number": whole}
+    app.jinja_env.filters |= {
+        "cell": cell,
+        "moment": moment,
+        "day": day,
+        "label_of": label_of,
+        "number": whole,
+        "plain_money": plain_money,
+    }
     app.jinja_env.globals |= {"card_url": card_url, "url_for": url_for}
 
 

@@ -8,6 +8,7 @@ Every record is reached through the row rule; a foreign one answers like an unkn
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, cast
 
@@ -15,21 +16,20 @@ import sqlalchemy as sa
 from flask import Response, abort, flash, redirect, render_template, request
 from flask_appbuilder import ModelView, expose
 from flask_appbuilder.security.decorators import has_access, permission_name
-from marshmallow import fields as ma
+from markupsafe import Markup
 
 from app import clock
 from app.columns import Exact, Instant
 from app.db import db, unit_of_work
-from app.errors import Conflict, DomainError, Refusals
+from app.errors import Conflict, DomainError, NotFound, Refusals
 from app.i18n import gettext as _
 from app.models.base import Entity, Owned
 from app.services import access, idempotency
-from app.web import cells, drafts, listing, timeline
-from app.web.fields import CrmForm, FormConverter, choices_of, date_pattern, fill, read_date, shown, write_date
+from app.web import cells, dialog, drafts, listing, timeline
+from app.web.fields import CrmForm, FormConverter, choices_of, fill, shown
 from app.web.filters import column_of, conditions, operators_of
 from app.web.labels import LABELS
 from app.web.lines import lines_fields
-from app.web.locale import choose_time_zone
 from app.web.lookup import stem_of
 from app.web.records import COUNT_CAP, Records, keep_empty, version_of
 from app.web.verbs import Verb, run
@@ -219,7 +219,10 @@ class CrudView(ModelView):
         formatter = self.formatters_columns.get(name)
         if formatter is not None:
             return formatter(value)
-        return cells.cell(value, name=name, column=record.__table__.c.get(name))
+        column = record.__table__.c.get(name)
+        if isinstance(value, Decimal) and column is not None:
+            return Markup('<span class="num">{}</span>').format(cells.amount_of(record, column, value))
+        return cells.cell(value, name=name, column=column)
 
     # --- card -----------------------------------------------------------------------------------------------------
 
@@ -227,14 +230,21 @@ class CrudView(ModelView):
     @has_access
     def show(self, pk: str) -> str:
         """Show a record: head, facts, children, what happened to it."""
-        record = self._found(pk)
+        return self._card(self._found(pk))
+
+    def _card(self, record: Any, tried: Mapping[str, CrmForm] | None = None, **about: Any) -> str:
+        verbs = [verb for verb in self.verbs if self.may(verb.name) and verb.when(record)]
+        dialogs = {v.name: dialog.open_dialog(v, record, self.label_columns) for v in verbs if dialog.asks(v)}
         return self.page(
             self.card_template,
             title=self.title_of(record),
             record=record,
             fieldsets=self.show_fieldsets or [(None, {"fields": self.show_columns})],
-            verbs=[verb for verb in self.verbs if self.may(verb.name) and verb.when(record)],
+            verbs=verbs,
+            dialogs=dialogs | dict(tried or {}),
+            tried=tried,
             events=timeline.events(db.session(), record, self.label_columns),
+            **about,
         )
 
     # --- forms ----------------------------------------------------------------------------------------------------
@@ -307,7 +317,7 @@ class CrudView(ModelView):
             )
         except Conflict:
             return self._conflict(form, pk)
-        except LookupError:
+        except NotFound:
             abort(404)
         except DomainError as refusal:
             return self._refused(form, refusal, self._found(pk))
@@ -374,7 +384,7 @@ class CrudView(ModelView):
             return redirect(f"{self.route_base}/show/{pk}")
         try:
             self.datamodel.erase(pk, filters=self._base_filters)
-        except LookupError:
+        except NotFound:
             abort(404)
         except Conflict:
             flash(_("Somebody else has just changed this record. Look at it and try again."), "warning")
@@ -386,20 +396,6 @@ class CrudView(ModelView):
         return redirect(f"{self.route_base}/list/")
 
     # --- verbs ----------------------------------------------------------------------------------------------------
-
-    def asked_of(self, verb: Verb) -> Sequence[dict[str, Any]]:
-        """Return the inputs that a verb's button asks for: texts and days; the rest is for REST."""
-        return [
-            {
-                "name": name,
-                "label": self.label_columns.get(name, name),
-                "required": field.required,
-                "date": date_pattern() if isinstance(field, ma.Date) else "",
-                "value": write_date(clock.today(choose_time_zone())) if isinstance(field, ma.Date) else "",
-            }
-            for name, field in verb.arguments.items()
-            if isinstance(field, ma.Date | ma.String)
-        ]
 
     def _verb(self, name: str) -> Verb:
         verb = next((each for each in self.verbs if each.name == name), None)
@@ -413,22 +409,38 @@ class CrudView(ModelView):
     @has_access
     @permission_name("see")
     def act(self, pk: int, verb: str) -> Any:
-        """Do one of the service's verbs to one record."""
+        """Do one of the service's verbs to one record; a refused dialog comes back as it was typed."""
         chosen = self._verb(verb)
+        form = dialog.posted(chosen, self.label_columns) if dialog.asks(chosen) else None
+        if form is not None and not form.validate():
+            return self._card(self._found(str(pk)), {verb: form}), 422
         try:
-            given = verb_arguments(chosen)
+            given = dialog.values(chosen, form) if form is not None else {}
+            given |= self.more_of(chosen)
             result = run(db.session(), chosen, lambda: self.datamodel.one(pk, self._base_filters), given)
-        except LookupError:
+        except NotFound:
             abort(404)
         except DomainError as refusal:
-            flash(str(refusal), "danger")
+            return self._refused_verb(pk, verb, form, refusal)
         except Conflict:
             flash(_("Somebody else has just changed this record. Look at it and try again."), "warning")
         else:
             flash(_("Done: %(what)s", what=str(chosen.label)), "success")
             if isinstance(result, Entity) and result.__stem__ != self.stem:
                 return redirect(cells.card_url(result))
-        return redirect(f"{self.route_base}/show/{pk}")
+        return redirect(onward(request.form.get("back"), f"{self.route_base}/show/{pk}"))
+
+    def more_of(self, verb: Verb) -> dict[str, Any]:  # noqa: ARG002
+        """Return a verb's arguments that its card asks for outside a dialog."""
+        return {}
+
+    def _refused_verb(self, pk: int, verb: str, form: CrmForm | None, refusal: DomainError) -> Any:
+        if form is None:
+            for text in dict.fromkeys(str(refusal).splitlines()):
+                flash(text, "danger")
+            return redirect(onward(request.form.get("back"), f"{self.route_base}/show/{pk}"))
+        dialog.refuse(form, refusal)
+        return self._card(self._found(str(pk)), {verb: form}), 422
 
     @expose("/many/<string:verb>", methods=["POST"])
     @has_access
@@ -444,7 +456,7 @@ class CrudView(ModelView):
             try:
                 run(db.session(), chosen, partial(self.datamodel.one, pk, self._base_filters), {})
                 done += 1
-            except LookupError:  # it went away meanwhile
+            except NotFound:  # it went away meanwhile
                 refused.append(_("Not found"))
             except Conflict:
                 refused.append(_("Somebody else has just changed this record. Look at it and try again."))
@@ -455,26 +467,6 @@ class CrudView(ModelView):
         for text in dict.fromkeys(refused):
             flash(f"{text} ({refused.count(text)})", "danger")
         return redirect(onward(request.form.get("back"), f"{self.route_base}/list/"))
-
-
-def verb_arguments(verb: Verb) -> dict[str, Any]:
-    """Read a verb's inputs from the posted form."""
-    if not verb.arguments:
-        return {}
-    from marshmallow import Schema, ValidationError
-
-    given = {name: request.form[name] for name in verb.arguments if request.form.get(name)}
-    for name, text in given.items():
-        if isinstance(verb.arguments[name], ma.Date):
-            try:
-                given[name] = read_date(text).isoformat()
-            except ValueError as error:
-                raise DomainError(str(error), field=name) from None
-    try:
-        return dict(Schema.from_dict(dict(verb.arguments))().load(given))
-    except ValidationError as error:
-        name, texts = next(iter(error.normalized_messages().items()))
-        raise DomainError(str(texts[0]), field=name) from None
 
 
 __all__ = ["CrudView", "Response"]

@@ -80,14 +80,17 @@ class DecimalField(Field):
 
     widget = TextInput()
 
-    def __init__(self, label: Any = None, validators: Any = None, places: int = 6, **kwargs: Any) -> None:
+    def __init__(
+        self, label: Any = None, validators: Any = None, places: int = 6, least: int = 0, **kwargs: Any
+    ) -> None:
         super().__init__(label, validators, render_kw={"inputmode": "decimal"} | kwargs.pop("render_kw", {}), **kwargs)
         self.places = places
+        self.least = least
 
     def _value(self) -> str:
         if self.raw_data:
             return str(self.raw_data[0])
-        return "" if self.data is None else format_decimal(self.data, language())
+        return "" if self.data is None else format_decimal(self.data, language(), least=self.least)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read the typed text."""

@@ -7,9 +7,10 @@ it is no oracle for hidden values.
 import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, inspect
@@ -18,6 +19,7 @@ from sqlalchemy.orm import RelationshipProperty
 from app.columns import Exact, Instant
 from app.errors import DomainError
 from app.i18n import gettext as _
+from app.web.locale import choose_time_zone
 
 Compare = Callable[[Any, Any], ColumnElement[bool]]
 
@@ -26,6 +28,23 @@ def _like(value: str) -> str:
     return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
+@dataclass(frozen=True)
+class Day:
+    """A day in the reader's time zone: from its first moment up to the first one of the next day."""
+
+    begins: datetime
+    ends: datetime
+
+
+# What an operator means for a column of moments and a whole day.
+OF_DAY: dict[str, Callable[[Any, Day], ColumnElement[bool]]] = {
+    "eq": lambda column, day: sa.and_(column >= day.begins, column < day.ends),
+    "neq": lambda column, day: sa.or_(column < day.begins, column >= day.ends),
+    "gt": lambda column, day: column >= day.ends,
+    "lt": lambda column, day: column < day.begins,
+    "ge": lambda column, day: column >= day.begins,
+    "le": lambda column, day: column < day.ends,
+}
 OPERATORS: dict[str, Compare] = {
     "eq": lambda column, value: column == value,
     "neq": lambda column, value: column != value,
@@ -89,13 +108,24 @@ def typed(column: Any, value: Any) -> Any:
         if isinstance(kind, sa.Date):
             return date.fromisoformat(str(value))
         if isinstance(kind, Instant):
-            moment = datetime.fromisoformat(str(value))
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, InvalidOperation, DomainError):
+            return _moment(str(value))
+    except (ValueError, OverflowError, InvalidOperation, DomainError):
         raise DomainError(_("“%(value)s” is no value to filter by here", value=str(value)[:60])) from None
     if isinstance(value, enum.Enum | dict | list):
         raise DomainError(_("“%(value)s” is no value to filter by here", value=str(value)[:60]))
     return str(value)[:200]
+
+
+def _moment(text: str) -> datetime | Day:
+    """Read a moment, which is UTC when it names no zone, or a whole day of the reader."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    zone = ZoneInfo(choose_time_zone())
+    begins, ends = (datetime.combine(each, time(), zone).astimezone(UTC) for each in (day, day + timedelta(days=1)))
+    return Day(begins, ends)
 
 
 def _truth(value: Any) -> bool:
@@ -133,7 +163,8 @@ def conditions(entity: type[Any], wanted: Iterable[Wanted], declared: Iterable[s
             value = _empty(one.value)
         else:
             value = typed(column, one.value)
-        found.append(OPERATORS[one.operator](column, value))
+        compare = OF_DAY if isinstance(value, Day) else OPERATORS
+        found.append(compare[one.operator](column, value))
     return found
 
 

@@ -47,13 +47,14 @@ def sidebar() -> list[Group]:
     """Return the groups for the current reader; empty groups are left out."""
     appbuilder: Any = current_app.extensions["appbuilder"]
     found: dict[str, list[Entry]] = {name: [] for name in GROUPS}
+    here = _stem_here(appbuilder)
     for item in appbuilder.menu.get_list():
         if item.childs:
             found.setdefault(item.name, []).extend(
-                _entry(child) for child in item.childs if _may_see(appbuilder, child)
+                _entry(child, here) for child in item.childs if _may_see(appbuilder, child)
             )
         elif item.baseview is not None and _may_see(appbuilder, item):
-            found[""].append(_entry(item))
+            found[""].append(_entry(item, here))
     return [Group(str(GROUPS.get(name, name)), entries) for name, entries in found.items() if entries]
 
 
@@ -62,8 +63,14 @@ def _may_see(appbuilder: Any, item: Any) -> bool:
     return view is not None and appbuilder.sm.may(view.class_permission_name, "see")
 
 
-def _entry(item: Any) -> Entry:
+def _stem_here(appbuilder: Any) -> str:
+    """Return the stem under whose entry the reader is: the first part of the address, or what its view names."""
+    name = (request.endpoint or "").partition(".")[0]
+    view = next((view for view in appbuilder.baseviews if view.endpoint == name), None)
+    return str(getattr(view, "menu_stem", request.path.split("/")[1] if request.path.count("/") > 1 else ""))
+
+
+def _entry(item: Any, here: str) -> Entry:
     url = item.get_url()
     stem = url.split("/")[1] if url.count("/") > 1 else ""
-    here = request.path == url or (bool(stem) and request.path.startswith(f"/{stem}/"))
-    return Entry(str(item.label), url, item.icon or "circle", here)
+    return Entry(str(item.label), url, item.icon or "circle", request.path == url or (bool(stem) and stem == here))

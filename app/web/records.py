@@ -14,7 +14,7 @@ from sqlalchemy.orm import Query, Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.db import unit_of_work
-from app.errors import Conflict, DomainError, Refusals
+from app.errors import Conflict, DomainError, NotFound, Refusals
 from app.i18n import gettext as _
 from app.services import access
 from app.services import search as searches
@@ -116,7 +116,7 @@ class Records(SQLAInterface):
         """Make a record (`key` None) or change one: `fill(record)` sets its values, `save` judges them.
 
         Raises DomainError or Refusals for what the rules or the database refuse, Conflict when the record's version
-        is not the one that the form was opened with, LookupError when there is no such record. Nothing is kept then.
+        is not the one that the form was opened with, NotFound when there is no such record. Nothing is kept then.
         """
         session = self.session()
         try:
@@ -126,7 +126,7 @@ class Records(SQLAInterface):
                 else:
                     record = self.one(key, filters)
                     if record is None:
-                        raise LookupError(key)
+                        raise NotFound(key)
                     if version is not None and version_of(record) != version:
                         raise Conflict
                 with session.no_autoflush:
@@ -144,13 +144,13 @@ class Records(SQLAInterface):
             raise refused_by_database(error, self.obj.__table__) from None
 
     def erase(self, key: Any, *, filters: Any = None) -> None:
-        """Delete a record; DomainError when others hang on it, LookupError when there is none."""
+        """Delete a record; DomainError when others hang on it, NotFound when there is none."""
         session = self.session()
         try:
             with unit_of_work(session):
                 record = self.one(key, filters)
                 if record is None:
-                    raise LookupError(key)
+                    raise NotFound(key)
                 if self.remove is not None:
                     self.remove(session, record)
                 session.delete(record)

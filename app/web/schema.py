@@ -16,7 +16,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validat
 from sqlalchemy import inspect
 from sqlalchemy.orm import RelationshipProperty
 
-from app.columns import Exact, Instant
+from app.columns import Amount, Exact, Instant
 from app.db import db
 from app.errors import DomainError
 from app.money import plain
@@ -111,6 +111,9 @@ def field_of(entity: type[Any], name: str, *, out: bool, required: bool | None =
             prop.mapper.class_, required=not local.nullable if required is None else required, allow_none=local.nullable
         )
     column = mapper.columns.get(name)
+    getter = getattr(getattr(entity, name, None), "fget", None)
+    if getter is not None and getter.__annotations__.get("return") is Decimal:
+        return ExactField(Amount(), dump_only=True)
     if column is None:
         return fields.Raw(dump_only=True, metadata={"type": "string"})
     if out:
@@ -203,8 +206,12 @@ def schema(
     partial: bool = False,
     lines: Mapping[str, Lines] | None = None,
     defaulted: Sequence[str] = (),
+    more: Mapping[str, fields.Field] | None = None,
 ) -> type[Schema]:
-    """Return a marshmallow schema class of the named columns; going in, unknown names are refused."""
+    """Return a marshmallow schema class of the named columns; going in, unknown names are refused.
+
+    `more` are ready fields beyond the columns.
+    """
     made = {
         each: field_of(entity, each, out=out, required=False if partial or each in defaulted else None)
         for each in names
@@ -212,7 +219,12 @@ def schema(
     for relation, about in (lines or {}).items():
         made[relation] = about.outgoing() if out else about.incoming()
     base: type[Schema] = Schema if out else _Strict
-    return type(name, (base,), made)
+    return type(name, (base,), made | dict(more or {}))
 
 
-__all__ = ["EXCLUDE", "Lines", "schema"]
+def strict(name: str, **made: fields.Field) -> type[Schema]:
+    """Return a schema class of ready fields that refuses unknown names."""
+    return type(name, (_Strict,), made)
+
+
+__all__ = ["EXCLUDE", "Lines", "schema", "strict"]

@@ -30,6 +30,7 @@ from app.roles import ADMIN
 from app.services import access
 from app.services import api_key as api_keys
 from app.services import sign_in as sign_ins
+from app.services import user as users
 from app.web import drafts
 from app.web.ways import onward
 
@@ -123,11 +124,10 @@ class CrmSecurityManager(SecurityManager):
             return {"key": api_keys.make(work, user, name=name, at=at, lasts=lasts), "name": name}
 
     def reset_password(self, userid: int, password: str) -> None:
-        """Set a password and end every sign-in of the account but the one that asks."""
-        super().reset_password(userid, password)
+        """Set a password and end every key and sign-in of the account but the one that asks."""
         own = session.get("sign_in") if has_request_context() and current_user.get_id() == str(userid) else None
         with unit_of_work(db.session()) as work:
-            sign_ins.end_all(work, int(userid), at=clock.now(), but=own)
+            users.reset_password(work, work.get_one(User, int(userid)), password, at=clock.now(), but=own)
 
     # --- rights ---------------------------------------------------------------------------------------------------
 

@@ -87,6 +87,12 @@ def theme() -> str:
     return str(profile.theme) if profile is not None else "system"
 
 
+def may_start_own() -> bool:
+    """Say whether the reader may set a company up: the demo's banner shows him the way."""
+    appbuilder: Any = current_app.extensions["appbuilder"]
+    return bool(appbuilder.sm.may("organisation", "add"))
+
+
 def init_app(app: Flask) -> None:
     """Give the templates what the frame needs."""
     app.jinja_env.globals |= {
@@ -94,6 +100,7 @@ def init_app(app: Flask) -> None:
         "form_key": lambda: secrets.token_urlsafe(16),
         "form_owner": drafts.mark,
         "language": language,
+        "may_start_own": may_start_own,
         "sidebar": menu.sidebar,
         "static_url": static_url,
         "theme": theme,

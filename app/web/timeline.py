@@ -1,7 +1,7 @@
 """What happened to a record, newest first, from its history."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,15 +10,16 @@ from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
-from app.columns import Exact
+from app.columns import Exact, Instant
 from app.i18n import gettext as _
-from app.i18n import label_of, language
+from app.i18n import label_of
 from app.models.base import Entity
 from app.models.history import FieldChange
-from app.money import format_decimal
-from app.web.cells import of_list
+from app.services import access
+from app.web.cells import amount_of, day, moment, of_list
 
 MOST = 50
+Change = tuple[str, str, str]  # label, before, after
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Event:
     at: datetime
     who: str
     what: str
-    changes: list[tuple[str, str, str]]
+    changes: list[Change]
 
 
 def events(session: Session, record: Entity, labels: dict[str, Any]) -> list[Event]:
@@ -46,7 +47,7 @@ def events(session: Session, record: Entity, labels: dict[str, Any]) -> list[Eve
             at=change.at,
             who=f"{first} {last}".strip() if first else _("System"),
             what=titles.get(change.act, change.act),
-            changes=[] if change.act == "add" else _readable(record, change.changes, labels),
+            changes=[] if change.act == "add" else _readable(session, record, change.changes, labels),
         )
         for change, first, last in found
     ]
@@ -57,24 +58,44 @@ def last_change(session: Session, record: Entity) -> Event | None:
     return next(iter(events(session, record, {})), None)
 
 
-def _readable(record: Entity, changes: dict[str, Any], labels: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _readable(session: Session, record: Entity, changes: dict[str, Any], labels: dict[str, Any]) -> list[Change]:
     columns = inspect(type(record)).columns
     found = []
     for name, (before, after) in changes.items():
-        text = labels.get(name) or labels.get(name.removesuffix("_id")) or name
         column = columns.get(name)
-        found.append((str(text), _text(column, before), _text(column, after)))
+        if column is not None and column.info.get("internal"):
+            continue
+        text = labels.get(name.removesuffix("_id")) or labels.get(name) or name
+        then, now = (_text(session, record, column, value) for value in (before, after))
+        found.append((str(text), then, now))
     return found
 
 
-def _text(column: Any, value: Any) -> str:
+def _text(session: Session, record: Entity, column: Any, value: Any) -> str:
     if value is None or value == "":
         return "—"
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
-    if column is not None and isinstance(column.type, Exact):
-        return format_decimal(Decimal(str(value)), language())
-    if column is not None and isinstance(column.type, sa.Enum) and column.type.enum_class is not None:
+    if column is None:
+        return str(value)[:200]
+    if isinstance(column.type, Exact):
+        return amount_of(record, column, Decimal(str(value)))
+    if isinstance(column.type, sa.Enum) and column.type.enum_class is not None:
         return label_of(column.type.enum_class(value))
-    standard = column.info.get("of") if column is not None else None
+    if isinstance(column.type, sa.Date):
+        return day(date.fromisoformat(str(value)))
+    if isinstance(column.type, Instant):
+        return moment(datetime.fromisoformat(str(value)))
+    if column.foreign_keys and isinstance(value, int):
+        return _name(session, record, column, value)
+    standard = column.info.get("of")
     return of_list(standard, str(value)) if standard else str(value)[:200]
+
+
+def _name(session: Session, record: Entity, column: Any, key: int) -> str:
+    """Return the name of a linked record, its id when the reader does not see it."""
+    for relation in inspect(type(record)).relationships:
+        if relation.local_columns == {column}:
+            found = access.get(session, relation.mapper.class_, key)
+            return str(found) if found is not None else f"#{key}"
+    return f"#{key}"

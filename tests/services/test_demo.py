@@ -97,7 +97,7 @@ def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
     done = demo.fill(
         session, size="small", password=None, today=TODAY, progress=lambda at, total: told.append((at, total))
     )
-    assert done.added == {"party": 160, "product": 25, "order": 60, "invoice": 120}
+    assert done.added == {"party": 160, "product": 25, "order": 60, "invoice": 120, "payment": 96}
     assert told == [(160, 160)]
     assert list(done.passwords) == [person.username for person in PERSONS]
     assert len(set(done.passwords.values())) == 1
@@ -145,6 +145,7 @@ def test_a_second_fill_adds_nothing_and_a_larger_one_continues(session: Session)
         "product": 0,
         "order": 0,
         "invoice": 0,
+        "payment": 0,
     }
     numbers = session.execute(select(Party.external_id).order_by(Party.external_id)).scalars().all()
     assert numbers == [f"DEMO-{at:06}" for at in range(1, 401)]

@@ -162,7 +162,7 @@ def test_a_replacing_insert_deletes_nothing(session, made, rolled_back):
         pytest.skip("only SQLite replaces rows")
     issued, draft = made.issued(), made.invoice()
     session.commit()
-    names = ", ".join(column["name"] for column in inspect(rolled_back).get_columns("invoice"))
+    names = ", ".join(column.name for column in Invoice.__table__.columns if column.computed is None)
     as_draft = names.replace("state", "'draft'").replace(" number,", " NULL,")
     refuses(
         rolled_back, f"INSERT OR REPLACE INTO invoice ({names}) SELECT {as_draft} FROM invoice WHERE id = {issued.id}"

@@ -1,0 +1,122 @@
+"""Letters: e-mails that we send, each with a ledger row that says how far it has come."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.columns import Choice, Instant, Key
+from app.i18n import label
+from app.i18n import lazy_gettext as _l
+from app.lifecycle import Moves
+from app.models.base import Entity, Owned
+
+if TYPE_CHECKING:
+    from app.models.attachment import Attachment
+    from app.models.organisation import Organisation
+    from app.models.party import Party
+
+
+class LetterState(StrEnum):
+    """How far a letter has come.
+
+    `claimed`: a worker speaks with the mail server, which has accepted nothing yet. `data`: the text is on its way; a
+    crash now leaves it `uncertain`, and a person decides.
+    """
+
+    pending = "pending"
+    claimed = "claimed"
+    data = "data"
+    sent = "sent"
+    uncertain = "uncertain"
+    failed = "failed"
+    cancelled = "cancelled"
+
+
+label(
+    LetterState,
+    pending=_l("Waiting"),
+    claimed=_l("Connecting"),
+    data=_l("Being sent"),
+    sent=_l("Sent"),
+    uncertain=_l("Perhaps sent"),
+    failed=_l("Failed"),
+    cancelled=_l("Cancelled"),
+)
+
+LETTER_MOVES: Moves[LetterState] = {
+    LetterState.pending: frozenset({LetterState.claimed, LetterState.failed, LetterState.cancelled}),
+    LetterState.claimed: frozenset({LetterState.pending, LetterState.data, LetterState.failed}),
+    LetterState.data: frozenset({LetterState.sent, LetterState.pending, LetterState.failed, LetterState.uncertain}),
+    LetterState.uncertain: frozenset({LetterState.pending, LetterState.sent, LetterState.cancelled}),
+    LetterState.failed: frozenset({LetterState.pending, LetterState.cancelled}),
+}
+
+INVOICE = "invoice"  # the purpose of a letter that brings a document: it never leaves without the file
+_OPEN = "state IN ('pending', 'claimed', 'data')"
+
+
+class Letter(Entity, Owned):
+    """One e-mail to one recipient.
+
+    `entity` and `record_id` name the record that it is about. The Message-ID is made with the row and stays, so that
+    a letter that is sent again is recognised by the recipient's server. `tries` counts the claims since a person last
+    put the letter on its way; `answer` is what the mail server last said, or what kept us from asking it.
+    """
+
+    __tablename__ = "letter"
+    __stem__ = "letter"
+    __table_args__ = (
+        Index("ix_letter_state_due_at", "state", "due_at"),
+        Index("ix_letter_entity_record_id", "entity", "record_id"),
+        Index(
+            "ix_letter_open",
+            "entity",
+            "record_id",
+            "purpose",
+            "to_address",
+            unique=True,
+            sqlite_where=text(_OPEN),
+            postgresql_where=text(_OPEN),
+        ),
+        CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_complete"),
+        CheckConstraint(
+            "purpose <> 'invoice' OR attachment_id IS NOT NULL OR state IN ('pending', 'failed', 'cancelled')",
+            name="file_first",
+        ),
+        CheckConstraint(
+            "(state IN ('claimed', 'data')) = (token IS NOT NULL AND lease_until IS NOT NULL)", name="claim_complete"
+        ),
+    )
+
+    state: Mapped[LetterState] = mapped_column(Choice(LetterState), default=LetterState.pending)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), index=True)
+    organisation: Mapped["Organisation"] = relationship("Organisation")
+    party_id: Mapped[int | None] = mapped_column(ForeignKey("party.id"), index=True)
+    party: Mapped["Party | None"] = relationship("Party")
+    entity: Mapped[str | None] = mapped_column(String(40))
+    record_id: Mapped[int | None] = mapped_column(Key)
+    purpose: Mapped[str] = mapped_column(String(40), default="letter")
+    language: Mapped[str] = mapped_column(String(5), info={"of": "language"})
+    from_address: Mapped[str] = mapped_column(String(320))
+    from_name: Mapped[str | None] = mapped_column(String(250))
+    to_address: Mapped[str] = mapped_column(String(320))
+    to_name: Mapped[str | None] = mapped_column(String(250))
+    reply_to: Mapped[str | None] = mapped_column(String(320))
+    subject: Mapped[str] = mapped_column(String(250))
+    body: Mapped[str] = mapped_column(Text())
+    attachment_id: Mapped[int | None] = mapped_column(ForeignKey("attachment.id"), index=True)
+    attachment: Mapped["Attachment | None"] = relationship("Attachment")
+    message_id: Mapped[str] = mapped_column(String(250), unique=True)
+    due_at: Mapped[datetime] = mapped_column(Instant())
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    token: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[datetime | None] = mapped_column(Instant())
+    answer: Mapped[str | None] = mapped_column(Text())
+    sent_at: Mapped[datetime | None] = mapped_column(Instant())
+    search_text: Mapped[str] = mapped_column(Text(), default="")
+
+    def __str__(self) -> str:
+        return self.subject

@@ -1,0 +1,232 @@
+"""Paying, settling and undoing on screen and over REST: the same acts, and a refused dialog keeps what was typed."""
+
+import re
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+
+from app import clock
+from app.models.allocation import Allocation, WriteOff
+from app.models.invoice import Invoice, Settlement
+from app.models.payment import Payment, PaymentMethod, PaymentState
+from app.services import invoice as invoices
+from tests.factories import user
+
+PAYMENTS = "/api/v1/payment/"
+
+
+def today() -> date:
+    return clock.today("Europe/Amsterdam")
+
+
+@pytest.fixture
+def invoice(made, session) -> Invoice:
+    """Return an issued invoice of 100.00 EUR."""
+    made.organisation()
+    found = made.issued(("1", "100.00"), at_tax=made.tax("zero"), party=made.buyer(owner="manager"))
+    session.commit()
+    return found
+
+
+def errors_of(page: str) -> list[str]:
+    return re.findall(r'class="error"[^>]*>.*?<span>([^<]+)', page, re.DOTALL)
+
+
+def one(session, entity):
+    session.expire_all()
+    return session.execute(select(entity)).scalar_one()
+
+
+def test_an_accountant_registers_a_payment_on_the_invoice(as_user, session, invoice):
+    accountant = as_user("accountant")
+    page = accountant.get(f"/invoice/show/{invoice.id}").text
+    assert f'action="/invoice/{invoice.id}/pay"' in page
+    assert 'id="pay-amount"' in page
+    assert 'value="100.00"' in page
+    sent = accountant.post(f"/invoice/{invoice.id}/pay", {"amount": "100.00", "method": "card", "reference": "Desk 1"})
+    payment = one(session, Payment)
+    assert (sent.status_code, sent.headers["Location"]) == (302, f"/payment/show/{payment.id}")
+    assert (payment.amount, payment.method, payment.reference, payment.paid_on) == (
+        Decimal(100),
+        PaymentMethod.card,
+        "Desk 1",
+        today(),
+    )
+    assert (payment.owner_id, payment.unallocated) == (invoice.party.owner_id, 0)
+    assert invoice.settlement == Settlement.paid
+    card = accountant.get(f"/invoice/show/{invoice.id}").text
+    assert f'href="/payment/show/{payment.id}"' in card
+    assert f'action="/allocation/{one(session, Allocation).id}/reverse"' in card
+    assert "/pay" not in re.findall(r'action="([^"]+)"', card)
+
+
+def test_a_refused_dialog_comes_back_open_with_what_was_typed(as_user, session, invoice):
+    accountant = as_user("accountant")
+    sent = accountant.post(f"/invoice/{invoice.id}/pay", {"amount": "12,34,5", "reference": "From the bank"})
+    assert sent.status_code == 422
+    assert 'value="12,34,5"' in sent.text
+    assert 'value="From the bank"' in sent.text
+    assert re.search(r'<details class="drop verb-drop" open>\s*<summary[^>]*>.*?Register payment', sent.text, re.DOTALL)
+    assert len(errors_of(sent.text)) == 1
+    late = accountant.post(f"/invoice/{invoice.id}/pay", {"amount": "5", "on": "2999-01-01"})
+    assert (late.status_code, errors_of(late.text)) == (422, ["This day is still to come"])
+    off = accountant.post(f"/invoice/{invoice.id}/write_off", {"amount": "100.01", "reason": "rounding"})
+    assert (off.status_code, errors_of(off.text)) == (422, ["At most 100.00 EUR is open"])
+    assert session.execute(select(Payment)).all() == []
+
+
+def test_the_reader_types_amounts_in_his_own_language(as_user, session, made, invoice):
+    made.user("accountant").profile.language = "nl"
+    session.commit()
+    accountant = as_user("accountant")
+    sent = accountant.post(f"/invoice/{invoice.id}/pay", {"amount": "1.099,50"})
+    assert sent.status_code == 302
+    assert one(session, Payment).unallocated == Decimal("999.50")
+
+
+def test_a_payment_is_recorded_and_spread_over_open_invoices(as_user, session, made, invoice):
+    other = made.issued(("1", "50.00"), at_tax=made.tax("zero"), party=invoice.party)
+    session.commit()
+    accountant = as_user("accountant")
+    form = {
+        "party": str(invoice.party_id),
+        "organisation": str(invoice.organisation_id),
+        "amount": "120",
+        "currency": "EUR",
+    }
+    sent = accountant.post("/payment/add", form | {"paid_on": today().isoformat(), "kind": "receipt", "method": "cash"})
+    payment = one(session, Payment)
+    assert sent.headers["Location"] == f"/payment/show/{payment.id}"
+    assert payment.owner_id == invoice.party.owner_id
+    card = accountant.get(f"/payment/show/{payment.id}").text
+    assert re.findall(r'name="share-(\d+)"[^>]*value="([^"]*)"', card) == [
+        (str(invoice.id), "100.00"),
+        (str(other.id), "20.00"),
+    ]
+    shares = {"shares": "1", f"share-{invoice.id}": "70.00", f"share-{other.id}": ""}
+    refused = accountant.post(f"/payment/{payment.id}/allocate", shares | {f"share-{other.id}": "50.01"})
+    assert refused.status_code == 422
+    assert "At most 50.00 EUR is open" in refused.text
+    assert re.findall(r'name="share-(\d+)"[^>]*value="([^"]*)"', refused.text) == [
+        (str(invoice.id), "70.00"),
+        (str(other.id), "50.01"),
+    ]
+    assert accountant.post(f"/payment/{payment.id}/allocate", shares).status_code == 302
+    assert (one(session, Payment).allocated, invoice.rest, other.rest) == (Decimal(70), Decimal(30), Decimal(50))
+    accountant.post(f"/payment/{payment.id}/allocate", {})
+    session.expire_all()
+    assert (payment.unallocated, invoice.rest, other.rest) == (Decimal(0), Decimal(0), Decimal(30))
+
+
+def test_undoing_leads_back_to_where_one_was(as_user, session, invoice):
+    accountant = as_user("accountant")
+    accountant.post(f"/invoice/{invoice.id}/pay", {})
+    row = one(session, Allocation)
+    sent = accountant.post(f"/allocation/{row.id}/reverse", {"back": f"/invoice/show/{invoice.id}"})
+    assert sent.headers["Location"] == f"/invoice/show/{invoice.id}"
+    session.expire_all()
+    assert invoice.rest == Decimal(100)
+    journal = accountant.get("/allocation/list/").text
+    assert f'href="/invoice/show/{invoice.id}"' in journal
+
+
+def test_a_credit_note_settles_another_invoice_and_the_rest_is_paid_back(as_user, session, made, invoice):
+    accountant = as_user("accountant")
+    accountant.post(f"/invoice/{invoice.id}/pay", {})
+    note = invoices.credit(session, invoice, reason="Returned")
+    other = made.issued(("1", "60.00"), at_tax=made.tax("zero"), party=invoice.party)
+    session.commit()
+    accountant.post(f"/invoice/{note.id}/issue")
+    assert accountant.post(f"/invoice/{note.id}/settle", {"invoice": str(other.id)}).status_code == 302
+    session.expire_all()
+    assert (other.settlement, note.rest) == (Settlement.paid, Decimal(40))
+    back = accountant.post(f"/invoice/{note.id}/refund", {"amount": "40", "method": "bank_transfer"})
+    assert back.status_code == 302
+    session.expire_all()
+    assert note.rest == 0
+
+
+def test_overdue_invoices_are_marked(as_user, session, made):
+    made.organisation()
+    late = made.issued(("1", "10.00"), on=date(2026, 1, 15), due_on=date(2026, 1, 20))
+    session.commit()
+    accountant = as_user("accountant")
+    assert "badge-overdue" in accountant.get("/invoice/list/").text
+    accountant.post(f"/invoice/{late.id}/pay", {})
+    assert "badge-overdue" not in accountant.get("/invoice/list/").text
+
+
+def test_a_payment_over_rest_settles_in_the_same_request(as_user, session, invoice):
+    accountant = as_user("accountant")
+    body = {
+        "party": invoice.party_id,
+        "amount": "150.00",
+        "paid_on": today().isoformat(),
+        "reference": "Thanks",
+        "allocations": [{"invoice": invoice.id}],
+    }
+    answer = accountant.api("POST", PAYMENTS, json=body, headers={"Idempotency-Key": "once"})
+    assert answer.status_code == 201, answer.text
+    result = answer.json["result"]
+    assert (result["amount"], result["allocated"], result["unallocated"], result["currency"]) == (
+        "150.00",
+        "100.00",
+        "50.00",
+        "EUR",
+    )
+    assert [(row["amount"], row["invoice"]["id"]) for row in result["allocations"]] == [("100.00", invoice.id)]
+    again = accountant.api("POST", PAYMENTS, json=body, headers={"Idempotency-Key": "once"})
+    assert (again.status_code, again.json["id"]) == (201, answer.json["id"])
+    read = accountant.get(f"/api/v1/invoice/{invoice.id}").json["result"]
+    assert (read["rest"], read["allocated"], read["settlement"]) == ("0.00", "100.00", "paid")
+    assert one(session, Payment).owner_id == invoice.party.owner_id
+
+
+def test_a_refused_share_refuses_the_whole_payment(as_user, session, made, invoice):
+    accountant = as_user("accountant")
+    body = {"party": invoice.party_id, "amount": "150.00", "allocations": [{"invoice": invoice.id, "amount": "100.01"}]}
+    answer = accountant.api("POST", PAYMENTS, json=body)
+    assert (answer.status_code, answer.json["message"]) == (
+        422,
+        {"allocations-0-amount": ["At most 100.00 EUR is open"]},
+    )
+    unknown = accountant.api("POST", PAYMENTS, json=body | {"allocations": [{"invoice": 999999}]})
+    assert unknown.json["message"] == {"allocations": {"0": {"invoice": ["Unknown id."]}}}
+    extra = accountant.api("POST", PAYMENTS, json=body | {"allocations": [{"invoice": invoice.id, "sum": "1"}]})
+    assert extra.status_code == 422
+    assert session.execute(select(Payment)).all() == []
+
+
+def test_verbs_of_payments_and_allocations_over_rest(as_user, session, invoice):
+    accountant = as_user("accountant")
+    paid = accountant.api("POST", f"/api/v1/invoice/{invoice.id}/pay", json={"amount": "99.50"})
+    assert paid.status_code == 200, paid.text
+    off = accountant.api("POST", f"/api/v1/invoice/{invoice.id}/write_off", json={"reason": "bank_charge"})
+    assert off.status_code == 200, off.text
+    session.expire_all()
+    assert invoice.settlement == Settlement.paid
+    rows = accountant.get("/api/v1/allocation/").json["result"]
+    assert [(row["amount"], row["write_off"]) for row in rows] == [("0.50", "bank_charge"), ("99.50", None)]
+    back = accountant.api("POST", f"/api/v1/allocation/{rows[0]['id']}/reverse", json={"note": "Mistake"})
+    assert (back.status_code, back.json["result"]["amount"]) == (200, "-0.50")
+    payment = one(session, Payment)
+    ended = accountant.api("POST", f"/api/v1/payment/{payment.id}/cancel", json={"reason": "Bounced"})
+    assert ended.status_code == 200, ended.text
+    session.expire_all()
+    assert (payment.state, invoice.rest) == (PaymentState.cancelled, Decimal(100))
+    assert accountant.api("DELETE", f"{PAYMENTS}{payment.id}").status_code in {404, 405}
+    assert WriteOff.bank_charge in {row.write_off for row in session.execute(select(Allocation)).scalars()}
+
+
+def test_a_manager_sees_the_payments_of_his_clients_only(as_user, session, made, invoice):
+    as_user("accountant").post(f"/invoice/{invoice.id}/pay", {})
+    payment = one(session, Payment)
+    mine, other = as_user("manager"), as_user("manager2")
+    assert mine.get(f"/payment/show/{payment.id}").status_code == 200
+    assert other.get(f"/payment/show/{payment.id}").status_code == 404
+    assert mine.post(f"/payment/{payment.id}/cancel", {"reason": "No"}).status_code == 403
+    assert mine.post(f"/invoice/{invoice.id}/pay", {}).status_code == 403
+    assert mine.get("/allocation/list/").status_code in {302, 403}
+    assert user(session, "manager") is not None
