@@ -37,7 +37,11 @@ def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
         "CRM_DEMO": demo,  # the demo company, shown by a banner
         "CRM_PUBLIC_URL": public_url,  # links in mail are built from it and from nothing a request says
         "CRM_BROKER_URL": env.get("CRM_BROKER_URL") or f"filesystem://{var / 'broker'}",  # the doorbell of the worker
-        "CRM_SMTP_URL": env.get("CRM_SMTP_URL") or "",  # smtp://user:password@host:port; smtps:// for TLS
+        # smtp://user:password@host:587 (STARTTLS is required; ?starttls=never only without a password, or on this
+        # machine, where never is the rule) or smtps://user:password@host:465. What is not alphanumeric in user and
+        # password is written as in any address (%40 for @). ?ca=/path/ca.pem trusts a company's own authority.
+        "CRM_SMTP_URL": env.get("CRM_SMTP_URL") or "",
+        "CRM_MAIL_FROM": env.get("CRM_MAIL_FROM") or "",  # the sender of all letters; else each organisation's own
         "CRM_BIND": env.get("CRM_BIND") or "127.0.0.1",  # reachable from other machines only when asked for
         "PORT": int(env.get("PORT") or 8080),
         # --- database ---------------------------------------------------------------------------------------------

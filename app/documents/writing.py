@@ -4,13 +4,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from babel.dates import format_date
-
 from app import money
+from app.i18n import written_day
 
 NBSP: Final = "\N{NO-BREAK SPACE}"
-# A year has all its digits on paper; the short Armenian form of CLDR has two. Source: the long forms of CLDR
-_DAY: Final = {"en": "d MMMM y", "nl": "d MMMM y", "ru": "d MMMM y 'г.'", "hy": "d MMMM, y 'թ.'"}
 
 
 class Writer:
@@ -22,7 +19,7 @@ class Writer:
 
     def day(self, value: str | None) -> str:
         """Return a day with its month in words and all four digits of its year."""
-        return format_date(date.fromisoformat(value), _DAY[self.language], self.language) if value else ""
+        return written_day(date.fromisoformat(value), self.language) if value else ""
 
     def money(self, amount: Decimal | str) -> str:
         return money.format_money(Decimal(amount), self.currency, self.language).replace("-", "\N{MINUS SIGN}")

@@ -12,10 +12,10 @@ A module `app/tasks/<stem>.py` holds the handlers of a noun; every module of the
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -131,7 +131,9 @@ class Handler:
 
 
 _HANDLERS: dict[str, Handler] = {}
+_ROUNDS: list[Callable[[Session, datetime], None]] = []
 _Act = Callable[[Work], None]
+_Look = TypeVar("_Look", bound=Callable[[Session, datetime], None])
 
 
 def handles(
@@ -146,6 +148,17 @@ def handles(
         return act
 
     return register
+
+
+def every_round(look: _Look) -> _Look:
+    """Let the sweeper call a short function (session, moment) every few seconds, in a unit of work of its own."""
+    _ROUNDS.append(look)
+    return look
+
+
+def rounds() -> list[Callable[[Session, datetime], None]]:
+    """Return what the sweeper does besides its own work."""
+    return list(_ROUNDS)
 
 
 def load() -> None:

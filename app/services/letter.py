@@ -1,0 +1,82 @@
+"""Letters: one import for writing them and for what people do with them. How they are sent is in letter_ledger."""
+
+from datetime import datetime
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from app.errors import DomainError
+from app.i18n import gettext as _
+from app.i18n import label_of
+from app.lifecycle import move
+from app.models.base import Entity
+from app.models.letter import LETTER_MOVES, Letter, LetterState
+from app.outbox import enqueue
+from app.services import access
+from app.services import letter_office as offices
+from app.services.letter_invoice import addressee, send_invoice, subject_of, text_of
+from app.services.letter_writing import TOPIC, refuse_twice, write
+
+__all__ = [
+    "TOPIC",
+    "about",
+    "addressee",
+    "cancel",
+    "mark_sent",
+    "resend",
+    "retry",
+    "send_invoice",
+    "subject_of",
+    "text_of",
+    "write",
+]
+
+
+def about(record: Entity) -> Select[Letter]:
+    """Return the letters about a record, the newest first."""
+    return (
+        select(Letter).where(Letter.entity == record.__stem__, Letter.record_id == record.id).order_by(Letter.id.desc())
+    )
+
+
+def resend(session: Session, letter: Letter, *, at: datetime) -> None:
+    """Send a letter again of which nobody knows whether it arrived; it keeps its Message-ID."""
+    _refuse_unless(letter, LetterState.uncertain)
+    _queue(session, letter, at)
+
+
+def retry(session: Session, letter: Letter, *, at: datetime) -> None:
+    """Try a letter again that has failed."""
+    _refuse_unless(letter, LetterState.failed)
+    _queue(session, letter, at)
+
+
+def mark_sent(session: Session, letter: Letter, *, at: datetime) -> None:
+    """Note that a letter did arrive, as somebody has found out."""
+    _refuse_unless(letter, LetterState.uncertain)
+    move(LETTER_MOVES, letter, LetterState.sent)
+    letter.sent_at = at
+    session.flush()
+
+
+def cancel(session: Session, letter: Letter) -> None:
+    """Take a letter back that waits, has failed or has perhaps been sent."""
+    move(LETTER_MOVES, letter, LetterState.cancelled)
+    session.flush()
+
+
+def _refuse_unless(letter: Letter, state: LetterState) -> None:
+    """Raise what the mover would: several acts lead to one state, each from its own."""
+    if letter.state != state:
+        text = _("This cannot be done while the state is “%(state)s”", state=label_of(letter.state))
+        raise DomainError(text, field="state")
+
+
+def _queue(session: Session, letter: Letter, at: datetime) -> None:
+    offices.ready()
+    refuse_twice(session, letter)
+    move(LETTER_MOVES, letter, LetterState.pending)
+    letter.due_at, letter.tries, letter.answer = at, 0, None
+    session.flush()
+    actor = access.current(session)
+    enqueue(session, TOPIC, letter.id, due_at=at, actor_id=actor.user_id if actor is not None else None)

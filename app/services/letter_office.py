@@ -1,0 +1,43 @@
+"""What an installation's settings say about its mail, as far as the rules of letters must know it.
+
+Services read no settings: the program that starts (web, worker, command line) says where they are, once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.errors import DomainError
+from app.i18n import gettext as _
+
+
+@dataclass(frozen=True, kw_only=True)
+class Office:
+    """The sending side of an installation.
+
+    `problem` says why nothing can be sent, None when all is well. `sender` is the address that every letter comes
+    from, "" when each organisation uses its own. `host` is the name by which the installation is reached.
+    """
+
+    problem: str | None
+    sender: str
+    host: str
+
+
+_provider: Callable[[], Office] | None = None
+
+
+def use(provider: Callable[[], Office] | None) -> Callable[[], Office] | None:
+    """Choose who knows the settings, and return who was chosen before."""
+    global _provider  # one installation per process
+    before, _provider = _provider, provider
+    return before
+
+
+def ready() -> Office:
+    """Return the office; DomainError when no letter can leave it."""
+    if _provider is None:
+        raise DomainError(_("No mail server is set up: CRM_SMTP_URL"))
+    office = _provider()
+    if office.problem is not None:
+        raise DomainError(office.problem)
+    return office

@@ -1,0 +1,138 @@
+"""Background work of letters: handing them to the mail server, in three committed steps, no transaction in between.
+
+The row of the outbox is only the doorbell: how far a letter is stands in the ledger, under a token of its own, so that
+what the server has said is kept even when the job itself was taken over by somebody else meanwhile.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from secrets import SystemRandom
+
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.db import unit_of_work
+from app.documents import letter as documents
+from app.errors import NotFound
+from app.exchange import smtp
+from app.i18n import gettext as _
+from app.services import attachment as attachments
+from app.services import letter_ledger as ledger
+from app.services.letter_ledger import Claim
+from app.services.letter_writing import TOPIC
+from app.tasks.registry import LostClaim, Work, every_round, fresh_session, handles
+
+SPREAD = 0.2  # of a delay, so that what one breakdown has put off does not come back all at once
+# A server that does not answer keeps a thread for its time-out; a hundred letters would keep all threads for long.
+REST = timedelta(minutes=1)
+_away_until: dict[str, datetime] = {}  # by the server's address
+
+
+@handles(TOPIC, lease=ledger.LEASE + ledger.DATA_LEASE, limit=ledger.LEASE + ledger.DATA_LEASE)
+def send(work: Work) -> None:
+    """Send a letter if it is due, free and complete; note what the server says."""
+    claim = _claimed(work)
+    if claim is None:
+        return
+    try:
+        content = _content(work, claim)
+    except (NotFound, ValueError) as problem:
+        _ended(work, claim, problem)
+        return
+    try:
+        answer = smtp.deliver(
+            smtp.Server.of(work.settings["CRM_SMTP_URL"]),
+            sender=claim.from_address,
+            recipient=claim.to_address,
+            content=content,
+            before_data=lambda: _begin_data(work, claim),
+        )
+    except smtp.SmtpError as problem:
+        if isinstance(problem, smtp.Away):
+            _away_until[work.settings["CRM_SMTP_URL"]] = clock.now() + REST
+        _ended(work, claim, problem)
+    else:
+        with _writing(work) as session:
+            _held(work, ledger.sent(session, claim, answer, at=clock.now()))
+
+
+def _claimed(work: Work) -> Claim | None:
+    if work.record_id is None:
+        return None
+    url, waited = work.settings["CRM_SMTP_URL"], int(work.payload.get("waited", 0))
+    problem = smtp.problem(url)
+    with _writing(work) as session:
+        at = clock.now()
+        rested = _away_until.get(url, at)
+        if problem is not None:
+            ledger.give_up(session, work.record_id, problem, at=at)
+        elif rested > at:
+            until = rested + REST * SystemRandom().uniform(0, SPREAD)
+            ledger.wait(session, work.record_id, until=until, waited=waited)
+        elif ledger.fetch_file(session, work.record_id, at=at, waited=waited):
+            return ledger.claim(session, work.record_id, at=at)
+    return None
+
+
+def _content(work: Work, claim: Claim) -> bytes:
+    """Return the letter as it goes over the net. Raises NotFound when the bytes of its file are gone."""
+    files = []
+    if claim.file is not None:
+        place = attachments.place_of(claim.file.sha256, files=work.settings["CRM_VAR"] / "files")
+        if not place.is_file():
+            raise NotFound(_("The attached file is gone: %(name)s", name=claim.file.name))
+        files = [documents.File(name=claim.file.name, media_type=claim.file.media_type, content=place.read_bytes())]
+    return documents.mail(
+        documents.Mail(
+            message_id=claim.message_id,
+            date=clock.now(),
+            from_address=claim.from_address,
+            from_name=claim.from_name,
+            to_address=claim.to_address,
+            to_name=claim.to_name,
+            reply_to=claim.reply_to,
+            subject=claim.subject,
+            body=claim.body,
+            language=claim.language,
+            files=files,
+        )
+    )
+
+
+def _begin_data(work: Work, claim: Claim) -> None:
+    with _writing(work) as session:
+        _held(work, ledger.begin_data(session, claim, at=clock.now()))
+
+
+def _ended(work: Work, claim: Claim, problem: Exception) -> None:
+    """Note that a letter was not taken, or perhaps."""
+    with _writing(work) as session:
+        at = clock.now()
+        match problem:
+            case smtp.Unclear():
+                held = ledger.doubted(session, claim, str(problem), at=at)
+            case smtp.Later():
+                factor = SystemRandom().uniform(1 - SPREAD, 1 + SPREAD)
+                held = ledger.put_off(session, claim, str(problem), at=at, factor=factor)
+            case _:
+                held = ledger.refused(session, claim, str(problem), at=at)
+    _held(work, held)
+
+
+def _held(work: Work, held: bool) -> None:  # noqa: FBT001 -- an answer, not an option
+    if not held:
+        raise LostClaim(work.name)
+
+
+@contextmanager
+def _writing(work: Work) -> Iterator[Session]:
+    """Write in the ledger, whoever holds the job by now: the ledger has its own token."""
+    with fresh_session(what=work.name) as session, unit_of_work(session):
+        yield session
+
+
+@every_round
+def sweep(session: Session, at: datetime) -> None:
+    """Bring back the letters that crashed workers have left."""
+    ledger.sweep(session, at=at)
