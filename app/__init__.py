@@ -13,7 +13,8 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     """Return the web application for the given settings (default: `config.load()`)."""
     from app import models  # noqa: F401 -- registers every table
     from app.db import db, prepare_engine
-    from app.services import access, chain, history
+    from app.exchange import smtp
+    from app.services import access, chain, history, letter_office
     from app.tasks import dispatch
     from app.views import register_all
     from app.web import cells, errors, headers, locale, security, shell
@@ -22,6 +23,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     app.config.from_mapping(settings if settings is not None else load_settings())
     db.init_app(app)
     chain.use_key(lambda: chain.key_in(app.config["CRM_VAR"] / "keys"))
+    letter_office.use(lambda: smtp.office(app.config))
     access.install()
     history.install()
     with app.app_context():

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from app.cli_company import choose_own_database, company_options, reset_password, set_up_company
 from app.cli_import import import_party
 from app.cli_money import invoice, verify
 
@@ -73,8 +74,8 @@ def _settings() -> dict[str, Any]:
     return load_settings()
 
 
-def _prepare_and_say() -> None:
-    """Prepare in this process and print what a person must know."""
+def _prepare_and_say() -> Any:  # noqa: ANN401 -- the Flask application
+    """Prepare in this process, print what a person must know, and return the application."""
     from app import installation, readiness
 
     app = _app()
@@ -86,6 +87,7 @@ def _prepare_and_say() -> None:
         click.echo("The database is up to date")
     for name, password in done.passwords.items():
         click.echo(f"Sign in as {name} with the password {password} (shown only now)")
+    return app
 
 
 @crm.command()
@@ -131,9 +133,20 @@ def worker(concurrency: int) -> None:
 
 
 @crm.command(name="init")
-def initialise() -> None:
-    """Create or upgrade the database, the roles and the administrator."""
-    _prepare_and_say()
+@company_options
+def initialise(country: str | None, name: str | None, **given: str | None) -> None:
+    """Create or upgrade the database, the roles and the administrator; with --country your own company too.
+
+    The company gets its currency, taxes, units, payment terms, number series and first team. Given again, the
+    command completes what is empty and changes nothing that is filled in.
+    """
+    if country is None and (name or any(given.values())):
+        raise click.UsageError("say --country with the company")
+    if country is not None:
+        choose_own_database()
+    app = _prepare_and_say()
+    if country is not None:
+        set_up_company(app, country, name, given)
     click.echo("ready")
 
 
@@ -175,6 +188,7 @@ def imports() -> None:
 imports.add_command(import_party)
 crm.add_command(invoice)
 crm.add_command(verify)
+crm.add_command(reset_password)
 
 
 @crm.command(name="sync-roles")

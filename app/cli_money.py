@@ -110,11 +110,12 @@ def _make_file(session: "Session", invoice_id: int, settings: dict[str, Any]) ->
 def verify() -> None:
     """Prove that no issued document is missing, changed or out of order."""
     from app.services import chain
+    from app.services.verify import anchors_in
     from app.services.verify import verify as check
 
     with _session() as (session, settings):
         var: Path = settings["CRM_VAR"]
-        anchors = var / "anchors.jsonl"
+        anchors = anchors_in(var, settings["SQLALCHEMY_DATABASE_URI"])
         report = check(
             session,
             key=chain.key_in(var / "keys"),

@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import migrating
+from app.exchange import smtp
 
 LEAST_FREE = 500 * 1024 * 1024  # bytes
 OWNER_ONLY = 0o077
@@ -81,10 +82,11 @@ def places(settings: dict[str, Any]) -> Iterator[Finding]:
         https or local,
         "Put a server with a certificate in front and set CRM_PUBLIC_URL to its https address",
     )
+    problem = smtp.problem(settings["CRM_SMTP_URL"])
     yield Finding(
         "Mail can be sent",
-        bool(settings["CRM_SMTP_URL"]),
-        "Set CRM_SMTP_URL, for example smtp://user:password@host:587",
+        problem is None,
+        f"{problem}. Set it, for example, to smtp://user:password@host:587",
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from app.errors import DomainError
 from app.i18n import gettext as _
+from app.i18n import label_of
 
 S = TypeVar("S", bound=StrEnum)
 Moves = Mapping[S, frozenset[S]]
@@ -21,7 +22,7 @@ def move(moves: Moves[S], record: Any, to: S, *, attribute: str = "state") -> No
     now = getattr(record, attribute)
     if to not in allowed(moves, now):
         raise DomainError(
-            _("This cannot be done while the state is “%(state)s”", state=str(now)),
+            _("This cannot be done while the state is “%(state)s”", state=label_of(now)),
             field=attribute,
         )
     setattr(record, attribute, to)

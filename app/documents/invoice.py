@@ -275,7 +275,7 @@ def _texts() -> dict[str, str]:
         "base": _("Taxable amount"),
         "tax": _("VAT amount"),
         "gross": _("With VAT"),
-        "in_words": _("In words"),
+        "in_words": _("In words:"),
         "payment": _("Payment"),
         "scan": _("Scan to pay"),
         "head": _("Head of the company"),

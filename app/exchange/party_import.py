@@ -149,8 +149,11 @@ def _run(
     if run.file is None:
         raise NotFound(run.file_name)
     plan, done, report = Plan.of(run), run.read_rows, dict(run.report or {})
-    file = open_csv(attachments.path_of(run.file, files=files), encoding=run.encoding, delimiter=run.delimiter)
+    path, encoding, delimiter = attachments.path_of(run.file, files=files), run.encoding, run.delimiter
+    session.rollback()  # on SQLite nobody else could write while the file is read
+    file = open_csv(path, encoding=encoding, delimiter=delimiter)
     shape = layout_of(session, file, plan)
+    session.rollback()
     if watch is not None:
         watch(done)
     for rows in _chunks(islice(file.rows(), done, None)):

@@ -8,10 +8,10 @@ import secrets
 from datetime import UTC, datetime, timedelta
 
 from flask_appbuilder.security.sqla.models import ApiKey, User
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload
 
-from app.errors import DomainError
+from app.errors import DomainError, NotFound
 from app.i18n import gettext as _
 
 PREFIX = "crm_"
@@ -80,8 +80,17 @@ def of_user(session: Session, user_id: int) -> list[ApiKey]:
 
 
 def revoke(session: Session, key_id: int, *, user_id: int, at: datetime) -> None:
-    """End a user's own key; LookupError when he has no such key."""
+    """End a user's own key; NotFound when he has no such key."""
     found = session.execute(select(ApiKey).where(ApiKey.id == key_id, ApiKey.user_id == user_id)).scalar_one_or_none()
     if found is None:
-        raise LookupError(key_id)
+        raise NotFound(key_id)
     found.active, found.revoked_on = False, _naive(at)
+
+
+def revoke_all(session: Session, user_id: int, *, at: datetime) -> None:
+    """End every live key of a user: whoever knew his password may have made one."""
+    session.execute(
+        update(ApiKey)
+        .where(ApiKey.user_id == user_id, ApiKey.revoked_on.is_(None))
+        .values(active=False, revoked_on=_naive(at))
+    )

@@ -16,6 +16,11 @@ MESSENGER_LENGTH = 100
 
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?!\d)")  # "romashka.ru:8080" has a port, no scheme
+# What IDNA would only write small: labels of Latin letters, digits and inner hyphens, none of them encoded ("xn--"),
+# the last one no number.
+_LABEL = r"(?!..--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_PLAIN_HOST = re.compile(rf"(?:{_LABEL}\.)+(?!\d+$){_LABEL}", re.ASCII)
+_HOST_LENGTH = 253  # Source: RFC 1035, 2.3.4: 255 octets with the length of the first label and the root
 _SAFE_IN_PATH = "/:@!$&'()*+,;=~-._%"
 _LIKE_A_PHONE = re.compile(r"\+?[\d\s().-]{7,}", re.ASCII)
 
@@ -55,6 +60,18 @@ def national_digits(phone: str) -> str:
 
     number = _parsed(phone, None, "phone")
     return re.sub(r"\D", "", phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL))
+
+
+@lru_cache(maxsize=1024)  # a list shows the same numbers again and again
+def shown_phone(phone: str) -> str:
+    """Return a stored telephone number in groups ("+374 10 123456"); what is no number stays as it is."""
+    import phonenumbers
+
+    try:
+        number = _parse(phone, None)
+    except phonenumbers.NumberParseException:
+        return phone
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL))
 
 
 def phone_words(phone: str | None) -> list[str]:
@@ -154,6 +171,8 @@ def _parse(text: str, country: str | None) -> Any:  # noqa: ANN401
 @lru_cache(maxsize=1024)  # most addresses of a file share a few domains
 def _host(domain: str) -> str | None:
     """Return a host name in ASCII, None when it is none: at least two labels, the last one no number."""
+    if _PLAIN_HOST.fullmatch(domain) and len(domain) <= _HOST_LENGTH:
+        return domain.lower()
     import idna
 
     try:

@@ -33,6 +33,15 @@ def is_late(session: Session, *, at: datetime) -> bool:
     return delay(session, at=at) > LATE
 
 
+def failed_of(session: Session, topic: str, record_id: int) -> Outbox | None:
+    """Return the job of a record that has failed for good, None when a newer one waits, runs or has succeeded."""
+    newest = (
+        select(Outbox).where(Outbox.topic == topic, Outbox.record_id == record_id).order_by(Outbox.id.desc()).limit(1)
+    )
+    job = session.execute(newest).scalar_one_or_none()
+    return job if job is not None and job.state is Errand.failed else None
+
+
 def forget(session: Session, *, at: datetime) -> int:
     """Delete jobs that were done long ago; failed ones stay until somebody has seen to them."""
     gone = session.execute(

@@ -11,6 +11,7 @@ from app.columns import Amount
 from app.errors import DomainError, Refusals
 from app.i18n import LANGUAGES
 from app.i18n import gettext as _
+from app.i18n import lazy_gettext as _l
 from app.models.party import (
     AddressUsage,
     ChannelKind,
@@ -78,11 +79,11 @@ class _Checked:
         self.values.append((record, name, value))
         return value
 
-    def need(self, record: Any, name: str, rule: Rule, text: str, prefix: str = "") -> Any:  # noqa: ANN401
-        """Return the normal form of a field that must not be empty."""
+    def need(self, record: Any, name: str, rule: Rule, text: Any, prefix: str = "") -> Any:  # noqa: ANN401
+        """Return the normal form of a field that must not be empty; the text is translated when it is needed."""
         value = self.take(record, name, rule, prefix)
         if value is None and prefix + name not in self.errors:
-            self.refuse(prefix + name, text)
+            self.refuse(prefix + name, str(text))
         return value
 
     def choose(self, record: Any, name: str, of: type[StrEnum], default: StrEnum, prefix: str = "") -> Any:  # noqa: ANN401
@@ -117,7 +118,7 @@ class _Checked:
 
 def _check_party(checked: _Checked, party: Party) -> None:
     kind = checked.choose(party, "kind", PartyKind, PartyKind.company) or PartyKind.company
-    checked.need(party, "name", _line(250), _("A counterparty needs a name"))
+    checked.need(party, "name", _line(250), _l("A counterparty needs a name"))
     for name, limit in (("legal_name", 500), ("source", 60), ("external_id", 64)):
         checked.take(party, name, _line(limit))
     checked.country = country = checked.take(party, "country", _country)
@@ -169,7 +170,7 @@ def _check_address(checked: _Checked, address: PartyAddress, prefix: str) -> Non
 
 
 def _check_contact(checked: _Checked, contact: PartyContact, prefix: str) -> None:
-    checked.need(contact, "name", _line(250), _("A contact person needs a name"), prefix)
+    checked.need(contact, "name", _line(250), _l("A contact person needs a name"), prefix)
     checked.take(contact, "role", _line(120), prefix)
     checked.take(contact, "phone", checked.phone, prefix)
     checked.take(contact, "email", channels.normalise_email, prefix)
@@ -188,7 +189,7 @@ def _check_channel(checked: _Checked, channel: PartyChannel, prefix: str) -> Non
         return address if "country" in checked.errors else channels.normalise(kind, address, checked.country)
 
     typed = channel.value
-    value = checked.need(channel, "value", normal, _("A way to reach somebody needs its number or address"), prefix)
+    value = checked.need(channel, "value", normal, _l("A way to reach somebody needs its number or address"), prefix)
     if value is not None and not _was_typed(channel.raw, value, normal):
         checked.set(channel, "raw", line(typed, limit=500))
 
@@ -239,12 +240,12 @@ def _bank_country(own: str | None, bic: str | None) -> str | None:
 
 
 def _check_identifier(checked: _Checked, identifier: PartyIdentifier, prefix: str) -> None:
-    scheme = checked.need(identifier, "scheme", _line(40), _("Say what number this is"), prefix)
+    scheme = checked.need(identifier, "scheme", _line(40), _l("Say what number this is"), prefix)
     checked.need(
         identifier,
         "value",
         lambda text: identifiers.normalise_identifier(scheme or "", line(text, limit=100)),
-        _("The number is missing"),
+        _l("The number is missing"),
         prefix,
     )
 
@@ -255,7 +256,7 @@ def _line(limit: int) -> Rule:
 
 def _country(text: str) -> str:
     code = text.strip().upper()
-    if code not in _countries():
+    if code not in known_countries():
         raise DomainError(_("“%(code)s” is no country code; two letters like NL are", code=text.strip()))
     return code
 
@@ -290,7 +291,7 @@ def _member(of: type[StrEnum], text: str) -> StrEnum:
 
 
 @lru_cache(maxsize=1)
-def _countries() -> frozenset[str]:
+def known_countries() -> frozenset[str]:
     """Return the ISO 3166-1 codes that the locale data knows, its own private ones left out."""
     from babel import Locale
 

@@ -7,7 +7,7 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from app import money
-from app.i18n import LANGUAGES
+from app.i18n import LANGUAGES, ngettext
 from app.i18n import gettext as _
 from app.models.payment_term import PaymentTerm
 from app.money import Step, StepKind
@@ -81,9 +81,9 @@ def described(steps: Iterable[Step]) -> str:
 
 def _word(step: Step) -> str:
     if step.kind == StepKind.days:
-        return _("in %(count)s days", count=step.count)
+        return ngettext("in %(count)s day", "in %(count)s days", step.count, count=step.count)
     if step.kind == StepKind.months:
-        return _("in %(count)s months", count=step.count)
+        return ngettext("in %(count)s month", "in %(count)s months", step.count, count=step.count)
     if step.kind == StepKind.month_end:
         return _("at the end of the month")
     return _("on day %(count)s of the month", count=step.count)

@@ -11,6 +11,7 @@ from app.errors import DomainError, Refusals
 from app.i18n import gettext as _
 from app.models.team import Team, UserProfile
 from app.roles import ADMIN
+from app.services import api_key as api_keys
 from app.services import sign_in as sign_ins
 from app.services.channel import normalise_email
 
@@ -78,6 +79,16 @@ def note_profile(user: User, *, team: Team | None, language: str, time_zone: str
 def end_sign_ins(session: Session, user: User, *, at: datetime) -> None:
     """End every browser and token of an account."""
     sign_ins.end_all(session, user.id, at=at)
+
+
+def reset_password(session: Session, user: User, password: str, *, at: datetime, but: str | None = None) -> None:
+    """Give an account a new password, and end its keys and all its sign-ins but one.
+
+    Raises DomainError when the password is too short.
+    """
+    set_password(user, password)
+    sign_ins.end_all(session, user.id, at=at, but=but)
+    api_keys.revoke_all(session, user.id, at=at)
 
 
 def make(

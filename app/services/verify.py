@@ -6,15 +6,16 @@ changed, documents that are missing, a tail that was cut off and a chain that wa
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, make_url, select
 from sqlalchemy.orm import Session
 
 from app.i18n import gettext as _
@@ -314,6 +315,11 @@ def _verify_bytes(path: Path, digest: str, about: str, report: Report) -> None:
 # --- anchors --------------------------------------------------------------------------------------------------------
 
 
+def anchors_in(var: Path, url: str) -> Path:
+    """Return where the anchors of a database lie: an installation may hold the demo's and one's own side by side."""
+    return var / "anchors" / f"{Path(make_url(url).database or 'memory').stem}.jsonl"
+
+
 def anchor(session: Session, path: Path, *, at: datetime) -> int:
     """Add the heads of all chains to the file of anchors, and return how many there are.
 
@@ -342,10 +348,24 @@ def anchor(session: Session, path: Path, *, at: datetime) -> int:
                 }
                 for series_id, head in heads.items()
             ]
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with path.open("a", encoding="utf-8") as file:
-        file.writelines(json.dumps(line, sort_keys=True) + "\n" for line in lines)
+    _append(path, "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines))
     return len(lines)
+
+
+def _append(path: Path, text: str) -> None:
+    """Add text to a file at once, so that it outlives a power cut, below what a former one may have cut off."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("ab+") as file:
+        if file.tell() and not _ends_a_line(file):
+            text = f"\n{text}"
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _ends_a_line(file: BinaryIO) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
 
 
 _CHAINS: dict[str, Any] = {"document": ChainLink, "file": FileLink}

@@ -74,13 +74,15 @@ def lean_app(settings: Mapping[str, Any]) -> Flask:
     """Return an application without screens: database, row rule, history, languages."""
     from app import models  # noqa: F401 -- registers every table
     from app.db import db, prepare_engine
-    from app.services import access, chain, history
+    from app.exchange import smtp
+    from app.services import access, chain, history, letter_office
 
     app = Flask("app")
     app.config.from_mapping(settings)
     db.init_app(app)
     Babel(app)
     chain.use_key(lambda: chain.key_in(app.config["CRM_VAR"] / "keys"))
+    letter_office.use(lambda: smtp.office(app.config))
     access.install()
     history.install()
     with app.app_context():

@@ -16,8 +16,7 @@ def run(work: Work) -> None:
         return
 
     def watch(_rows: int) -> None:
-        if not db.session().in_transaction():  # between two chunks; on SQLite an open one would keep the lock from us
-            work.hold()
+        work.hold()  # before the first chunk and after each, when no transaction keeps the lock from us
 
     try:
         run_import(db.session, work.record_id, work.settings["CRM_VAR"] / "files", watch=watch)

@@ -12,7 +12,7 @@ from wtforms.validators import InputRequired, Length
 
 from app import clock
 from app.db import db, unit_of_work
-from app.errors import DomainError
+from app.errors import DomainError, NotFound
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.models.party import Party
@@ -96,7 +96,7 @@ class ProfileView(BaseView):
     @has_access
     @permission_name("see")
     def password(self) -> Any:
-        """Change the reader's password; all his other sign-ins end."""
+        """Change the reader's password; all his other sign-ins and his keys end."""
         form = PasswordForm()
         sm = self.appbuilder.sm
         if form.validate():
@@ -104,7 +104,10 @@ class ProfileView(BaseView):
                 form.old.errors = [_("This is not your current password.")]
             else:
                 sm.reset_password(g.user.id, form.new.data)
-                flash(_("Your password is changed. You are signed out everywhere else."), "success")
+                flash(
+                    _("Your password is changed. You are signed out everywhere else, and your keys are revoked."),
+                    "success",
+                )
                 return redirect("/profile/")
         return self._page(self._settings(), form), 422
 
@@ -131,7 +134,7 @@ class ProfileView(BaseView):
         try:
             with unit_of_work(db.session()) as work:
                 api_keys.revoke(work, key_id, user_id=g.user.id, at=clock.now())
-        except LookupError:
+        except NotFound:
             abort(404)
         flash(_("The key is revoked."), "success")
         return redirect("/profile/")

@@ -142,6 +142,7 @@ class PartyImportView(BaseView):
     class_permission_name = "party"
     base_permissions: ClassVar = ["can_import"]
     default_view = "upload"
+    menu_stem = "import_run"
 
     @expose("/", methods=["GET", "POST"])
     @has_access

@@ -19,10 +19,12 @@ from app.models.allocation import Allocation
 from app.models.invoice import Invoice, InvoiceLine, InvoiceState
 from app.models.letter import Letter
 from app.models.payment import PaymentMethod
+from app.outbox import Outbox
 from app.services import allocation as allocations
 from app.services import attachment as attachments
 from app.services import balance as balances
 from app.services import invoice as invoices
+from app.services import job as jobs
 from app.services import letter as letters
 from app.services import payment as payments
 from app.services import period as periods
@@ -229,6 +231,10 @@ class InvoiceView(DocumentView):
             return []
         return list(db.session.execute(letters.about(invoice)).scalars())
 
+    def failed_job(self, invoice: Invoice) -> Outbox | None:
+        """Return the work that should have made a document's file and has failed for good."""
+        return jobs.failed_of(db.session(), "invoice.render", invoice.id) if invoice.file is None else None
+
     def missing(self, invoice: Invoice) -> list[dict[str, str]]:
         """Return what the draft lacks to be issued, each with the place where it is mended."""
         if not invoice.is_draft:
@@ -241,6 +247,9 @@ class InvoiceView(DocumentView):
     def pdf(self, pk: int) -> Any:
         """Send the stored file of an issued document."""
         invoice = self._found(str(pk))
+        if invoice.file is None and self.failed_job(invoice) is not None:
+            flash(_("The file of this document could not be made; the background work says why."), "danger")
+            return redirect(f"{self.route_base}/show/{pk}")
         if invoice.file is None:
             flash(_("The file of this document is being made. Try again in a moment."), "info")
             return redirect(f"{self.route_base}/show/{pk}")
@@ -326,13 +335,16 @@ class InvoiceApi(CrudApi):
             401: {$ref: '#/components/responses/401'}
             404: {$ref: '#/components/responses/404'}
             409:
-              description: A draft has no file
+              description: A draft has no file, or making the file has failed for good
         """  # noqa: D205, D400 -- the rest is the OpenAPI description
         invoice = self.datamodel.one(pk, self._base_filters)
         if invoice is None:
             return self.response_404()
         if invoice.is_draft:
             return self.response(409, message=_("A draft has no file yet; issue it first"))
+        if invoice.file is None and jobs.failed_of(db.session(), "invoice.render", invoice.id) is not None:
+            text = _("The file of this document could not be made; the background work says why.")
+            return self.response(409, message=text)
         if invoice.file is None:
             answer = self.response(202, message=_("The file of this document is being made. Try again in a moment."))
             answer.headers["Retry-After"] = "1"

@@ -21,6 +21,8 @@ TOPICS = {
     "invoice.render": _l("Making the file of a document"),
     "import.run": _l("Importing a file"),
     "job.tidy": _l("Tidying up"),
+    "letter.send": _l("Sending a letter"),
+    "verify.anchor": _l("Anchoring the chain of documents"),
 }
 NOUNS = {"import": "import_run"}  # topics that name their record by another word
 WRITING = {"add", "edit", "delete"}

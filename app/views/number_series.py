@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from flask import flash, redirect, request
+from flask import current_app, flash, redirect, request
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access, permission_name
 from sqlalchemy.orm import selectinload
@@ -123,6 +123,14 @@ class SetUpView(BaseView):
             _("%(name)s is set up: taxes, units, payment terms and number series are there.", name=ours.name), "success"
         )
         return redirect(f"/organisation/show/{ours.id}")
+
+    @expose("/own")
+    @has_access
+    @permission_name("add")
+    def own(self) -> str:
+        """Say how one leaves the demo and starts a company of one's own."""
+        beside = current_app.config["SQLALCHEMY_DATABASE_URI"].endswith("/demo.db")
+        return str(self.render_template("web/own_company.html", title=_("Start your own company"), beside=beside))
 
     def _page(self, form: CrmForm) -> str:
         return str(self.render_template("web/set_up.html", title=_("Set up your company"), form=form))

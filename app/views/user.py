@@ -121,7 +121,8 @@ class UserView(CrudView):
         profile = record.profile
         about = {name: getattr(profile, name) for name in ("team", "language", "time_zone")} if profile else {}
         form = UserForm(obj=record, data=about)
-        form.password.data = None
+        if not form.password.raw_data:  # what stands there is a hash, and was not typed
+            form.password.data = None
         return form
 
     def fill(self, form: CrmForm, record: Any, columns: Any) -> None:  # noqa: ARG002 -- the form is fixed
@@ -132,10 +133,10 @@ class UserView(CrudView):
         chosen = select(Role).where(Role.id.in_(form.roles.data or []))
         record.roles = list(db.session.execute(chosen).unique().scalars())
         users.note_profile(record, team=form.team.data, language=form.language.data, time_zone=form.time_zone.data)
-        if form.password.data:
+        if form.password.data and record.id is not None:
+            users.reset_password(db.session(), record, form.password.data, at=clock.now())
+        elif form.password.data:
             users.set_password(record, form.password.data)
-            if record.id is not None:
-                users.end_sign_ins(db.session(), record, at=clock.now())
 
 
 def register(appbuilder: Any) -> None:

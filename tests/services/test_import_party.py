@@ -341,6 +341,24 @@ def test_an_import_killed_between_chunks_goes_on_and_does_no_row_twice(session, 
     assert len(parties(session)) == 6
 
 
+def test_nobody_waits_while_the_file_is_read(session, importing, files, small_chunks, monkeypatch):
+    """On SQLite a transaction of a session that writes holds up everybody else."""
+    run, busy = importing(SEVEN, start=False), []
+    genuine = party_import.open_csv
+
+    def watched(*given, **told):
+        busy.append(session.in_transaction())
+        return genuine(*given, **told)
+
+    monkeypatch.setattr(party_import, "open_csv", watched)
+    run_import(
+        lambda: session, run.id, files, now=lambda: NOON, watch=lambda _count: busy.append(session.in_transaction())
+    )
+    assert busy == [False] * 5  # when it is opened, before the first chunk and after each of three
+    session.expire_all()
+    assert (run.state, counts(run)) == (ImportState.done, (7, 0, 0, 0))
+
+
 def test_an_import_killed_inside_a_chunk_keeps_nothing_of_it(session, importing, files, small_chunks, monkeypatch):
     text = "name\n" + "".join(f"Party {at}\n" for at in range(7))
     run = importing(text, start=False)

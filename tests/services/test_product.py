@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from app import money
 from app.errors import DomainError, Refusals
 from app.models.payment_term import PaymentTerm, PaymentTermText
 from app.models.product import Product
@@ -123,6 +124,20 @@ def test_payment_terms_say_when_and_what(session):
     assert terms.text_in(term, "nl") == "Binnen 14 dagen"
     assert terms.text_in(term, "en") == "in 14 days, at the end of the month"
     assert terms.due_on(None, date(2026, 3, 20)) == date(2026, 3, 20)
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ([["days", 1]], "in 1 day"),
+        ([["days", 2]], "in 2 days"),
+        ([["months", 1]], "in 1 month"),
+        ([["months", 2], ["month_end"]], "in 2 months, at the end of the month"),
+        ([], "at once"),
+    ],
+)
+def test_one_day_is_no_plural(steps, words):
+    assert terms.described(money.read_steps(steps)) == words
 
 
 @pytest.mark.parametrize(

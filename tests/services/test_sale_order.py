@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app.errors import Conflict, DomainError, Refusals
 from app.models.history import StateChange
@@ -13,6 +13,7 @@ from app.models.number_series import NumberCounter
 from app.models.party import Party
 from app.models.sale_order import OrderState, SaleOrder, SaleOrderLine
 from app.services import access, search
+from app.services import document as documents
 from app.services import invoice as invoices
 from app.services import number as numbers
 from app.services import sale_order as orders
@@ -197,7 +198,7 @@ def test_an_order_that_is_reopened_keeps_its_number(session, made):
     orders.confirm(session, order, at=NOON)
     orders.finish(session, order)
     assert (order.state, order.number, order.gross) == (OrderState.done, "SO-2026-00001", D("60.50"))
-    with pytest.raises(DomainError, match="while the state is “done”"):
+    with pytest.raises(DomainError, match="while the state is “Done”"):
         orders.cancel(session, order)
 
 
@@ -302,3 +303,12 @@ def test_no_series_no_number(session, made):
     numbers.make_defaults(session, order.organisation)
     orders.confirm(session, order, at=NOON)
     assert order.number == "SO-2026-00001"
+
+
+def test_a_state_that_somebody_else_has_just_changed_is_named_in_words(session, made):
+    order = made.order()
+    elsewhere = update(SaleOrder).where(SaleOrder.id == order.id).values(state=OrderState.cancelled)
+    session.execute(elsewhere.execution_options(synchronize_session=False))
+    with pytest.raises(DomainError, match="while the state is “Cancelled”") as refusal:
+        documents.lock(session, order)
+    assert (refusal.value.field, order.state) == ("state", OrderState.draft)

@@ -162,3 +162,17 @@ def test_channels_are_normalised_by_kind():
     assert channel.normalise("messenger", " @anna ", "AM") == "@anna"
     assert channel.normalise("messenger", "8 916 123-45-67", "RU") == "+79161234567"
     assert refusal(channel.normalise, "messenger", " ", "RU") == ("value", "This is no name in a messenger: “”")
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("+37410123456", "+374 10 123456"),
+        ("+74951234567", "+7 495 123-45-67"),
+        ("+31207941234", "+31 20 794 1234"),
+        ("112", "112"),
+        ("call me", "call me"),
+    ],
+)
+def test_a_telephone_number_is_shown_in_groups(stored, shown):
+    assert channel.shown_phone(stored) == shown

@@ -59,7 +59,10 @@ class House:
     def child(self, name: str, *habits: str) -> list[str]:
         return [sys.executable, "-c", CHILD, name, str(self.folder), *habits]
 
-    def start(self, children: dict[str, list[str]], **patience: float) -> subprocess.Popen[str]:
+    def start(
+        self, children: dict[str, list[str]], *, hang_up: signal.Handlers = signal.SIG_DFL, **patience: float
+    ) -> subprocess.Popen[str]:
+        """Start the supervisor; `hang_up` is what SIGHUP does to it at first, whatever it does to the test run."""
         import json
 
         patience = {"first_wait": 0.1, "grace": 3, "quick": 0.2} | patience
@@ -69,6 +72,7 @@ class House:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, hang_up),  # noqa: PLW1509 -- no thread of ours runs
         )
         return self.process
 
@@ -120,6 +124,18 @@ def test_a_signal_stops_all_and_is_a_good_end(house: House, number: signal.Signa
     assert (process.returncode, said, complaints) == (0, "ready\n", "")
     assert [pid for pid in house.everybody() if is_running(pid)] == []
     assert len(house.everybody()) == 3
+
+
+def test_started_under_nohup_it_outlives_the_terminal(house: House) -> None:
+    process = house.start({"web": house.child("web")}, hang_up=signal.SIG_IGN)
+    web = house.born("web")
+    process.send_signal(signal.SIGHUP)
+    os.kill(web, signal.SIGKILL)
+    assert house.born("web", 2) != web
+    process.terminate()
+    _, said = process.communicate(timeout=20)
+    assert said == "supervisor: web was ended by SIGKILL; starting it again in 0.1 s\n"
+    assert process.returncode == 0
 
 
 def test_a_child_that_does_not_listen_is_killed_after_the_grace(house: House) -> None:

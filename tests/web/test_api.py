@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -16,9 +17,10 @@ from sqlalchemy.orm import Session
 
 from app.models.party import Party
 from app.models.team import Team
+from app.views.party import PartyApi
 from app.web import records
 from tests.conftest import PASSWORD, Browser
-from tests.factories import user
+from tests.factories import Made, user
 
 PARTIES = "/api/v1/party/"
 
@@ -637,3 +639,21 @@ def test_no_answer_of_rest_is_a_page(office: Browser, made: Any, session: Sessio
         answer = office.api(method, path, json={})
         assert answer.status_code < 500, (method, path)
         assert answer.content_type.startswith("application/json"), (method, path, answer.content_type)
+
+
+def test_a_mistake_of_the_program_is_no_missing_record(
+    office: Browser, session: Session, made: Made, monkeypatch: pytest.MonkeyPatch
+):
+    """A KeyError in a rule must be seen as what it is, not pass for "there is no such record"."""
+    party = made.party("Tulpen & Zonen B.V.")
+    session.commit()
+
+    def mistake(*_given: Any, **_told: Any) -> None:
+        raise KeyError("a misspelt name")
+
+    monkeypatch.setattr(PartyApi, "verbs", [replace(PartyApi.verbs[0], act=mistake)])
+    assert office.api("POST", f"/api/v1/party/{party.id}/archive").status_code == 500
+    monkeypatch.setattr(PartyApi.datamodel, "save", mistake)
+    assert office.api("PUT", f"/api/v1/party/{party.id}", json={"name": "Other"}).status_code == 500
+    assert office.api("POST", f"/api/v1/party/{party.id + 1}/archive").status_code == 404
+    assert office.api("PUT", f"/api/v1/party/{party.id + 1}", json={"name": "Other"}).status_code == 404

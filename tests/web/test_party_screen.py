@@ -1,5 +1,8 @@
 """The party's screens, as the declaration gives them."""
 
+import re
+
+import pytest
 from sqlalchemy import select
 
 from app.models.party import Party
@@ -57,3 +60,39 @@ def test_the_list_asks_at_most_twelve_statements(as_user, made, session, stateme
     statements.clear()
     assert office.get("/party/list/").status_code == 200
     assert len(statements) <= 12, statements
+
+
+def test_a_telephone_number_is_shown_in_groups_and_called_as_it_is(as_user, made, session):
+    party = made.party("Grachten", phone="020 794 1234")
+    made.party("Ромашка", country="RU", phone="+7 495 123-45-67")
+    session.commit()
+    office = as_user("office")
+    page = office.get("/party/list/").text
+    assert '<a href="tel:+31207941234">+31 20 794 1234</a>' in page
+    assert '<a href="tel:+74951234567">+7 495 123-45-67</a>' in page
+    assert "+31 20 794 1234</a>" in office.get(f"/party/show/{party.id}").text
+    assert 'value="+31207941234"' in office.get(f"/party/edit/{party.id}").text
+
+
+IMPORT = re.compile(r'<a class="btn" href="/party/import/"><svg.*?</svg>Import</a>')
+
+
+@pytest.mark.parametrize(("name", "may"), [("office", True), ("head", True), ("manager", False), ("auditor", False)])
+def test_who_may_import_finds_the_way_on_the_list(as_user, name, may):
+    assert bool(IMPORT.search(as_user(name).get("/party/list/").text)) is may
+
+
+def marked(page):
+    """The entries of the sidebar that say "you are here"."""
+    return re.findall(r'<li><a href="([^"]+)" aria-current="page">', page)
+
+
+def test_the_sidebar_marks_the_import_while_one_imports(as_user, made, session):
+    party = made.party("Grachten")
+    session.commit()
+    office = as_user("office")
+    assert marked(office.get("/party/import/").text) == ["/import_run/list/"]
+    assert marked(office.get("/import_run/list/").text) == ["/import_run/list/"]
+    assert marked(office.get("/party/list/").text) == ["/party/list/"]
+    assert marked(office.get(f"/party/show/{party.id}").text) == ["/party/list/"]
+    assert marked(office.get("/home/").text) == ["/home/"]

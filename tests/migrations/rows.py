@@ -1,0 +1,513 @@
+"""A small company as rows of tables: one or more in every table, whatever the version of the schema.
+
+A row is written with those of its columns that its table has at a version, in SQL text that knows no model. Whoever
+adds a table adds its rows here, and whoever adds a column that must be filled writes its value.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, inspect, text
+
+from app.services import chain
+
+KEY = bytes(range(32))
+AT = "2026-03-31 12:00:00.000000"
+ENTITY = {"created_at": AT, "changed_at": AT, "version": 1}
+OWNED = ENTITY | {"owner_id": 1, "team_id": 1}
+BANK = {"iban": "NL91ABNA0417164300", "bank_name": "Demobank", "currency": "EUR"}
+TEXT = "  ооо  ромашка  7707083893"
+
+
+@dataclass(frozen=True)
+class Exact:
+    """An exact number as both databases keep it: scaled on SQLite, NUMERIC on PostgreSQL."""
+
+    text: str
+    places: int
+
+    def on(self, dialect: str) -> int | Decimal:
+        return int(Decimal(self.text).scaleb(self.places)) if dialect == "sqlite" else Decimal(self.text)
+
+
+def money(text: str) -> Exact:
+    return Exact(text, 4)
+
+
+def fine(text: str) -> Exact:
+    return Exact(text, 6)
+
+
+def rate(text: str) -> Exact:
+    return Exact(text, 10)
+
+
+def totals(net: str, tax: str, gross: str) -> dict[str, Exact]:
+    return {"net": money(net), "tax": money(tax), "gross": money(gross)}
+
+
+def line(quantity: str, net: str, tax: str, gross: str) -> dict[str, Any]:
+    """A line of tulip bulbs at 10.00 each."""
+    return {
+        "position": 1,
+        "product_id": 1,
+        "text": "Tulip bulbs",
+        "quantity": fine(quantity),
+        "unit_id": 1,
+        "unit_price": fine("10"),
+        "discount_percent": fine("0"),
+        "tax_id": 1,
+        "net": money(net),
+        "tax_amount": money(tax),
+        "gross": money(gross),
+    }
+
+
+DOCUMENT = {
+    "organisation_id": 1,
+    "party_id": 1,
+    "payment_term_id": 1,
+    "currency": "EUR",
+    "prices_include_tax": False,
+    "returns": False,
+    "discount": money("0"),
+    "charge": money("0"),
+    "search_text": TEXT,
+} | OWNED
+DRAFT = DOCUMENT | {"state": "draft", "language": "nl", "delivery_on": "2026-03-31"}
+
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "ab_user": [
+        {
+            "id": at,
+            "username": name,
+            "first_name": name,
+            "last_name": "A.",
+            "email": f"{name}@example.org",
+            "active": True,
+        }
+        for at, name in enumerate(("ada", "mark"), 1)
+    ],
+    "ab_role": [{"id": 1, "name": "Accountant"}],
+    "ab_group": [{"id": 1, "name": "office"}],
+    "ab_permission": [{"id": 1, "name": "can_see"}],
+    "ab_view_menu": [{"id": 1, "name": "party"}],
+    "ab_permission_view": [{"id": 1, "permission_id": 1, "view_menu_id": 1}],
+    "ab_permission_view_role": [{"id": 1, "permission_view_id": 1, "role_id": 1}],
+    "ab_user_role": [{"id": 1, "user_id": 1, "role_id": 1}],
+    "ab_user_group": [{"id": 1, "user_id": 2, "group_id": 1}],
+    "ab_group_role": [{"id": 1, "group_id": 1, "role_id": 1}],
+    "ab_register_user": [
+        {"id": 1, "username": "new", "first_name": "N.", "last_name": "E.", "email": "new@example.org"}
+    ],
+    "ab_api_key": [
+        {
+            "id": 1,
+            "uuid": "0190b1f6-0000-7000-8000-000000000001",
+            "name": "shop",
+            "key_hash": "h",
+            "lookup_hash": "l",
+            "key_prefix": "crm_abcd",
+            "user_id": 1,
+            "active": True,
+        }
+    ],
+    "team": [
+        {"id": 1, "name": "sales", "head_id": 2} | ENTITY,
+        {"id": 2, "name": "north", "parent_id": 1} | ENTITY,
+    ],
+    "user_profile": [
+        {"id": 1, "user_id": 1, "team_id": 1, "language": "hy", "time_zone": "Asia/Yerevan", "theme": "dark"} | ENTITY
+    ],
+    "login_attempt": [{"id": 1, "at": AT, "address": "127.0.0.1", "username": "ada"}],
+    "sign_in": [
+        {
+            "key": "k" * 43,
+            "user_id": 1,
+            "kind": "browser",
+            "address": "127.0.0.1",
+            "agent": "test",
+            "began_at": AT,
+            "seen_at": AT,
+            "ends_at": AT,
+        }
+    ],
+    "setting": [{"name": "worker_heartbeat", "value": '"2026-03-31T12:00:00+00:00"'}],
+    "form_draft": [
+        {"key": "d" * 43, "user_id": 1, "path": "/party/add", "fields": '{"name": ["Ромашка"]}', "created_at": AT}
+    ],
+    "outbox": [
+        {
+            "id": 1,
+            "topic": "invoice.render",
+            "record_id": 1,
+            "payload": "{}",
+            "state": "failed",
+            "created_at": AT,
+            "due_at": AT,
+            "tries": 5,
+            "error": "no such font",
+            "done_at": AT,
+        }
+    ],
+    "attachment": [
+        {
+            "id": at,
+            "entity": entity,
+            "record_id": 1,
+            "purpose": purpose,
+            "name": name,
+            "media_type": kind,
+            "size": 4,
+            "sha256": digit * 64,
+            "created_at": AT,
+            "created_by_id": 1,
+        }
+        for at, entity, purpose, name, kind, digit in (
+            (1, "invoice", "document", "INV-2026-00001.pdf", "application/pdf", "a"),
+            (2, "import_run", "import", "parties.csv", "text/csv", "b"),
+        )
+    ],
+    "field_change": [
+        {
+            "id": 1,
+            "at": AT,
+            "entity": "party",
+            "record_id": 1,
+            "act": "change",
+            "changes": '{"name": ["Ромашк", "Ромашка"]}',
+            "actor_id": 1,
+        }
+    ],
+    "state_change": [
+        {"id": 1, "at": AT, "entity": "sale_order", "record_id": 1, "before": "draft", "after": "confirmed"}
+    ],
+    "payment_term": [
+        {
+            "id": 1,
+            "name": "30 days",
+            "steps": '[["days", 30]]',
+            "discount_percent": fine("2"),
+            "discount_days": 7,
+            "discount_tax": "early",
+        }
+        | ENTITY
+    ],
+    "payment_term_text": [{"id": 1, "payment_term_id": 1, "language": "nl", "text": "binnen 30 dagen"}],
+    "organisation": [
+        {
+            "id": 1,
+            "name": "Grachten Handel B.V.",
+            "country": "NL",
+            "currency": "EUR",
+            "language": "nl",
+            "time_zone": "Europe/Amsterdam",
+            "tax_number": "NL854502130B01",
+            "street": "Keizersgracht 1",
+            "city": "Amsterdam",
+            "tax_rounding": "per_line",
+            "prices_include_tax": False,
+            "payment_term_id": 1,
+            "lock_date": "2025-12-31",
+        }
+        | ENTITY
+    ],
+    "organisation_bank_account": [{"id": 1, "organisation_id": 1} | BANK],
+    "party": [
+        {
+            "id": at,
+            "kind": "company",
+            "name": name,
+            "is_customer": True,
+            "is_supplier": False,
+            "is_partner": False,
+            "country": country,
+            "language": "ru",
+            "tax_number": number,
+            "credit_limit": money("1000.50"),
+            "name_key": name,
+            "search_text": words,
+        }
+        | OWNED
+        for at, name, country, number, words in (
+            (1, "ООО «Ромашка»", "RU", "7707083893", TEXT),
+            (2, "Tulpen & Zonen B.V.", "NL", None, "  tulpen  zonen  b  v"),
+        )
+    ],
+    "party_address": [{"id": 1, "party_id": 1, "usage": "legal", "street": "ул. Ленина, 1", "city": "Москва"}],
+    "party_bank_account": [{"id": 1, "party_id": 2} | BANK],
+    "party_channel": [{"id": 1, "party_id": 1, "kind": "phone", "value": "+74951234567", "label": "склад"}],
+    "party_contact": [{"id": 1, "party_id": 1, "name": "Анна", "role": "бухгалтер"}],
+    "party_identifier": [{"id": 1, "party_id": 1, "scheme": "okpo", "value": "12345678"}],
+    "import_run": [
+        {
+            "id": 1,
+            "entity": "party",
+            "state": "done",
+            "file_name": "parties.csv",
+            "file_id": 2,
+            "mapping": '{"Название": "name"}',
+            "options": '{"mode": "create"}',
+            "total_rows": 2,
+            "read_rows": 2,
+            "created_rows": 1,
+            "updated_rows": 0,
+            "duplicate_rows": 0,
+            "rejected_rows": 1,
+            "created_by_id": 1,
+            "warned_rows": 0,
+            "report": "{}",
+        }
+        | OWNED
+    ],
+    "import_problem": [
+        {
+            "id": 1,
+            "run_id": 1,
+            "row": 3,
+            "column": "ИНН",
+            "reason": "a wrong check digit",
+            "is_duplicate": False,
+            "cells": '["Ромашка", "1"]',
+        }
+    ],
+    "idempotency_key": [
+        {
+            "id": 1,
+            "user_id": 1,
+            "key": "once",
+            "body_sha256": "c" * 64,
+            "status": 201,
+            "answer": '{"id": 1}',
+            "created_at": AT,
+        }
+    ],
+    "tax": [
+        {"id": 1, "name": "21 %", "country": "NL", "code": "standard", "category": "S", "rate": rate("0.21")} | ENTITY
+    ],
+    "unit": [{"id": 1, "code": "C62", "sign": "st", "decimals": 0} | ENTITY],
+    "product": [
+        {
+            "id": 1,
+            "kind": "goods",
+            "sku": "T-1",
+            "name": "Tulip bulbs",
+            "unit_id": 1,
+            "price": fine("10"),
+            "currency": "EUR",
+            "tax_id": 1,
+            "is_active": True,
+            "name_key": "tulip bulbs",
+            "search_text": "  tulip  bulbs  t  1",
+        }
+        | ENTITY
+    ],
+    "number_series": [
+        {
+            "id": at,
+            "organisation_id": 1,
+            "kind": kind,
+            "prefix": prefix,
+            "pattern": "{prefix}{year}-{n:05}",
+            "restart": "yearly",
+            "is_default": True,
+        }
+        | ENTITY
+        for at, kind, prefix in ((1, "invoice", "INV-"), (2, "credit_note", "CN-"), (3, "sale_order", "SO-"))
+    ],
+    "number_counter": [
+        {"series_id": series, "period": "2026", "first": 1, "last": 1, "last_on": "2026-03-31"} for series in (1, 2, 3)
+    ],
+    "sale_order": [
+        DOCUMENT
+        | {"id": 1, "state": "confirmed", "number": "SO-2026-00001", "series_id": 3, "ordered_on": "2026-03-30"}
+        | totals("30", "6.30", "36.30")
+    ],
+    "sale_order_line": [{"id": 1, "order_id": 1} | line("3", "30", "6.30", "36.30")],
+    "invoice": [
+        DRAFT | {"id": 1, "kind": "invoice", "order_id": 1} | totals("30", "6.30", "36.30"),
+        DRAFT | {"id": 2, "kind": "credit_note", "credits_id": 1} | totals("10", "2.10", "12.10"),
+        DRAFT | {"id": 3, "kind": "invoice"} | totals("20", "4.20", "24.20"),
+    ],
+    "invoice_line": [
+        {"id": 1, "invoice_id": 1, "order_line_id": 1} | line("3", "30", "6.30", "36.30"),
+        {"id": 2, "invoice_id": 2, "credits_line_id": 1} | line("1", "10", "2.10", "12.10"),
+        {"id": 3, "invoice_id": 3} | line("2", "20", "4.20", "24.20"),
+    ],
+    "invoice_tax": [
+        {"id": at, "invoice_id": at, "position": 1, "category": "S", "rate": rate("0.21"), "base": base, "tax": tax}
+        for at, base, tax in ((1, money("30"), money("6.30")), (2, money("10"), money("2.10")))
+    ],
+    "invoice_snapshot": [],  # these three come with the issue, below
+    "chain_link": [],
+    "file_link": [],
+    "payment": [
+        {
+            "id": 1,
+            "kind": "receipt",
+            "state": "recorded",
+            "organisation_id": 1,
+            "party_id": 1,
+            "paid_on": "2026-04-02",
+            "amount": money("25"),
+            "currency": "EUR",
+            "method": "bank_transfer",
+            "bank_account_id": 1,
+            "reference": "INV-2026-00001",
+            "search_text": TEXT,
+        }
+        | OWNED
+    ],
+    "allocation": [
+        {
+            "id": 1,
+            "allocated_on": "2026-04-02",
+            "amount": money("20"),
+            "credit_amount": money("20"),
+            "payment_id": 1,
+            "invoice_id": 1,
+            "created_at": AT,
+            "by_id": 1,
+        },
+        {
+            "id": 2,
+            "allocated_on": "2026-04-03",
+            "amount": money("12.10"),
+            "credit_amount": money("12.10"),
+            "credit_note_id": 2,
+            "invoice_id": 1,
+            "created_at": AT,
+        },
+    ],
+    "letter": [
+        {
+            "id": 1,
+            "state": "pending",
+            "organisation_id": 1,
+            "party_id": 1,
+            "entity": "invoice",
+            "record_id": 1,
+            "purpose": "invoice",
+            "language": "ru",
+            "from_address": "post@example.org",
+            "to_address": "anna@example.org",
+            "subject": "INV-2026-00001",
+            "body": "…",
+            "attachment_id": 1,
+            "message_id": "<1@example.org>",
+            "due_at": AT,
+            "tries": 0,
+            "search_text": TEXT,
+        }
+        | OWNED
+    ],
+}
+GONE = {("import_run", "created_by_id")}  # columns that the newest version has no more
+
+
+def content(about: dict[str, Any], said: dict[str, Any], each: dict[str, Any], tax: dict[str, Any]) -> dict[str, Any]:
+    """What an issued document says, as the first version that issued documents wrote it down."""
+    document = {
+        "organisation_id": 1,
+        "payment_term_id": 1,
+        "issued_on": "2026-03-31",
+        "delivery_on": "2026-03-31",
+        "delivery_until": None,
+        "due_on": "2026-04-30",
+        "buyer_reference": None,
+        "language": "nl",
+        "currency": "EUR",
+        "exchange_rate": None,
+        "prices_include_tax": False,
+        "returns": False,
+        "discount": "0.00",
+        "charge": "0.00",
+        "note": None,
+        "number_period": "2026",
+        "number_n": 1,
+        "credit_reason": None,
+    }
+    named = {"position": 1, "product_id": 1, "text": "Tulip bulbs", "unit_id": 1, "unit_price": "10", "tax_id": 1}
+    return {
+        "format": 1,
+        "template": 1,
+        "document": document | about | said,
+        "seller": {"name": "Grachten Handel B.V."},
+        "buyer": {"name": "ООО «Ромашка»"},
+        "lines": [named | {"discount_percent": "0"} | each],
+        "taxes": [{"position": 1, "category": "S", "rate": "0.21", "tax_home": None} | tax],
+    }
+
+
+CONTENTS = {
+    1: content(
+        {"kind": "invoice", "number": "INV-2026-00001", "series_id": 1, "order_id": 1, "credits_id": None},
+        {"net": "30.00", "tax": "6.30", "gross": "36.30"},
+        {"quantity": "3", "credits_line_id": None, "net": "30.00", "tax_amount": "6.30", "gross": "36.30"},
+        {"base": "30.00", "tax": "6.30"},
+    ),
+    2: content(
+        {"kind": "credit_note", "number": "CN-2026-00001", "series_id": 2, "order_id": None, "credits_id": 1},
+        {"net": "10.00", "tax": "2.10", "gross": "12.10"},
+        {"quantity": "1", "credits_line_id": 1, "net": "10.00", "tax_amount": "2.10", "gross": "12.10"},
+        {"base": "10.00", "tax": "2.10"},
+    ),
+}
+
+
+def link(series: int, of: str, digest: str) -> str:
+    return chain.link(KEY, series_id=series, position=1, previous="", of=of, digest=digest)
+
+
+def issue(put: Callable[[str, dict[str, Any]], None], connection: Connection) -> None:
+    """Issue the invoice and its credit note: numbers, days, chains and snapshots, and a file for the first."""
+    for key, said in CONTENTS.items():
+        digest, series = chain.sha256(said), said["document"]["series_id"]
+        chained = {"series_id": series, "position": 1, "invoice_id": key, "previous": "", "made_at": AT, "id": key}
+        made = link(series, "document", digest)
+        connection.execute(
+            text(
+                "UPDATE invoice SET state = 'issued', number = :number, series_id = :series, number_period = '2026', "
+                "number_n = 1, issued_on = '2026-03-31', due_on = '2026-04-30', content_sha256 = :digest, "
+                "chain_position = 1, chain_link = :made WHERE id = :key"
+            ),
+            {"number": said["document"]["number"], "series": series, "digest": digest, "made": made, "key": key},
+        )
+        words = chain.canonical(said).decode()
+        put("invoice_snapshot", {"id": key, "invoice_id": key, "content": words, "made_at": AT})
+        put("chain_link", chained | {"content_sha256": digest, "link": made})
+        if key == 1:
+            connection.execute(text("UPDATE invoice SET file_id = 1 WHERE id = 1"))
+            put("file_link", chained | {"attachment_id": 1, "sha256": "a" * 64, "link": link(1, "file", "a" * 64)})
+
+
+def tables_of(connection: Connection) -> dict[str, set[str]]:
+    """The tables that hold rows of the program, each with its columns."""
+    about = inspect(connection)
+    return {
+        name: {column["name"] for column in about.get_columns(name)}
+        for name in about.get_table_names()
+        if name != "alembic_version" and "_fts" not in name
+    }
+
+
+def fill(connection: Connection) -> None:
+    """Write the company's rows into the tables that there are."""
+    tables, dialect = tables_of(connection), connection.dialect.name
+
+    def put(table: str, row: dict[str, Any]) -> None:
+        known = {name: value for name, value in row.items() if name in tables[table]}
+        names = ", ".join(f'"{name}"' for name in known)
+        values = ", ".join(f":{name}" for name in known)
+        given = {name: value.on(dialect) if isinstance(value, Exact) else value for name, value in known.items()}
+        connection.execute(text(f'INSERT INTO "{table}" ({names}) VALUES ({values})'), given)
+
+    for table, rows in ROWS.items():
+        if table not in tables:
+            continue
+        if table == "invoice_snapshot":
+            issue(put, connection)
+        for row in rows:
+            put(table, row)
