@@ -1,7 +1,7 @@
 # What there is to do here: make help
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check drill bench migration messages
+.PHONY: help run test check drill bench migration messages pictures
 
 PYTHON := .venv/bin/python
 
@@ -36,3 +36,7 @@ messages: ## collect the texts of the source into the translation files and comp
 	@sh tools/setup.sh check
 	@$(PYTHON) tools/messages.py extract
 	@exec $(PYTHON) tools/messages.py compile
+
+pictures: ## the pictures of README.md, taken from the demo company
+	@sh tools/setup.sh test
+	@exec $(PYTHON) tools/readme_pictures.py

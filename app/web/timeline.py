@@ -42,15 +42,14 @@ def events(session: Session, record: Entity, labels: dict[str, Any]) -> list[Eve
         .limit(MOST)
     ).all()
     titles = {"add": _("Created"), "change": _("Changed"), "delete": _("Deleted")}
-    return [
-        Event(
-            at=change.at,
-            who=f"{first} {last}".strip() if first else _("System"),
-            what=titles.get(change.act, change.act),
-            changes=[] if change.act == "add" else _readable(session, record, change.changes, labels),
-        )
-        for change, first, last in found
-    ]
+    told = []
+    for change, first, last in found:
+        changes = [] if change.act == "add" else _readable(session, record, change.changes, labels)
+        if change.act == "change" and not changes:
+            continue  # only what users have no word for
+        who = f"{first} {last}".strip() if first else _("System")
+        told.append(Event(at=change.at, who=who, what=titles.get(change.act, change.act), changes=changes))
+    return told
 
 
 def last_change(session: Session, record: Entity) -> Event | None:
