@@ -2,7 +2,7 @@
 
 import pytest
 
-BANNER = '<div class="demo-banner" role="note">'
+BANNER = '<div class="demo-banner" role="region"'
 LINK = '<a href="/setup/own">Start your own company</a>'
 
 
