@@ -6,7 +6,8 @@ from typing import Any
 from flask import abort, flash, g, redirect, request, session
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access, permission_name
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
 from wtforms import PasswordField
 from wtforms.validators import InputRequired, Length
 
@@ -15,14 +16,60 @@ from app.db import db, unit_of_work
 from app.errors import DomainError, NotFound
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
+from app.models.invoice import Invoice, InvoiceKind, InvoiceState, Settlement
 from app.models.party import Party
 from app.models.team import Theme
 from app.services import api_key as api_keys
 from app.services import user as users
 from app.web import menu
 from app.web.fields import ChoiceField, CrmForm, ListField
+from app.web.locale import choose_time_zone
 
 ORDER = 0
+
+
+MOST_COUNTED = 10_001
+Tile = dict[str, Any]  # label, count, url, icon; is_late marks what somebody should look at
+
+
+def counted(work: Session, found: Select[Any]) -> int:
+    """Return how many rows a query finds, at most one more than 10,000."""
+    return int(work.execute(select(func.count()).select_from(found.limit(MOST_COUNTED).subquery())).scalar_one())
+
+
+def of_parties(work: Session) -> list[Tile]:
+    """Return the tile of the counterparties."""
+    count = counted(work, select(Party.id))
+    return [{"label": _("Parties"), "count": count, "url": "/party/list/", "icon": "building-2"}]
+
+
+def of_invoices(work: Session) -> list[Tile]:
+    """Return the tiles of drafts, unpaid and overdue invoices."""
+    today = clock.today(choose_time_zone())
+    is_invoice, is_open = Invoice.kind == InvoiceKind.invoice, Invoice.settlement != Settlement.paid
+    late = f"/invoice/list/?flt.kind.eq=invoice&flt.settlement.neq=paid&flt.due_on.lt={today.isoformat()}"
+    drafts, unpaid, overdue = (
+        counted(work, select(Invoice.id).where(is_invoice, *conditions))
+        for conditions in ([Invoice.state == InvoiceState.draft], [is_open], [is_open, Invoice.due_on < today])
+    )
+    return [
+        {
+            "label": _("Draft invoices"),
+            "count": drafts,
+            "url": "/invoice/list/?flt.kind.eq=invoice&flt.state.eq=draft",
+            "icon": "receipt",
+        },
+        {
+            "label": _("Unpaid invoices"),
+            "count": unpaid,
+            "url": "/invoice/list/?flt.kind.eq=invoice&flt.settlement.neq=paid",
+            "icon": "banknote",
+        },
+        {"label": _("Overdue invoices"), "count": overdue, "url": late, "icon": "clock", "is_late": overdue > 0},
+    ]
+
+
+TILES = [("party", of_parties), ("invoice", of_invoices)]
 
 
 class HomeView(BaseView):
@@ -38,13 +85,12 @@ class HomeView(BaseView):
     def home(self) -> str:
         """Show the start page: what there is, and where one goes on."""
         work = db.session()
-        tiles = []
-        if self.appbuilder.sm.may("party", "see"):
-            count = work.execute(
-                select(func.count()).select_from(select(Party.id).limit(10_001).subquery())
-            ).scalar_one()
-            tiles.append({"label": _("Parties"), "count": count, "url": "/party/list/", "icon": "building-2"})
-        recent = work.execute(select(Party).order_by(Party.changed_at.desc()).limit(8)).scalars().all() if tiles else []
+        tiles = [tile for area, make in TILES if self.appbuilder.sm.may(area, "see") for tile in make(work)]
+        recent = (
+            work.execute(select(Party).order_by(Party.changed_at.desc()).limit(8)).scalars().all()
+            if self.appbuilder.sm.may("party", "see")
+            else []
+        )
         return self.render_template("web/home.html", title=_("Start"), tiles=tiles, recent=recent)
 
 

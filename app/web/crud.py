@@ -178,7 +178,9 @@ class CrudView(ModelView):
         column = column_of(self.datamodel.obj, name)
         operators = operators_of(column)
         fields = []
-        for operator in ("ge", "le") if "ge" in operators else operators[:1]:
+        offered = ["ge", "le"] if "ge" in operators else [*operators[:1]]
+        offered += [one.operator for one in wish.filters if one.column == name and one.operator not in offered]
+        for operator in offered:
             value = next((one.value for one in wish.filters if (one.column, one.operator) == (name, operator)), "")
             fields.append({"operator": operator, "value": value, "text": ""})
         about: dict[str, Any] = {"name": name, "label": self.label_columns.get(name, name), "fields": fields}

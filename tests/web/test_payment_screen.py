@@ -230,3 +230,22 @@ def test_a_manager_sees_the_payments_of_his_clients_only(as_user, session, made,
     assert mine.post(f"/invoice/{invoice.id}/pay", {}).status_code == 403
     assert mine.get("/allocation/list/").status_code in {302, 403}
     assert user(session, "manager") is not None
+
+
+def test_the_start_page_counts_what_is_overdue_and_leads_there(as_user, session, made):
+    made.organisation()
+    late = made.issued(("1", "10.00"), on=date(2026, 1, 15), due_on=date(2026, 1, 20))
+    made.issued(("1", "10.00"), party=late.party, on=date(2026, 1, 16), due_on=date(2999, 1, 1))
+    made.invoice(party=late.party)
+    session.commit()
+    accountant = as_user("accountant")
+    tiles = re.findall(
+        r'<a class="tile[^"]*" href="([^"]+)">.*?<span>([^<]+)</span><span class="tile-count">([^<]+)',
+        accountant.get("/home/").text,
+    )
+    counts = {label: count for _url, label, count in tiles}
+    assert (counts["Draft invoices"], counts["Unpaid invoices"], counts["Overdue invoices"]) == ("1", "2", "1")
+    (address,) = (url.replace("&amp;", "&") for url, label, _count in tiles if label == "Overdue invoices")
+    page = accountant.get(address).text
+    assert re.findall(r'class="row-link" href="([^"]+)"', page) == [f"/invoice/show/{late.id}"]
+    assert "≠ Paid" in page
