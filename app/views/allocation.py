@@ -12,16 +12,11 @@ from app.web.api import CrudApi
 from app.web.arguments import NOTE, ON
 from app.web.crud import CrudView
 from app.web.records import Records
+from app.web.settled import NAMED
 from app.web.verbs import Verb
 
 ORDER = 46
-LOADED = [
-    selectinload(Allocation.payment),
-    selectinload(Allocation.credit_note),
-    selectinload(Allocation.invoice),
-    selectinload(Allocation.refund),
-    selectinload(Allocation.by),
-]
+LOADED = [*NAMED, selectinload(Allocation.by)]
 COLUMNS = [
     "allocated_on",
     "amount",

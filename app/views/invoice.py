@@ -15,7 +15,6 @@ from app.db import db
 from app.errors import NotFound
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
-from app.models.allocation import Allocation
 from app.models.invoice import Invoice, InvoiceLine, InvoiceState
 from app.models.letter import Letter
 from app.models.payment import PaymentMethod
@@ -36,6 +35,7 @@ from app.web.document import DocumentView, document_lines
 from app.web.fields import CrmForm
 from app.web.records import Records
 from app.web.schema import Lines, LinkedField
+from app.web.settled import rows_of
 from app.web.verbs import Verb
 
 ORDER = 40
@@ -179,6 +179,8 @@ VERBS = [
 class InvoiceView(DocumentView):
     """List, form and card of invoices."""
 
+    rows_of = staticmethod(rows_of)  # for the table of allocations
+
     datamodel = Records(Invoice, save=invoices.save, remove=invoices.remove, options=LOADED)
     one_name = _l("Invoice")
     many_name = _l("Invoices")
@@ -218,12 +220,6 @@ class InvoiceView(DocumentView):
             if balances.is_overdue(record, today):
                 shown += Markup(' <span class="badge badge-overdue">{}</span>').format(_("Overdue"))
         return shown
-
-    def rows_of(self, invoice: Invoice) -> list[tuple[Allocation, bool]]:
-        """Return a document's allocations, each with whether it can be undone."""
-        rows = db.session.execute(allocations.of(invoice)).scalars().all()
-        standing = {row.id for row in allocations.standing(rows)}
-        return [(row, row.id in standing) for row in rows]
 
     def letters_of(self, invoice: Invoice) -> list[Letter]:
         """Return the letters that brought a document, the newest first, for those who see letters."""

@@ -30,6 +30,7 @@ from app.web.fields import CrmForm
 from app.web.locale import choose_time_zone
 from app.web.records import Records
 from app.web.schema import LinkedField, schema, strict
+from app.web.settled import rows_of
 from app.web.verbs import Verb
 
 ORDER = 45
@@ -106,6 +107,8 @@ VERBS = [
 class PaymentView(CrudView):
     """List, form and card of payments."""
 
+    rows_of = staticmethod(rows_of)  # for the table of allocations
+
     datamodel = Records(Payment, save=save, remove=payments.remove, options=LOADED)
     exclude_route_methods: ClassVar = {"delete"}
     one_name = _l("Payment")
@@ -164,12 +167,6 @@ class PaymentView(CrudView):
         super().fill(form, record, columns)
         if not record.id:
             payments.give_to_owner_of_party(record)
-
-    def rows_of(self, payment: Payment) -> list[tuple[Allocation, bool]]:
-        """Return a payment's allocations, each with whether it can be undone."""
-        rows = db.session.execute(allocations.of(payment)).scalars().all()
-        standing = {row.id for row in allocations.standing(rows)}
-        return [(row, row.id in standing) for row in rows]
 
     def open_of(self, payment: Payment) -> list[tuple[Invoice, str]]:
         """Return the invoices that a payment could settle, each with the amount that it would take, oldest first."""

@@ -249,3 +249,19 @@ def test_the_start_page_counts_what_is_overdue_and_leads_there(as_user, session,
     page = accountant.get(address).text
     assert re.findall(r'class="row-link" href="([^"]+)"', page) == [f"/invoice/show/{late.id}"]
     assert "≠ Paid" in page
+
+
+def test_a_card_asks_the_same_number_of_questions_however_much_was_settled(as_user, session, invoice, statements):
+    accountant = as_user("accountant")
+    path = f"/invoice/show/{invoice.id}"
+    accountant.post(f"/invoice/{invoice.id}/pay", {"amount": "1"})
+    accountant.get(path)
+    statements.clear()
+    accountant.get(path)
+    few = len(statements)
+    for _more in range(4):
+        accountant.post(f"/invoice/{invoice.id}/pay", {"amount": "1"})
+    statements.clear()
+    page = accountant.get(path).text
+    assert page.count('href="/payment/show/') == 5
+    assert len(statements) == few <= 30

@@ -1,0 +1,23 @@
+"""What cards say of settling: the allocations of a document or payment with everything that their table names."""
+
+from sqlalchemy.orm import selectinload
+
+from app.db import db
+from app.models.allocation import Allocation
+from app.models.invoice import Invoice
+from app.models.payment import Payment
+from app.services import allocation as allocations
+
+NAMED = [
+    selectinload(Allocation.payment),
+    selectinload(Allocation.credit_note),
+    selectinload(Allocation.invoice),
+    selectinload(Allocation.refund),
+]
+
+
+def rows_of(record: Invoice | Payment) -> list[tuple[Allocation, bool]]:
+    """Return the allocations of a document or payment, each with whether it can be undone."""
+    rows = db.session.execute(allocations.of(record).options(*NAMED)).scalars().all()
+    standing = {row.id for row in allocations.standing(rows)}
+    return [(row, row.id in standing) for row in rows]
