@@ -62,6 +62,7 @@ PRESETS: dict[str, Role] = {
         Scope.all,
         {
             **_CATALOGUE,
+            "organisation": "see lock",
             "party": "see add change",
             "product": "see add change",
             "order": f"{_ORDERS} invoice",

@@ -94,6 +94,18 @@ class Allocation(Model):
         return f"#{self.id}"
 
     @property
+    def currency(self) -> str:
+        """Return the currency of the debt."""
+        debt = self.invoice or self.refund
+        return debt.currency if debt is not None else ""
+
+    @property
+    def credit_currency(self) -> str:
+        """Return the currency of the credit; a write-off is in that of the debt."""
+        credit = self.payment or self.credit_note
+        return credit.currency if credit is not None else self.currency
+
+    @property
     def is_reversal(self) -> bool:
         """Say whether the row undoes another one."""
         return self.reverses_id is not None

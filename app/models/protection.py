@@ -72,6 +72,18 @@ _WRONG_SIDES = " OR ".join(
         ),
     )
 )
+# Credit and debt are of one counterparty and organisation, and a row is not older than either.
+_SIDE = (
+    "SELECT organisation_id, party_id, currency, paid_on AS began FROM payment WHERE id = new.{0}"
+    " UNION ALL SELECT organisation_id, party_id, currency, issued_on FROM invoice WHERE id = new.{1}"
+)
+_CREDIT, _DEBT = _SIDE.format("payment_id", "credit_note_id"), _SIDE.format("refund_id", "invoice_id")
+_APART = (
+    f"EXISTS (SELECT 1 FROM ({_CREDIT}) AS credit, ({_DEBT}) AS debt"
+    " WHERE credit.organisation_id <> debt.organisation_id OR credit.party_id <> debt.party_id"
+    " OR (credit.currency <> debt.currency AND new.exchange_rate IS NULL) OR credit.began > new.allocated_on)"
+    f" OR EXISTS (SELECT 1 FROM ({_DEBT}) AS owed WHERE owed.began > new.allocated_on)"
+)
 
 
 def _steps_back(table: str, *, settled: bool) -> list[str]:
@@ -145,10 +157,11 @@ def sqlite_triggers(columns: list[str], *, settled: bool = True) -> dict[str, Tr
         add(table, f"{table}_keep_delete", "DELETE", "1", KEPT)
     recorded = [f"new.{name} IS NOT old.{name}" for name in payment_columns()]
     of_payment = " OR ".join(recorded + _steps_back("payment", settled=settled))
-    add("payment", "payment_keep_insert", "INSERT", "EXISTS (SELECT 1 FROM payment WHERE id = new.id)", RECORDED)
+    standing = "new.allocated <> 0 OR EXISTS (SELECT 1 FROM payment WHERE id = new.id)"
+    add("payment", "payment_keep_insert", "INSERT", standing, RECORDED)
     add("payment", "payment_keep_update", "UPDATE", of_payment, RECORDED)
     add("payment", "payment_keep_delete", "DELETE", "1", RECORDED)
-    add("allocation", "allocation_sides", "INSERT", _WRONG_SIDES, SIDES)
+    add("allocation", "allocation_sides", "INSERT", f"{_WRONG_SIDES} OR {_APART}", SIDES)
     for table, name in _SETTLED:
         sums = f"UPDATE {table} SET allocated = {_ALLOCATED[table].format(f'new.{name}')} WHERE id = new.{name}"
         found[f"allocation_sum_{name}"] = Trigger(
@@ -195,7 +208,10 @@ def postgresql_triggers(columns: list[str], *, settled: bool = True) -> dict[str
     of_payment = " OR ".join([differs(name) for name in payment_columns()] + _steps_back("payment", settled=settled))
     add("payment", "payment_keep_update", "UPDATE", f"IF {of_payment} THEN {refuse(RECORDED)} END IF; RETURN NEW;")
     add("payment", "payment_keep_delete", "DELETE", f"{refuse(RECORDED)} RETURN NULL;")
-    add("allocation", "allocation_sides", "INSERT", f"IF {_WRONG_SIDES} THEN {refuse(SIDES)} END IF; RETURN NEW;")
+    wrong = f"{_WRONG_SIDES} OR {_APART}"
+    add("allocation", "allocation_sides", "INSERT", f"IF {wrong} THEN {refuse(SIDES)} END IF; RETURN NEW;")
+    begun = f"IF NEW.allocated <> 0 THEN {refuse(RECORDED)} END IF; RETURN NEW;"
+    add("payment", "payment_keep_insert", "INSERT", begun)
     sums = "".join(
         f"IF NEW.{name} IS NOT NULL THEN UPDATE {table} SET allocated = {_ALLOCATED[table].format(f'NEW.{name}')} "
         f"WHERE id = NEW.{name}; END IF; "

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app import money
 from app.errors import DomainError, NotFound
 from app.i18n import gettext as _
+from app.i18n import language
 from app.models.allocation import Allocation, WriteOff
 from app.models.invoice import Invoice, InvoiceKind
 from app.models.payment import Payment
@@ -76,17 +77,14 @@ def allocate(
     else:
         amount = exact_amount(amount, debt.currency)
         taken = amount if rate is None else money.in_currency(amount, rate, credit.currency)
-    if amount <= 0 or taken <= 0:
+    if there <= 0 or owed <= 0:
         raise DomainError(_("Nothing is left to allocate"), field="amount")
+    if amount <= 0 or taken <= 0:
+        raise DomainError(_("An amount above zero is expected"), field="amount")
     if amount > owed:
-        raise DomainError(
-            _("At most %(left)s is open", left=f"{money.plain(owed, debt.currency)} {debt.currency}"), field="amount"
-        )
+        raise DomainError(_("At most %(left)s is open", left=written(owed, debt.currency)), field="amount")
     if taken > there:
-        raise DomainError(
-            _("At most %(left)s is left of it", left=f"{money.plain(there, credit.currency)} {credit.currency}"),
-            field="amount",
-        )
+        raise DomainError(_("At most %(left)s is left of it", left=written(there, credit.currency)), field="amount")
     row = Allocation(
         allocated_on=on,
         amount=amount,
@@ -117,11 +115,12 @@ def write_off(
     refuse_day(on, when, invoice)
     owed = left(session, invoice, on=on)
     amount = owed if amount is None else exact_amount(amount, invoice.currency)
-    if amount <= 0:
+    if owed <= 0:
         raise DomainError(_("Nothing of this invoice is open"), field="amount")
+    if amount <= 0:
+        raise DomainError(_("An amount above zero is expected"), field="amount")
     if amount > owed:
-        text = _("At most %(left)s is open", left=f"{money.plain(owed, invoice.currency)} {invoice.currency}")
-        raise DomainError(text, field="amount")
+        raise DomainError(_("At most %(left)s is open", left=written(owed, invoice.currency)), field="amount")
     row = Allocation(
         allocated_on=on,
         amount=amount,
@@ -230,6 +229,11 @@ def begun_on(side: Side) -> date | None:
     return side.paid_on if isinstance(side, Payment) else side.issued_on
 
 
+def written(amount: Decimal, currency: str) -> str:
+    """Return an amount of money in the reader's language."""
+    return money.format_money(amount, currency, language())
+
+
 def exact_amount(amount: Decimal, currency: str) -> Decimal:
     """Return an amount that its currency can express; DomainError at "amount" otherwise."""
     if amount != money.quantize(amount, currency):
@@ -298,8 +302,9 @@ def _refuse_debt(debt: Side) -> None:
 
 
 def lock(session: Session, *sides: Side) -> None:
-    """Keep others from settling the same until the transaction ends: documents first, then payments, each by id."""
+    """Keep others from settling the same until the transaction ends: periods, then documents, then payments, by id."""
     session.flush()
+    periods.hold(session, *(side.organisation for side in sides))
     for entity in (Invoice, Payment):
         keys = sorted({side.id for side in sides if isinstance(side, entity)})
         if keys:

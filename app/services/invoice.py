@@ -61,6 +61,7 @@ _COPIED_LINE = ("product", "text", "quantity", "unit", "unit_price", "discount_p
 
 def issue(session: Session, invoice: Invoice, *, at: datetime, on: date | None = None, by: Actor | None = None) -> None:
     """Issue a draft as services.invoice_issue does; a credit note settles at once what is open of its invoice."""
+    periods.hold(session, invoice.organisation)
     invoice_issue.issue(session, invoice, at=at, on=on, by=by)
     original = invoice.credits
     if original is None:
@@ -103,6 +104,7 @@ def close(session: Session, invoice: Invoice, *, reason: str, at: datetime) -> N
     if is_blank(words):
         raise DomainError(_("Say why"), field="reason")
     on = periods.today(invoice.organisation, at)
+    periods.hold(session, invoice.organisation)
     periods.refuse_locked(invoice.organisation, on, "state")
     documents.lock(session, invoice)
     move(INVOICE_MOVES, invoice, InvoiceState.closed)

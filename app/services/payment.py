@@ -26,18 +26,27 @@ from app.services.collected import Collected
 from app.services.text import is_blank, line, lines
 
 _FREE = FREE_PAYMENT - {"party_id", "state", "cancelled_on", "cancelled_reason", "allocated"}
+_BOOKED = frozenset({"method", "bank_account_id"})  # they decide in which book it stands
 
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """What of a payment goes to one invoice: as much as possible unless an amount is given.
+    """What of a payment goes to one invoice, or to a refund: as much as possible unless an amount is given.
 
-    Units: `amount` in the invoice's currency; `exchange_rate` as services.allocation.allocate takes it.
+    Units: `amount` in the debt's currency; `exchange_rate` as services.allocation.allocate takes it.
     """
 
-    invoice: Invoice
+    invoice: Invoice | None = None
+    refund: Payment | None = None
     amount: Decimal | None = None
     exchange_rate: Decimal | None = None
+
+    @property
+    def debt(self) -> Invoice | Payment:
+        """Return what is to be settled. Raises DomainError unless exactly one is named."""
+        if (self.invoice is None) == (self.refund is None):
+            raise DomainError(_("Name an invoice or a refund"), field="invoice")
+        return self.invoice or self.refund  # type: ignore[return-value]
 
 
 def save(session: Session, payment: Payment, *, at: datetime) -> None:
@@ -52,6 +61,8 @@ def save(session: Session, payment: Payment, *, at: datetime) -> None:
         if documents.state_of(payment).persistent:
             found.settle()
             _refuse_changes(payment)
+            _refuse_account(payment, payment.organisation, found)
+            found.settle()
         else:
             _judge(session, payment, found, at=at)
             found.settle()
@@ -79,7 +90,12 @@ def _judge(session: Session, payment: Payment, found: Collected, *, at: datetime
     if found.take("currency", lambda: money.digits(payment.currency)) is not None:
         found.take("amount", lambda: _amount(payment))
         _judge_rate(payment, organisation, found)
+    periods.hold(session, organisation)
     _judge_day(payment, organisation, found, at=at)
+    _refuse_account(payment, organisation, found)
+
+
+def _refuse_account(payment: Payment, organisation: Organisation, found: Collected) -> None:
     account = payment.bank_account
     if account is not None and account.organisation_id != organisation.id:
         found.refuse("bank_account", _("This account belongs to another organisation"))
@@ -118,13 +134,19 @@ def _only(session: Session) -> Organisation | None:
 
 
 def _refuse_changes(payment: Payment) -> None:
+    """Raise DomainError for what a recorded payment keeps; in a closed period it keeps how it was paid as well."""
+    text = _("A recorded payment is not changed; cancel it and record it anew")
+    free = _FREE
+    if periods.is_locked(payment.organisation, payment.paid_on):
+        free, text = _FREE - _BOOKED, _("The period up to %(day)s is closed", day=str(payment.organisation.lock_date))
     state = documents.state_of(payment)
     for attribute in state.mapper.column_attrs:
-        if attribute.key not in _FREE and state.attrs[attribute.key].history.has_changes():
-            raise DomainError(
-                _("A recorded payment is not changed; cancel it and record it anew"),
-                field=attribute.key.removesuffix("_id"),
-            )
+        if attribute.key not in free and state.attrs[attribute.key].history.has_changes():
+            raise DomainError(text, field=attribute.key.removesuffix("_id"))
+    for relation in state.mapper.relationships:
+        ours = {column.name for column in relation.local_columns}
+        if not ours <= free and state.attrs[relation.key].history.has_changes():
+            raise DomainError(text, field=relation.key)
 
 
 def remove(session: Session, payment: Payment) -> None:  # noqa: ARG001 -- every rule of deleting takes its session
@@ -141,7 +163,7 @@ def allocate(
     """
     if shares is None:
         return _oldest_first(session, payment, when)
-    allocations.lock(session, payment, *(share.invoice for share in shares))
+    allocations.lock(session, payment, *(share.debt for share in shares))
     errors: dict[str, list[str]] = {}
     made = []
     for at, share in enumerate(shares):
@@ -150,31 +172,33 @@ def allocate(
                 allocations.allocate(
                     session,
                     payment,
-                    share.invoice,
+                    share.debt,
                     amount=share.amount,
                     exchange_rate=share.exchange_rate,
-                    when=_since(payment, share.invoice, when),
+                    when=_since(payment, share.debt, when),
                 )
             )
         except DomainError as refusal:
-            errors.setdefault(f"allocations-{at}-{refusal.field or 'amount'}", []).append(refusal.text)
+            field = refusal.field if refusal.field in {"amount", "exchange_rate"} else "invoice"
+            errors.setdefault(f"allocations-{at}-{field}", []).append(refusal.text)
     if errors:
         raise Refusals(errors)
     return made
 
 
-def _since(payment: Payment, invoice: Invoice, when: When) -> When:
-    """Return when a payment settles an invoice unless a day is given: once both were there, or today.
+def _since(payment: Payment, debt: Invoice | Payment, when: When) -> When:
+    """Return when a payment settles a debt unless a day is given: once both were there, or today.
 
     The earlier day would be wrong when its period is closed, or when one of the two settled something between it and
     today that was undone: on that day there was less to allocate than there is now.
     """
     if when.on is not None:
         return when
-    session, on = session_of(payment), max(payment.paid_on, invoice.issued_on or payment.paid_on)
+    session, on = session_of(payment), max(payment.paid_on, allocations.begun_on(debt) or payment.paid_on)
+    rest = debt.unallocated if isinstance(debt, Payment) else debt.rest
     is_free = (
         allocations.left(session, payment, on=on) == payment.unallocated
-        and allocations.left(session, invoice, on=on) == invoice.rest
+        and allocations.left(session, debt, on=on) == rest
     )
     return When(at=when.at, by=when.by, on=on) if is_free and not periods.is_locked(payment.organisation, on) else when
 
@@ -197,6 +221,22 @@ def _oldest_first(session: Session, payment: Payment, when: When) -> list[Alloca
     if not made:
         raise DomainError(_("No open invoice of this counterparty fits"), field="invoice")
     return made
+
+
+def open_refunds(payment: Payment) -> Select[Payment]:
+    """Return the refunds of the same counterparty that nothing settles yet, the oldest first."""
+    return (
+        select(Payment)
+        .where(
+            Payment.party_id == payment.party_id,
+            Payment.organisation_id == payment.organisation_id,
+            Payment.currency == payment.currency,
+            Payment.kind == PaymentKind.refund,
+            Payment.state == PaymentState.recorded,
+            Payment.allocated < Payment.amount,
+        )
+        .order_by(Payment.paid_on, Payment.id)
+    )
 
 
 def open_invoices(payment: Payment) -> Select[Invoice]:
@@ -223,19 +263,27 @@ def pay(
     amount: Decimal | None = None,
     method: PaymentMethod = PaymentMethod.bank_transfer,
     reference: str | None = None,
+    exchange_rate: Decimal | None = None,
 ) -> Payment:
-    """Record a receipt for an invoice and let it settle it; what is paid too much stays unallocated."""
+    """Record a receipt for an invoice and let it settle it; what is paid too much stays unallocated.
+
+    An advance, paid before the invoice was issued, settles it since the issue. Units: `exchange_rate` as the payment
+    keeps it; the invoice's own unless it is given.
+    """
     if invoice.is_draft or invoice.kind != InvoiceKind.invoice:
         raise DomainError(_("Only an issued invoice is paid"), field="state")
-    owed = allocations.left(session, invoice, on=when.day(invoice))
+    allocations.lock(session, invoice)
+    since = max(when.day(invoice), invoice.issued_on or when.day(invoice))
+    owed = allocations.left(session, invoice, on=since)
     if amount is None and owed <= 0:
         raise DomainError(_("Nothing of this invoice is open"), field="amount")
     payment = _like(invoice, PaymentKind.receipt, owed if amount is None else amount, when)
     payment.method, payment.reference = method, reference
+    payment.exchange_rate = exchange_rate or payment.exchange_rate
     save(session, payment, at=when.at)
     session.flush()
     if owed > 0:
-        allocations.allocate(session, payment, invoice, when=_since(payment, invoice, when))
+        allocations.allocate(session, payment, invoice, when=When(at=when.at, on=since, by=when.by))
     return payment
 
 
@@ -247,19 +295,22 @@ def refund(
     amount: Decimal | None = None,
     method: PaymentMethod = PaymentMethod.bank_transfer,
     reference: str | None = None,
+    exchange_rate: Decimal | None = None,
 ) -> Payment:
     """Give back what is left of a receipt or credit note, or a part of it: a refund that it settles at once."""
+    allocations.lock(session, credit)
     on = when.day(credit)
     there = allocations.left(session, credit, on=on)
     amount = there if amount is None else amount
-    if amount <= 0 or amount > there:
-        text = _("At most %(left)s is left of it", left=f"{money.plain(there, credit.currency)} {credit.currency}")
-        raise DomainError(text, field="amount")
+    if amount > there or there <= 0:
+        left = allocations.written(there, credit.currency)
+        raise DomainError(_("At most %(left)s is left of it", left=left), field="amount")
     payment = _like(credit, PaymentKind.refund, amount, When(at=when.at, on=on, by=when.by))
     payment.method, payment.reference = method, reference
+    payment.exchange_rate = exchange_rate or payment.exchange_rate
     save(session, payment, at=when.at)
     session.flush()
-    allocations.allocate(session, credit, payment, when=When(at=when.at, on=on, by=when.by))
+    allocations.allocate(session, credit, payment, amount=amount, when=When(at=when.at, on=on, by=when.by))
     return payment
 
 

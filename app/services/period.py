@@ -3,7 +3,9 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.errors import DomainError
 from app.i18n import gettext as _
@@ -27,6 +29,14 @@ def refuse_locked(organisation: Organisation, day: date, field: str | None = Non
             _("The period up to %(day)s is closed", day=str(organisation.lock_date)),
             field=field,
         )
+
+
+def hold(session: Session, *organisations: Organisation) -> None:
+    """Keep the periods of organisations from being closed or opened until the transaction ends, and read them anew."""
+    for organisation in sorted(set(organisations), key=lambda each: each.id):
+        if not inspect(organisation).attrs.lock_date.history.has_changes():
+            held = select(Organisation.lock_date).where(Organisation.id == organisation.id).with_for_update(read=True)
+            set_committed_value(organisation, "lock_date", session.execute(held).scalar_one())
 
 
 def lock(session: Session, organisation: Organisation, *, until: date | None, at: datetime) -> None:  # noqa: ARG001

@@ -1,5 +1,6 @@
 """Screens and REST of invoices and credit notes."""
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from flask import Response, abort, current_app, flash, redirect, send_file
@@ -76,6 +77,11 @@ def is_unused_credit(invoice: Invoice) -> bool:
     return invoice.is_credit_note and invoice.rest > 0
 
 
+def paid_as(invoice: Invoice, amount: Decimal) -> dict[str, Any]:
+    """Return what the dialogs of money begin with."""
+    return {"amount": amount, "method": PaymentMethod.bank_transfer, "exchange_rate": invoice.exchange_rate}
+
+
 def settle(session: Session, note: Invoice, *, when: When, invoice: Invoice, **more: Any) -> None:
     """Let a credit note settle another invoice of the same counterparty."""
     allocations.allocate(session, note, invoice, when=when, **more)
@@ -119,7 +125,7 @@ VERBS = [
         icon="banknote",
         when=is_owed,
         arguments=PAID,
-        offered=lambda invoice: {"amount": invoice.rest, "method": PaymentMethod.bank_transfer},
+        offered=lambda invoice: paid_as(invoice, invoice.rest),
         needs_when=True,
         primary=True,
     ),
@@ -139,7 +145,7 @@ VERBS = [
         icon="banknote",
         when=is_unused_credit,
         arguments=PAID,
-        offered=lambda note: {"amount": note.rest, "method": PaymentMethod.bank_transfer},
+        offered=lambda note: paid_as(note, note.rest),
         needs_when=True,
     ),
     Verb(

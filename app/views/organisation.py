@@ -1,14 +1,20 @@
 """Screens and REST of our own companies."""
 
+from datetime import date, datetime
 from typing import Any, ClassVar
+
+from marshmallow import fields
+from sqlalchemy.orm import Session
 
 from app.i18n import lazy_gettext as _l
 from app.models.organisation import Organisation
 from app.services import organisation as organisations
+from app.services import period as periods
 from app.web import menu
 from app.web.api import CrudApi
 from app.web.crud import Child, CrudView
 from app.web.records import Records
+from app.web.verbs import Verb
 
 ORDER = 81
 MAIN = ["name", "legal_name", "country", "currency", "language", "time_zone"]
@@ -22,6 +28,22 @@ FIELDSETS = [
 ]
 
 
+def lock(session: Session, organisation: Organisation, *, at: datetime, until: date | None = None) -> None:
+    """Close an organisation's books up to a day; without one they are open again."""
+    periods.lock(session, organisation, until=until, at=at)
+
+
+VERBS = [
+    Verb(
+        "lock",
+        lock,
+        label=_l("Lock the period"),
+        icon="lock",
+        arguments={"until": fields.Date(metadata={"example": "2026-02-28"})},
+        offered=lambda organisation: {"until": organisation.lock_date},
+        needs_time=True,
+    )
+]
 LINES = {"bank_accounts": ("iban", "account", "bic", "bik", "bank_name", "correspondent_account", "currency")}
 
 
@@ -33,8 +55,8 @@ class OrganisationView(CrudView):
     many_name = _l("Organisations")
     hint = _l("An organisation is one of your own companies; invoices are issued in its name.")
     list_columns: ClassVar = ["name", "country", "currency", "tax_number", "city"]
-    show_columns: ClassVar = COLUMNS
-    show_fieldsets: ClassVar = FIELDSETS
+    show_columns: ClassVar = [*COLUMNS, "lock_date"]
+    show_fieldsets: ClassVar = [*FIELDSETS, (_l("Books"), {"fields": ["lock_date"]})]
     add_columns: ClassVar = [*COLUMNS, *LINES]
     add_fieldsets: ClassVar = [*FIELDSETS, (None, {"fields": list(LINES)})]
     edit_columns: ClassVar = [*COLUMNS, *LINES]
@@ -43,6 +65,7 @@ class OrganisationView(CrudView):
     order_columns: ClassVar = ["name", "country"]
     base_order = ("name", "asc")
     key_facts: ClassVar = ["tax_number", "currency"]
+    verbs: ClassVar = VERBS
     lines: ClassVar = LINES
     children: ClassVar = [Child("bank_accounts", ("iban", "account", "bic", "bik", "bank_name", "currency"))]
 
@@ -52,12 +75,13 @@ class OrganisationApi(CrudApi):
 
     datamodel = Records(Organisation, save=organisations.save, search=None)
     list_columns: ClassVar = ["name", "country", "currency", "tax_number", "city"]
-    show_columns: ClassVar = COLUMNS
+    show_columns: ClassVar = [*COLUMNS, "lock_date"]
     add_columns: ClassVar = COLUMNS
     edit_columns: ClassVar = COLUMNS
     search_columns: ClassVar = ["name", "country"]
     order_columns: ClassVar = ["name", "country"]
     base_order = ("name", "asc")
+    verbs: ClassVar = VERBS
 
 
 def register(appbuilder: Any) -> None:

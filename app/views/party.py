@@ -1,7 +1,7 @@
 """Screens and REST of counterparties."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -16,10 +16,10 @@ from app.models.party import Party
 from app.money import format_money
 from app.services import balance as balances
 from app.services import party as parties
+from app.services import period as periods
 from app.web import menu
 from app.web.api import CrudApi
 from app.web.crud import Child, CrudView
-from app.web.locale import choose_time_zone
 from app.web.records import Records
 from app.web.verbs import Verb
 
@@ -68,7 +68,7 @@ class Account:
 
     party_balance: dict[str, Decimal]
     all_items: list[balances.OpenItem]
-    today: date
+    at: datetime
 
     @property
     def balance(self) -> dict[str, Decimal]:
@@ -95,7 +95,16 @@ class Account:
 
     def is_late(self, item: balances.OpenItem) -> bool:
         """Say whether an item is an overdue invoice."""
-        return isinstance(item.record, Invoice) and balances.is_overdue(item.record, self.today)
+        today = periods.today(item.record.organisation, self.at)
+        return isinstance(item.record, Invoice) and balances.is_overdue(item.record, today)
+
+    @property
+    def others(self) -> dict[str, Decimal]:
+        """Return what of the balance stands in documents that the reader does not see, by currency."""
+        found = dict(self.balance)
+        for item in self.all_items:
+            found[item.currency] = found.get(item.currency, Decimal(0)) - item.rest
+        return {currency: amount for currency, amount in found.items() if amount}
 
 
 class PartyView(CrudView):
@@ -128,12 +137,13 @@ class PartyView(CrudView):
     verbs: ClassVar = VERBS
 
     def account(self, party: Party) -> "Account | None":
-        """Return what the party owes and what makes it up, for those who see invoices."""
+        """Return what the party owes and what makes it up, for those who see invoices; the items as far as they see."""
         if not self.appbuilder.sm.may("invoice", "see"):
             return None
-        session, today = db.session(), clock.today(choose_time_zone())
+        session = db.session()
+        balance = balances.of_party(session, party, on=date.max)
         items = balances.open_now(session, party)
-        return Account(party_balance=balances.of_party(session, party, on=today), all_items=items, today=today)
+        return Account(party_balance=balance, all_items=items, at=clock.now())
 
     def amount(self, amount: Decimal, currency: str) -> str:
         """Return an amount of money in the reader's language."""

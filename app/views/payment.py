@@ -1,6 +1,8 @@
 """Screens and REST of payments: recording money and letting it settle invoices."""
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, ClassVar, NamedTuple
 
 from flask import request
 from marshmallow import fields, validate
@@ -9,7 +11,8 @@ from sqlalchemy.orm import Session, selectinload
 
 from app import clock
 from app.db import db
-from app.errors import DomainError, Refusals
+from app.errors import DomainError, NotAllowed, Refusals
+from app.i18n import gettext as _
 from app.i18n import language
 from app.i18n import lazy_gettext as _l
 from app.models.allocation import Allocation
@@ -18,16 +21,16 @@ from app.models.organisation import Organisation
 from app.models.payment import Payment
 from app.money import format_money, parse_decimal
 from app.services import access
-from app.services import allocation as allocations
+from app.services import balance as balances
 from app.services import payment as payments
+from app.services import period as periods
 from app.services.allocation import When
 from app.services.payment import Share
 from app.web import menu
 from app.web.api import CrudApi
 from app.web.arguments import AMOUNT, ON, PAID, RATE, REASON
 from app.web.crud import CrudView
-from app.web.fields import CrmForm
-from app.web.locale import choose_time_zone
+from app.web.fields import KEY_DIGITS, CrmForm
 from app.web.records import Records
 from app.web.schema import LinkedField, schema, strict
 from app.web.settled import rows_of
@@ -40,23 +43,29 @@ WORDS = ["method", "bank_account", "reference", "note"]
 WHOSE = ["owner", "team"]
 RESULT = ["state", "allocated", "unallocated", "cancelled_on", "cancelled_reason"]
 MOST_OPEN = 100  # open invoices shown on a payment's card
+MOST_SHARES = 500
 
 SHARE = strict(
     "Share",
-    invoice=LinkedField(Invoice, required=True),
+    invoice=LinkedField(Invoice),
+    refund=LinkedField(Payment),
     amount=AMOUNT,
     exchange_rate=RATE,
 )
 SHARES = fields.List(fields.Nested(SHARE), validate=validate.Length(1, 500))
-ALLOCATIONS = fields.Function(
-    lambda record: schema(
-        Allocation,
-        ["id", "allocated_on", "amount", "credit_amount", "invoice", "refund", "payment", "credit_note", "reverses"],
-        name="AllocationOfPayment",
-        out=True,
-    )(many=True).dump(db.session.execute(allocations.of(record)).scalars().all()),
-    metadata={"type": "array", "items": {"type": "object"}},
-)
+SETTLED = ["allocated_on", "amount", "credit_amount", "exchange_rate", "invoice", "refund", "payment", "credit_note"]
+ROW = schema(Allocation, ["id", *SETTLED, "write_off", "reverses", "note"], name="AllocationOfPayment", out=True)
+
+
+class AllocationsField(fields.List):
+    """The allocations of a payment, oldest first."""
+
+    def __init__(self, **about: Any) -> None:
+        super().__init__(fields.Nested(ROW), dump_only=True, **about)
+
+    def get_value(self, obj: Any, attr: str, accessor: Any = None, default: Any = None) -> Any:  # noqa: ARG002
+        """Ask for the rows: a payment has no list of its own."""
+        return [row for row, _stands in rows_of(obj)]
 
 
 def save(session: Session, payment: Payment) -> None:
@@ -88,7 +97,11 @@ VERBS = [
         icon="undo-2",
         when=lambda payment: payment.is_recorded and payment.is_receipt and payment.unallocated > 0,
         arguments=PAID,
-        offered=lambda payment: {"amount": payment.unallocated, "method": payment.method},
+        offered=lambda payment: {
+            "amount": payment.unallocated,
+            "method": payment.method,
+            "exchange_rate": payment.exchange_rate,
+        },
         needs_when=True,
     ),
     Verb(
@@ -102,6 +115,15 @@ VERBS = [
         danger=True,
     ),
 ]
+
+
+class Debt(NamedTuple):
+    """A row of the table of open debts: its input is called `name` and begins with `part`."""
+
+    record: Invoice | Payment
+    name: str
+    rest: Decimal
+    part: Decimal | str
 
 
 class PaymentView(CrudView):
@@ -153,14 +175,18 @@ class PaymentView(CrudView):
     def prefill(self, form: CrmForm) -> None:
         """Begin with today, our organisation and its currency, or the counterparty's."""
         super().prefill(form)
-        organisation = form["organisation"].data or db.session.execute(
-            select(Organisation).order_by(Organisation.id).limit(1)
-        ).scalars().first()  # fmt: skip
-        form["organisation"].data = organisation
-        form["paid_on"].data = form["paid_on"].data or clock.today(choose_time_zone())
         party = form["party"].data
-        if not form["currency"].data and organisation is not None:
-            form["currency"].data = (party.currency if party is not None else None) or organisation.currency
+        owed = next(iter(balances.open_now(db.session(), party)), None) if party is not None else None
+        first = select(Organisation).order_by(Organisation.id).limit(1)
+        organisation = form["organisation"].data or (owed.record.organisation if owed is not None else None)
+        organisation = organisation or db.session.execute(first).scalars().first()
+        form["organisation"].data = organisation
+        if organisation is None:
+            return
+        form["paid_on"].data = form["paid_on"].data or periods.today(organisation, clock.now())
+        if not form["currency"].data:
+            usual = party.currency if party is not None else None
+            form["currency"].data = (owed.currency if owed is not None else usual) or organisation.currency
 
     def fill(self, form: CrmForm, record: Payment, columns: Any) -> None:
         """Put the form's values in; a new payment belongs to those who look after the counterparty."""
@@ -168,38 +194,77 @@ class PaymentView(CrudView):
         if not record.id:
             payments.give_to_owner_of_party(record)
 
-    def open_of(self, payment: Payment) -> list[tuple[Invoice, str]]:
-        """Return the invoices that a payment could settle, each with the amount that it would take, oldest first."""
+    def open_of(self, payment: Payment) -> list[Debt]:
+        """Return what a payment could settle, each with the amount that it would take, the oldest first."""
         if not (payment.is_recorded and payment.is_receipt and payment.unallocated > 0 and self.may("allocate")):
             return []
+        refunds = db.session.execute(payments.open_refunds(payment).limit(MOST_OPEN)).scalars()
+        invoices = db.session.execute(payments.open_invoices(payment).limit(MOST_OPEN)).scalars()
         rest = payment.unallocated
         offered = []
-        for invoice in db.session.execute(payments.open_invoices(payment).limit(MOST_OPEN)).scalars():
-            part = min(rest, invoice.rest)
+        for record in [*refunds, *invoices]:
+            open_amount = record.rest if isinstance(record, Invoice) else record.unallocated
+            part = min(rest, open_amount)
             rest -= part
-            offered.append((invoice, part))
-        typed = request.form if request.method == "POST" else {}
-        return [(invoice, typed.get(f"share-{invoice.id}", part)) for invoice, part in offered]
+            kind = "invoice" if isinstance(record, Invoice) else "refund"
+            name = f"{kind}-{record.id}"
+            offered.append(Debt(record, name, open_amount, request.form.get(name, part)))
+        return offered
 
     def more_of(self, verb: Verb) -> dict[str, Any]:
-        """Read the amounts that the card's table of open invoices asks for."""
+        """Read the amounts that the card's table of open debts asks for."""
         if verb.name != "allocate" or not request.form.get("shares"):
             return {}
-        shares = []
-        for key, typed in request.form.items():
-            stem, _dash, number = key.partition("-")
-            if stem == "share" and number.isdecimal() and typed.strip():
-                invoice = access.get(db.session(), Invoice, int(number))
-                if invoice is not None:
-                    shares.append({"invoice": invoice, "amount": _amount(typed, invoice)})
-        return {"allocations": [share for share in shares if share["amount"]]}
+        return {"allocations": [{kind: record, "amount": amount} for kind, record, amount in shares_of(request.form)]}
+
+    def refused_verb(
+        self, verb: Verb, record: Payment, form: CrmForm | None, refusal: DomainError | None = None
+    ) -> Any:
+        """Show the refusals of the table of open debts at its rows."""
+        if verb.name != "allocate" or not request.form.get("shares") or refusal is None:
+            return super().refused_verb(verb, record, form, refusal)
+        errors = refusal.errors if isinstance(refusal, Refusals) else {"": [str(refusal)]}
+        names = [key for key in request.form if _is_share(key) and request.form[key].strip()]
+        at_rows: dict[str, list[str]] = {}
+        for field, texts in errors.items():
+            place = field.split("-")[1:2]
+            name = names[int(place[0])] if place and place[0].isdecimal() and int(place[0]) < len(names) else field
+            at_rows.setdefault(name, []).extend(texts)
+        return self._card(record, share_errors=at_rows), 422
 
 
-def _amount(typed: str, invoice: Invoice) -> Any:
-    try:
-        return parse_decimal(typed, language())
-    except DomainError as refusal:
-        raise Refusals({"": [f"{invoice}: {refusal}"]}) from None
+def _is_share(key: str) -> bool:
+    kind, _dash, number = key.partition("-")
+    return kind in {"invoice", "refund"} and number.isdecimal() and len(number) <= KEY_DIGITS
+
+
+def shares_of(form: Mapping[str, str]) -> list[tuple[str, Invoice | Payment, Decimal]]:
+    """Read the typed shares: "invoice-7" or "refund-7" → amount.
+
+    Raises Refusals by the inputs' names, DomainError when none is typed.
+    """
+    typed = {key: text for key, text in form.items() if _is_share(key) and text.strip()}
+    if not typed or len(typed) > MOST_SHARES:
+        raise DomainError(_("Give an amount for what is to be settled"), field="")
+    found: list[tuple[str, Invoice | Payment, Decimal]] = []
+    errors: dict[str, list[str]] = {}
+    for kind, entity in (("invoice", Invoice), ("refund", Payment)):
+        keys = {int(key.partition("-")[2]): key for key in typed if key.startswith(kind)}
+        known = {one.id: one for one in db.session.execute(select(entity).where(entity.id.in_(keys))).scalars()}
+        for number, key in keys.items():
+            try:
+                amount = parse_decimal(typed[key], language())
+            except DomainError as refusal:
+                errors[key] = [str(refusal)]
+                continue
+            if number not in known:
+                errors[key] = [_("Not found")]
+                continue
+            found.append((kind, known[number], amount))
+    if errors:
+        raise Refusals(errors)
+    order = list(typed)
+    return sorted(found, key=lambda share: order.index(f"{share[0]}-{share[1].id}"))
 
 
 class PaymentApi(CrudApi):
@@ -213,7 +278,7 @@ class PaymentApi(CrudApi):
     edit_columns: ClassVar = [*WORDS, *WHOSE]
     defaulted: ClassVar = ["kind", "organisation", "currency", "paid_on", "method"]
     more_in: ClassVar = {"allocations": SHARES}
-    more_out: ClassVar = {"allocations": ALLOCATIONS}
+    more_out: ClassVar = {"allocations": AllocationsField()}
     search_columns: ClassVar = ["kind", "state", "party", "paid_on", "amount", "method", "owner", "team"]
     order_columns: ClassVar = ["paid_on", "amount"]
     base_order = ("id", "desc")
@@ -236,7 +301,9 @@ class PaymentApi(CrudApi):
             payments.give_to_owner_of_party(record)
 
     def store_more(self, session: Session, record: Payment, more: dict[str, Any]) -> None:
-        """Let the new payment settle what the request names."""
+        """Let the new payment settle what the request names; that is a right of its own."""
+        if not self.appbuilder.sm.may(self.class_permission_name, "allocate"):
+            raise NotAllowed(f"{self.class_permission_name}.allocate")
         when = When(at=clock.now(), by=access.required(session))
         payments.allocate(session, record, [Share(**share) for share in more["allocations"]], when=when)
 

@@ -269,7 +269,7 @@ class CrudApi(ModelRestApi):
 
         def do() -> Any:
             given: dict[str, Any] = {}
-            body = request.get_json() if request.content_length else {}
+            body = request.get_json() if request.get_data(cache=True) else {}  # chunked bodies have no length
             if chosen.arguments or body:
                 given = dict(Schema.from_dict(dict(chosen.arguments))().load(body))
             session = db.session()

@@ -16,4 +16,4 @@ REFERENCE = fields.String(validate=validate.Length(max=140))
 NOTE = fields.String(validate=validate.Length(max=250))
 REASON = fields.String(required=True, validate=validate.Length(1, 500))
 WRITE_OFF = MemberField(WriteOff, required=True)
-PAID = {"amount": AMOUNT, "on": ON, "method": METHOD, "reference": REFERENCE}
+PAID = {"amount": AMOUNT, "on": ON, "method": METHOD, "reference": REFERENCE, "exchange_rate": RATE}

@@ -85,7 +85,8 @@ def whole(value: int) -> str:
 
 def amount_of(record: Any, column: Any, value: Decimal) -> str:
     """Return a number of a record: money with the digits of the record's currency, other numbers as they are."""
-    currency = getattr(record, "currency", None)
+    own = f"{column.name.removesuffix('amount')}currency"
+    currency = getattr(record, own, None) or getattr(record, "currency", None)
     is_money = isinstance(column.type, Exact) and column.type.places == Amount().places
     return plain_money(value, currency) if is_money and currency else format_decimal(value, language())
 

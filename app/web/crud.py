@@ -30,7 +30,7 @@ from app.web.fields import CrmForm, FormConverter, choices_of, fill, shown
 from app.web.filters import column_of, conditions, operators_of
 from app.web.labels import LABELS
 from app.web.lines import lines_fields
-from app.web.lookup import stem_of
+from app.web.lookup import entity_of, stem_of
 from app.web.records import COUNT_CAP, Records, keep_empty, version_of
 from app.web.verbs import Verb, run
 from app.web.ways import onward
@@ -86,7 +86,7 @@ class CrudView(ModelView):
         cls.route_base = cls.__dict__.get("route_base", f"/{stem}")
         cls.class_permission_name = cls.__dict__.get("class_permission_name", stem)
         cls.exclude_route_methods = CLOSED | cls.exclude_route_methods
-        cls.method_permission_name = RIGHTS | {"act": "see", "act_on_many": "see"}
+        cls.method_permission_name = RIGHTS | {"act": "see", "acted": "see", "act_on_many": "see"}
         cls.base_permissions = [
             f"can_{verb}" for verb in dict.fromkeys([*cls.allowed_rights(), *(v.name for v in cls.verbs)])
         ]
@@ -415,15 +415,17 @@ class CrudView(ModelView):
         chosen = self._verb(verb)
         form = dialog.posted(chosen, self.label_columns) if dialog.asks(chosen) else None
         if form is not None and not form.validate():
-            return self._card(self._found(str(pk)), {verb: form}), 422
+            return self.refused_verb(chosen, self._found(str(pk)), form)
         try:
             given = dialog.values(chosen, form) if form is not None else {}
             given |= self.more_of(chosen)
-            result = run(db.session(), chosen, lambda: self.datamodel.one(pk, self._base_filters), given)
+            result = self._run_once(chosen, pk, given)
         except NotFound:
             abort(404)
         except DomainError as refusal:
-            return self._refused_verb(pk, verb, form, refusal)
+            if form is not None:
+                dialog.refuse(form, refusal)
+            return self.refused_verb(chosen, self._found(str(pk)), form, refusal)
         except Conflict:
             flash(_("Somebody else has just changed this record. Look at it and try again."), "warning")
         else:
@@ -436,13 +438,35 @@ class CrudView(ModelView):
         """Return a verb's arguments that its card asks for outside a dialog."""
         return {}
 
-    def _refused_verb(self, pk: int, verb: str, form: CrmForm | None, refusal: DomainError) -> Any:
-        if form is None:
-            for text in dict.fromkeys(str(refusal).splitlines()):
-                flash(text, "danger")
-            return redirect(onward(request.form.get("back"), f"{self.route_base}/show/{pk}"))
-        dialog.refuse(form, refusal)
-        return self._card(self._found(str(pk)), {verb: form}), 422
+    def _run_once(self, verb: Verb, pk: int, given: dict[str, Any]) -> Any:
+        """Do a verb once per sent dialog: the same one sent twice leads to what the first has made."""
+        find = partial(self.datamodel.one, pk, self._base_filters)
+        with unit_of_work(db.session()) as session:
+            row, done = self._once(session, request.form.get("form_key", ""))
+            if done:
+                entity = entity_of(row.answer["stem"])
+                return access.get(session, entity, row.answer["id"]) if entity is not None else None
+            result = run(session, verb, find, given)
+            if row is not None:
+                made = {"stem": result.__stem__, "id": result.id} if isinstance(result, Entity) else {}
+                idempotency.end(row, status=303, answer={"stem": "", "id": 0} | made)
+        return result
+
+    def refused_verb(self, verb: Verb, record: Any, form: CrmForm | None, refusal: DomainError | None = None) -> Any:
+        """Show the card again with the refused dialog open; a verb that is no longer possible says so at the top."""
+        if form is not None and verb.when(record):
+            return self._card(record, {verb.name: dialog.fitted(verb, form, record)}), 422
+        texts = str(refusal).splitlines() if refusal is not None else []
+        for text in dict.fromkeys([*texts, *(text for field in form or () for text in field.errors)]):
+            flash(text, "danger")
+        return redirect(onward(request.form.get("back"), f"{self.route_base}/show/{record.id}"))
+
+    @expose("/<int:pk>/<string:verb>", methods=["GET"])
+    @has_access
+    @permission_name("see")
+    def acted(self, pk: int, verb: str) -> str:  # noqa: ARG002
+        """Show the card at a verb's address: a reloaded or remembered address is no act."""
+        return self._card(self._found(str(pk)))
 
     @expose("/many/<string:verb>", methods=["POST"])
     @has_access

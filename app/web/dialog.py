@@ -5,6 +5,7 @@ type: days, amounts, choices, links and texts.
 """
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from marshmallow import fields as ma
@@ -14,11 +15,14 @@ from wtforms.validators import InputRequired, Length, Optional
 from app import clock
 from app.columns import Amount
 from app.errors import DomainError, Refusals
+from app.money import digits
+from app.services import period as periods
 from app.web.fields import ChoiceField, CrmForm, DateField, DecimalField, LinkField
 from app.web.locale import choose_time_zone
 from app.web.schema import ExactField, LinkedField, MemberField
 from app.web.verbs import Verb
 
+KEEP_RATE = frozenset({"settle"})  # what it settles may be in another currency
 LONG = 250  # characters; a text that may be longer gets a larger field
 
 
@@ -38,10 +42,29 @@ def open_dialog(verb: Verb, record: Any, labels: Mapping[str, Any]) -> CrmForm:
     offered = verb.offered(record)
     for name, field in form._fields.items():
         if isinstance(field, DateField):
-            field.data = offered.get(name, clock.today(choose_time_zone()))
+            field.data = offered.get(name, today_of(record))
         elif name in offered:
             field.data = offered[name]
+    return fitted(verb, form, record)
+
+
+def fitted(verb: Verb, form: CrmForm, record: Any) -> CrmForm:
+    """Give a verb's form the digits of the record's currency, and leave out a rate where none is needed."""
+    currency = getattr(record, "currency", None)
+    organisation = getattr(record, "organisation", None)
+    for field in form:
+        if isinstance(field, DecimalField) and currency:
+            field.least = digits(currency)
+    at_home = organisation is not None and currency == organisation.currency
+    if at_home and "exchange_rate" in form and verb.name not in KEEP_RATE:
+        del form.exchange_rate
     return _named(verb, form)
+
+
+def today_of(record: Any) -> date:
+    """Return the day that it is for a record's organisation, else for the reader."""
+    organisation = getattr(record, "organisation", None)
+    return periods.today(organisation, clock.now()) if organisation is not None else clock.today(choose_time_zone())
 
 
 def posted(verb: Verb, labels: Mapping[str, Any]) -> CrmForm:

@@ -26,8 +26,11 @@ from app.web.lookup import stem_of
 AMOUNT_PLACES = 4  # money; quantities, prices and rates have more
 
 
-def _currency_of(record: Any) -> str | None:
-    """Return the currency that a record's or its document's amounts are in."""
+def _currency_of(record: Any, name: str) -> str | None:
+    """Return the currency that an amount of a record, or of its document, is in."""
+    own = getattr(record, f"{name.removesuffix('amount')}currency", None)
+    if own:
+        return str(own)
     document = getattr(record, "invoice", None) or getattr(record, "order", None) or record
     return getattr(record, "currency", None) or getattr(document, "currency", None)
 
@@ -42,7 +45,7 @@ class ExactField(fields.Field):
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
         if value is None:
             return None
-        return plain(value, _currency_of(obj) if self.kind.places == AMOUNT_PLACES else None)
+        return plain(value, _currency_of(obj, attr or "") if self.kind.places == AMOUNT_PLACES else None)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:  # noqa: ARG002
         if not isinstance(value, str | int) or isinstance(value, bool):

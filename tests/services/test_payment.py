@@ -102,14 +102,14 @@ def test_an_amount_above_the_rest_is_refused_and_nothing_changes(session, made, 
     shares = [Share(invoice=invoice, amount=D("100.01"))]
     with pytest.raises(Refusals) as caught, session.begin_nested():
         payments.allocate(session, payment, shares, when=NOW)
-    assert caught.value.errors == {"allocations-0-amount": ["At most 100.00 EUR is open"]}
+    assert caught.value.errors == {"allocations-0-amount": ["At most €100.00 is open"]}
     assert session.execute(select(Allocation)).all() == []
     assert (payment.allocated, invoice.allocated) == (D(0), D(0))
     assert refused(lambda: allocations.allocate(session, payment, invoice, amount=D("0.001"), when=NOW)) == {
         "amount": ["EUR has 2 decimals"]
     }
     assert refused(lambda: allocations.allocate(session, payment, invoice, amount=D(-5), when=NOW)) == {
-        "amount": ["Nothing is left to allocate"]
+        "amount": ["An amount above zero is expected"]
     }
 
 
@@ -169,7 +169,7 @@ def test_no_day_ever_shows_more_than_there_was(session, made, invoice):
     allocations.reverse(session, row, when=at(10))
     second = made.payment("100.00", party=invoice.party)
     assert refused(lambda: allocations.allocate(session, second, invoice, amount=D(100), when=at(5))) == {
-        "amount": ["At most 0.00 EUR is open"]
+        "amount": ["Nothing is left to allocate"]
     }
     assert allocations.allocate(session, second, invoice, amount=D(100), when=at(10)).allocated_on == date(2026, 4, 10)
     assert first.unallocated == D(100)
@@ -226,7 +226,7 @@ def test_a_credit_note_settles_its_invoice_when_it_is_issued(session, made, invo
     back = payments.refund(session, note, when=NOW, reference="Back to you")
     assert (back.kind, back.amount, back.unallocated, note.rest) == (PaymentKind.refund, D(30), D(0), D(0))
     assert owed(session, invoice.party) == {"EUR": D(0)}
-    assert refused(lambda: payments.refund(session, note, when=NOW)) == {"amount": ["At most 0.00 EUR is left of it"]}
+    assert refused(lambda: payments.refund(session, note, when=NOW)) == {"amount": ["At most €0.00 is left of it"]}
 
 
 def test_a_credit_note_settles_another_invoice(session, made, tax, invoice):
@@ -243,7 +243,7 @@ def test_a_credit_note_settles_another_invoice(session, made, tax, invoice):
 def test_what_was_paid_too_much_goes_back(session, made, invoice):
     payment = payments.pay(session, invoice, amount=D(150), when=NOW)
     assert refused(lambda: payments.refund(session, payment, amount=D(51), when=NOW)) == {
-        "amount": ["At most 50.00 EUR is left of it"]
+        "amount": ["At most €50.00 is left of it"]
     }
     back = payments.refund(session, payment, when=NOW, method=PaymentMethod.cash)
     assert (back.kind, back.amount, back.method, payment.unallocated) == (
@@ -358,3 +358,56 @@ def test_the_database_keeps_payments_and_allocations(session, made, invoice, rol
             session.execute(text(statement))
         savepoint.rollback()
     assert session.execute(text("SELECT allocated = gross FROM invoice WHERE id = :id"), {"id": invoice.id}).scalar()
+
+
+def test_an_advance_settles_the_invoice_since_its_issue(session, made, invoice):
+    payment = payments.pay(session, invoice, when=at(20, 3))
+    (row,) = session.execute(allocations.of(invoice)).scalars()
+    assert (payment.paid_on, row.allocated_on, invoice.rest) == (date(2026, 3, 20), MARCH, D(0))
+    assert owed(session, invoice.party, date(2026, 3, 25)) == {"EUR": D(-100)}
+
+
+def test_how_it_was_paid_is_kept_in_a_closed_period(session, made):
+    payment = made.payment("10.00", reference="Invoice 7")
+    stranger = made.organisation("Second B.V.").bank_accounts[0]
+    payment.bank_account = stranger
+    assert refused(lambda: payments.save(session, payment, at=APRIL)) == {
+        "bank_account": ["This account belongs to another organisation"]
+    }
+    payment.bank_account = None
+    payment.party = made.buyer("Bollen B.V.")
+    assert list(refused(lambda: payments.save(session, payment, at=APRIL))) == ["party"]
+    session.refresh(payment)
+    payment.organisation.lock_date = MARCH
+    payment.method, payment.note = PaymentMethod.cash, "Receipt 12"
+    assert refused(lambda: payments.save(session, payment, at=APRIL)) == {
+        "method": ["The period up to 2026-03-31 is closed"]
+    }
+    payment.method = PaymentMethod.bank_transfer
+    payments.save(session, payment, at=APRIL)
+
+
+def test_the_database_refuses_sides_that_do_not_fit(session, made, tax, invoice):
+    other = made.payment("10.00", party=made.buyer("Bollen B.V."))
+    dollars = made.payment("10.00", party=invoice.party, currency="USD", exchange_rate=D("0.9"))
+    mine = made.payment("10.00", party=invoice.party)
+    into = (
+        "INSERT INTO allocation (allocated_on, amount, credit_amount, payment_id, invoice_id, created_at)"
+        " VALUES (:day, 1, 1, :payment, :invoice, '2026-04-20 12:00:00')"
+    )
+    for payment, day in ((other, "2026-04-20"), (dollars, "2026-04-20"), (mine, "2026-03-30")):
+        savepoint = session.begin_nested()
+        with pytest.raises(IntegrityError, match=SIDES):
+            session.execute(text(into), {"day": day, "payment": payment.id, "invoice": invoice.id})
+        savepoint.rollback()
+    names = "kind, state, organisation_id, party_id, paid_on, amount, currency, allocated, method, search_text"
+    shown = names.replace(", allocated,", ", 1,")
+    savepoint = session.begin_nested()
+    with pytest.raises(IntegrityError, match=RECORDED):
+        session.execute(
+            text(
+                f"INSERT INTO payment ({names}, created_at, changed_at, version)"  # noqa: S608 -- our own names
+                f" SELECT {shown}, created_at, changed_at, version FROM payment WHERE id = {mine.id}"
+            )
+        )
+    savepoint.rollback()

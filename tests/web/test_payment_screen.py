@@ -1,5 +1,6 @@
 """Paying, settling and undoing on screen and over REST: the same acts, and a refused dialog keeps what was typed."""
 
+import io
 import re
 from datetime import date
 from decimal import Decimal
@@ -73,7 +74,7 @@ def test_a_refused_dialog_comes_back_open_with_what_was_typed(as_user, session, 
     late = accountant.post(f"/invoice/{invoice.id}/pay", {"amount": "5", "on": "2999-01-01"})
     assert (late.status_code, errors_of(late.text)) == (422, ["This day is still to come"])
     off = accountant.post(f"/invoice/{invoice.id}/write_off", {"amount": "100.01", "reason": "rounding"})
-    assert (off.status_code, errors_of(off.text)) == (422, ["At most 100.00 EUR is open"])
+    assert (off.status_code, errors_of(off.text)) == (422, ["At most €100.00 is open"])
     assert session.execute(select(Payment)).all() == []
 
 
@@ -101,15 +102,15 @@ def test_a_payment_is_recorded_and_spread_over_open_invoices(as_user, session, m
     assert sent.headers["Location"] == f"/payment/show/{payment.id}"
     assert payment.owner_id == invoice.party.owner_id
     card = accountant.get(f"/payment/show/{payment.id}").text
-    assert re.findall(r'name="share-(\d+)"[^>]*value="([^"]*)"', card) == [
+    assert re.findall(r'name="invoice-(\d+)"[^>]*value="([^"]*)"', card) == [
         (str(invoice.id), "100.00"),
         (str(other.id), "20.00"),
     ]
-    shares = {"shares": "1", f"share-{invoice.id}": "70.00", f"share-{other.id}": ""}
-    refused = accountant.post(f"/payment/{payment.id}/allocate", shares | {f"share-{other.id}": "50.01"})
+    shares = {"shares": "1", f"invoice-{invoice.id}": "70.00", f"invoice-{other.id}": ""}
+    refused = accountant.post(f"/payment/{payment.id}/allocate", shares | {f"invoice-{other.id}": "50.01"})
     assert refused.status_code == 422
-    assert "At most 50.00 EUR is open" in refused.text
-    assert re.findall(r'name="share-(\d+)"[^>]*value="([^"]*)"', refused.text) == [
+    assert "At most €50.00 is open" in refused.text
+    assert re.findall(r'name="invoice-(\d+)"[^>]*value="([^"]*)"', refused.text) == [
         (str(invoice.id), "70.00"),
         (str(other.id), "50.01"),
     ]
@@ -190,7 +191,7 @@ def test_a_refused_share_refuses_the_whole_payment(as_user, session, made, invoi
     answer = accountant.api("POST", PAYMENTS, json=body)
     assert (answer.status_code, answer.json["message"]) == (
         422,
-        {"allocations-0-amount": ["At most 100.00 EUR is open"]},
+        {"allocations-0-amount": ["At most €100.00 is open"]},
     )
     unknown = accountant.api("POST", PAYMENTS, json=body | {"allocations": [{"invoice": 999999}]})
     assert unknown.json["message"] == {"allocations": {"0": {"invoice": ["Unknown id."]}}}
@@ -265,3 +266,89 @@ def test_a_card_asks_the_same_number_of_questions_however_much_was_settled(as_us
     page = accountant.get(path).text
     assert page.count('href="/payment/show/') == 5
     assert len(statements) == few <= 30
+
+
+def test_a_closed_period_keeps_payments_out(as_user, session, invoice):
+    accountant = as_user("accountant")
+    ours = invoice.organisation
+    closed = accountant.post(f"/organisation/{ours.id}/lock", {"until": "2026-04-30"})
+    assert (closed.status_code, one(session, type(ours)).lock_date) == (302, date(2026, 4, 30))
+    early = accountant.post(f"/invoice/{invoice.id}/pay", {"on": "2026-04-30"})
+    assert (early.status_code, errors_of(early.text)) == (422, ["The period up to 2026-04-30 is closed"])
+    late = accountant.post(f"/organisation/{ours.id}/lock", {"until": today().isoformat()})
+    assert errors_of(late.text) == ["Only days that are over can be closed"]
+    assert as_user("office").post(f"/organisation/{ours.id}/lock", {"until": "2026-05-31"}).status_code == 403
+    accountant.post(f"/organisation/{ours.id}/lock", {})
+    assert one(session, type(ours)).lock_date is None
+
+
+def test_the_same_dialog_sent_twice_pays_once(as_user, session, invoice):
+    accountant = as_user("accountant")
+    key = re.search(r'id="pay-amount".*', accountant.get(f"/invoice/show/{invoice.id}").text)
+    assert key is not None
+    form = {"amount": "100.00", "form_key": "k" * 22}
+    first, second = (accountant.post(f"/invoice/{invoice.id}/pay", form) for _time in range(2))
+    assert first.headers["Location"] == second.headers["Location"] == f"/payment/show/{one(session, Payment).id}"
+
+
+def test_a_body_without_a_length_is_read(as_user, session, invoice):
+    accountant = as_user("accountant")
+    answer = accountant.client.post(
+        f"/api/v1/invoice/{invoice.id}/pay",
+        input_stream=io.BytesIO(b'{"amount": "5.00"}'),
+        headers={
+            "Transfer-Encoding": "chunked",
+            "Content-Type": "application/json",
+            "X-CSRFToken": accountant.token("/profile/"),
+        },
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert answer.status_code == 200, answer.text
+    assert one(session, Payment).amount == Decimal(5)
+
+
+def test_a_verb_that_came_too_late_says_so(as_user, session, invoice):
+    accountant = as_user("accountant")
+    accountant.post(f"/invoice/{invoice.id}/pay", {})
+    again = accountant.post(f"/invoice/{invoice.id}/write_off", {"reason": "rounding"})
+    assert again.headers["Location"] == f"/invoice/show/{invoice.id}"
+    assert "Nothing of this invoice is open" in accountant.get(again.headers["Location"]).text
+    assert accountant.get(f"/invoice/{invoice.id}/pay").status_code == 200  # a language link leads there
+
+
+def test_a_key_of_any_length_is_no_error(as_user, made, session, invoice):
+    payment = made.payment("10.00", party=invoice.party)
+    session.commit()
+    accountant = as_user("accountant")
+    answer = accountant.post(f"/payment/{payment.id}/allocate", {"shares": "1", f"invoice-{'9' * 5000}": "1"})
+    assert answer.status_code == 422
+    assert "Give an amount for what is to be settled" in answer.text
+
+
+def test_a_refund_can_be_settled_again(as_user, session, made, invoice):
+    accountant = as_user("accountant")
+    accountant.post(f"/invoice/{invoice.id}/pay", {"amount": "130"})
+    receipt = one(session, Payment)
+    accountant.post(f"/payment/{receipt.id}/refund", {"amount": "30"})
+    row = session.execute(select(Allocation).where(Allocation.refund_id.is_not(None))).scalar_one()
+    refund_id = row.refund_id
+    accountant.post(f"/allocation/{row.id}/reverse", {})
+    card = accountant.get(f"/payment/show/{receipt.id}").text
+    assert re.findall(r'name="((?:refund|invoice)-\d+)"[^>]*value="([^"]*)"', card) == [
+        (f"refund-{refund_id}", "30.00")
+    ]
+    accountant.post(f"/payment/{receipt.id}/allocate", {"shares": "1", f"refund-{refund_id}": "30"})
+    session.expire_all()
+    assert receipt.unallocated == 0
+
+
+def test_recording_and_settling_in_one_request_needs_both_rights(as_user, session, made, invoice, app):
+    with app.app_context():
+        sm = app.extensions["appbuilder"].sm
+        role = sm.find_role("Back office")
+        sm.add_permission_role(role, sm.find_permission_view_menu("can_add", "payment"))
+    office = as_user("office")
+    body = {"party": invoice.party_id, "amount": "10.00", "allocations": [{"invoice": invoice.id}]}
+    assert office.api("POST", PAYMENTS, json=body).status_code == 403
+    assert office.api("POST", PAYMENTS, json=body | {"allocations": []}).status_code in {403, 422}
+    assert session.execute(select(Allocation)).all() == []
