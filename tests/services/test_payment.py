@@ -406,7 +406,7 @@ def test_the_database_refuses_sides_that_do_not_fit(session, made, tax, invoice)
     with pytest.raises(IntegrityError, match=RECORDED):
         session.execute(
             text(
-                f"INSERT INTO payment ({names}, created_at, changed_at, version)"  # noqa: S608 -- our own names
+                f"INSERT INTO payment ({names}, created_at, changed_at, version)"
                 f" SELECT {shown}, created_at, changed_at, version FROM payment WHERE id = {mine.id}"
             )
         )
