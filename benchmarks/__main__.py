@@ -13,6 +13,7 @@ from pathlib import Path
 
 from app import clock
 from benchmarks import report, stage
+from benchmarks.clock import calm
 from benchmarks.figures import Run
 from benchmarks.processes import MEGABYTE
 
@@ -29,6 +30,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--databases", default="", help="sqlite,postgresql")
     parser.add_argument("--out", type=Path, help="where to write the document (docs/performance.md)")
     parser.add_argument("--pages-only", action="store_true", help="no servers, no import")
+    parser.add_argument("--patience", type=int, default=120, help="seconds to wait for a calm machine (120)")
     parser.add_argument("--child", nargs=2, metavar=("URL", "FOLDER"), help=argparse.SUPPRESS)
     found = parser.parse_args(arguments)
     found.rows = found.rows or (QUICK_ROWS if found.quick else 100_000)
@@ -90,13 +92,23 @@ def measure(url: str, folder: Path, asked: argparse.Namespace) -> Run:
     app, build_s = stage.build(env, asked.rows, progress=tell)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE
     run = Run(url.partition(":")[0].partition("+")[0], stage.version_of(app), asked.rows, asked.repeat, build_s, peak)
+    run.invoices = stage.count_of(app, "invoice")
+
+    def settle() -> None:
+        run.load.append(calm(most_s=0 if asked.quick else asked.patience))
+
+    settle()
     run.pages = pages.measure(app, rows=asked.rows, repeat=asked.repeat)
+    settle()
     run.acts = acts.measure(app, repeat=asked.repeat)
+    settle()
     run.app_start_s = processes.app_start(env, repeat=1 if asked.quick else 3)
     if not asked.pages_only:
         run.server = processes.serve(env, requests=20 if asked.quick else 500)
+        settle()
         count = min(10_000, asked.rows)
         run.imported = processes.import_parties(env, folder, first=asked.rows, count=count)
+        run.run_start_s = processes.second_run(env)
     return run
 
 

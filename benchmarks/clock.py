@@ -1,6 +1,7 @@
 """Measuring time fairly on a machine that does other things too: medians, and both sides in turn."""
 
 import gc
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 SLOW = 0.95
+_ROOM = 0.5  # of the machine may be busy with other things
+_LOOK_S = 5.0
 
 
 @dataclass
@@ -53,6 +56,14 @@ def in_turn(acts: list[Callable[[], Any]], *, repeat: int, warm: int) -> list[Ti
             times.cpu.append((time.process_time() - used) * 1000)
             times.wall.append((time.perf_counter() - begun) * 1000)
     return taken
+
+
+def calm(*, most_s: float) -> float:
+    """Wait for a calm moment, but not for ever; return the load average then."""
+    until = time.monotonic() + most_s
+    while (load := os.getloadavg()[0]) > _ROOM * len(os.sched_getaffinity(0)) and time.monotonic() < until:
+        time.sleep(min(_LOOK_S, max(until - time.monotonic(), 0)))
+    return load
 
 
 @contextmanager

@@ -30,10 +30,14 @@ class Page:
 
 @dataclass
 class Act:
-    """Something done without a page. Units: milliseconds by the wall clock."""
+    """Something done without a page.
+
+    Units: milliseconds by the wall clock; `cpu_ms` is processor time of this process alone, children not counted.
+    """
 
     key: str
     ms: float
+    cpu_ms: float
     slow_ms: float
 
 
@@ -66,7 +70,11 @@ class Import:
 
 @dataclass
 class Run:
-    """Everything measured on one database."""
+    """Everything measured on one database.
+
+    Units: `load` is the machine's load average before each part; `run_start_s` is a start of `crm run` where all is
+    prepared.
+    """
 
     database: str
     version: str
@@ -74,9 +82,12 @@ class Run:
     repeat: int
     build_s: float
     build_mb: float
+    invoices: int = 0
+    load: list[float] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     app_start_s: float = 0.0
+    run_start_s: float = 0.0
     server: Server | None = None
     imported: Import | None = None
 

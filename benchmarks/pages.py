@@ -55,6 +55,8 @@ def measure(app: Flask, *, rows: int, repeat: int) -> list[Page]:
     sides.see("edit", admin, f"/party/edit/{key}", bare.row(key))
     first = _first_invoice(app)
     sides.see("invoices", admin, "/invoice/list/", bare.rows_at(0))
+    sides.see("invoices_own", manager, "/invoice/list/", bare.rows_at(0))
+    sides.see("invoices_find", admin, "/invoice/list/?q=0007", bare.rows_at(0))
     sides.see("invoice", admin, f"/invoice/show/{first}", bare.row(key))
     sides.see("invoice_add", admin, "/invoice/add", bare.nothing())
     for name in ("common", "two"):

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+from benchmarks import stage
 from benchmarks.figures import Page, Run
-from benchmarks.limits import ACTS, IMPORT, KILOBYTES, MEMORY, PAGES, START, STATEMENTS, WHY, Limit
+from benchmarks.limits import ACTS, IMPORT, KILOBYTES, MEMORY, PAGES, RUN, START, STATEMENTS, WHY, Limit
 
 KILO = 1000
 LISTS = ("list", "list_own", "deep")
@@ -28,7 +29,7 @@ def write(runs: list[Run], *, on: date) -> str:
     """Return the text of the document."""
     parts = [
         _INTRODUCTION.format(repeat=runs[0].repeat),
-        f"## {on.isoformat()}, {runs[0].rows:,} parties\n",
+        f"## {on.isoformat()}, {runs[0].rows:,} parties and {runs[0].invoices:,} invoices, commit {stage.commit()}\n",
         _machine(runs),
         "### Pages and calls\n",
         *_table(_pages(runs)),
@@ -50,8 +51,13 @@ def _machine(runs: list[Run]) -> str:
     cores = len(os.sched_getaffinity(0))
     return (
         f"Machine: {cores} cores, {memory:.0f} GB of memory, {platform.system()} on {platform.machine()}; "
-        f"Python {platform.python_version()}; {databases}.\n"
+        f"Python {platform.python_version()}; {databases}. Load average before each part of the run (1 is one core "
+        f"busy with something else): {_loads(runs)}.\n"
     )
+
+
+def _loads(runs: list[Run]) -> str:
+    return "; ".join(f"{NAMES[run.database]} {', '.join(f'{load:.1f}' for load in run.load)}" for run in runs)
 
 
 def _table(rows: Iterator[list[str]]) -> Iterator[str]:
@@ -99,10 +105,14 @@ def _sizes(runs: list[Run]) -> Iterator[list[str]]:
 
 
 def _acts(runs: list[Run]) -> Iterator[list[str]]:
-    yield ["act", *[f"{NAMES[run.database]} {of}" for run in runs for of in ("ms", "p95 ms")], *_LIMITS]
+    yield ["act", *[f"{NAMES[run.database]} {of}" for run in runs for of in ("ms", "CPU ms", "p95 ms")], *_LIMITS]
     for key, limit in ACTS.items():
         found = [act for run in runs for act in run.acts if act.key == key]
-        yield [limit.what, *[f"{value:.1f}" for act in found for value in (act.ms, act.slow_ms)], *_limits(limit)]
+        yield [
+            limit.what,
+            *[f"{value:.1f}" for act in found for value in (act.ms, act.cpu_ms, act.slow_ms)],
+            *_limits(limit),
+        ]
 
 
 def _processes(runs: list[Run]) -> Iterator[list[str]]:
@@ -115,18 +125,22 @@ def _processes(runs: list[Run]) -> Iterator[list[str]]:
         count = servers[0].requests
         yield [f"… after {count} more requests, MB", *[f"{one.after_mb:.0f}" for one in servers], *_limits(MEMORY)]
         yield ["median request over HTTP, ms", *[f"{one.request_ms:.1f}" for one in servers], "", ""]
+        yield [RUN.what + ", s", *[f"{run.run_start_s:.1f}" for run in runs], *_limits(RUN)]
     imports = [run.imported for run in runs if run.imported]
     if imports:
         rows = f"{imports[0].rows:,}"
         yield [f"import of {rows} parties, s", *[f"{one.wall_s:.1f}" for one in imports], *_limits(IMPORT)]
         yield ["… of which its own processor time, s", *[f"{one.cpu_s:.1f}" for one in imports], "", ""]
         yield ["… memory at its peak, MB", *[f"{one.peak_mb:.0f}" for one in imports], "", ""]
-    yield [f"demo of {runs[0].rows:,} parties, s", *[f"{run.build_s:.0f}" for run in runs], "", ""]
+    of_demo = f"demo of {runs[0].rows:,} parties and {runs[0].invoices:,} invoices"
+    yield [f"{of_demo}, s", *[f"{run.build_s:.0f}" for run in runs], "", ""]
     yield ["… memory at its peak, MB", *[f"{run.build_mb:.0f}" for run in runs], "", ""]
 
 
 def _unreached(runs: list[Run]) -> Iterator[str]:
     lines = [line for run in runs for line in _behind(run)]
+    if lines and any(load > len(os.sched_getaffinity(0)) for run in runs for load in run.load):
+        yield "The machine was busy with other work during the run (see the load); that alone makes figures miss.\n"
     yield from lines or ["Every floor and every target is reached."]
 
 
@@ -142,6 +156,7 @@ def _behind(run: Run) -> Iterator[str]:
         yield from _line(name, ACTS[act.key].what, act.ms, ACTS[act.key], "ms", why=WHY.get(act.key, ""))
     yield from _line(name, START.what, run.app_start_s, START, "s", why=WHY.get("start", ""))
     if run.server:
+        yield from _line(name, RUN.what, run.run_start_s, RUN, "s", why=WHY.get("run", ""))
         yield from _line(name, MEMORY.what, run.server.after_mb, MEMORY, "MB", why=WHY.get("memory", ""))
     if run.imported:
         yield from _line(name, IMPORT.what, run.imported.wall_s, IMPORT, "s", why=WHY.get("import", ""))

@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 import time
 from datetime import timedelta
@@ -52,10 +53,32 @@ def build(env: dict[str, str], rows: int, *, progress: demo.Progress | None = No
             demo.fill(session, size=rows, password=PASSWORD, today=clock.today(), progress=progress)
         taken = time.perf_counter() - begun
         db.session.remove()
-        if db.engine.dialect.name == "postgresql":  # what its autovacuum does within a minute
-            with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.execute(text("VACUUM ANALYZE"))
+        _tidy()
     return app, taken
+
+
+def _tidy() -> None:
+    """Do what PostgreSQL's autovacuum does within a minute, and SQLite when the program that filled it ends."""
+    if db.engine.dialect.name == "postgresql":
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+        return
+    raw = db.engine.raw_connection()  # outside of a transaction; the connection keeps its settings
+    raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    raw.close()
+
+
+def commit() -> str:
+    """Return which state of the program is measured."""
+    asked = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def count_of(app: Flask, table: str) -> int:
+    """Return how many rows a table has."""
+    with app.app_context(), db.engine.connect() as connection:
+        return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
 
 
 def version_of(app: Flask) -> str:

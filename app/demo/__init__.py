@@ -12,13 +12,14 @@ from datetime import date
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from app.demo import catalogue, organisation, party, team, trade
+from app.demo import catalogue, organisation, party, team, trade, webshop
 from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.party import Party
 from app.services import access
 
 PARTIES: dict[str, int] = {"small": 160, "100k": 100_000}
+SHOP = 1000  # so many counterparties, and the company has a web shop: as many invoices again
 CHUNK = 5_000
 
 Progress = Callable[[int, int], None]
@@ -55,6 +56,10 @@ def fill(
         done.added["party"] = party.add_up_to(session, total, people=people, today=today, chunk=CHUNK, tell=tell)
         wares, done.added["product"] = catalogue.ensure(session)
         done.added |= trade.ensure(session, organisation=company, products=wares, people=people, today=today)
+        if total >= SHOP:
+            sold = webshop.add_up_to(session, total, organisation=company, products=wares, people=people, today=today)
+            for issued in sold:  # and what is paid of them, once the company is told of payments
+                done.added["invoice"] += len(issued)
     return done
 
 

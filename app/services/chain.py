@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
@@ -75,21 +75,24 @@ def link(key: bytes, *, series_id: int, position: int, previous: str, of: str, d
     return hmac.new(key, canonical(what), hashlib.sha256).hexdigest()
 
 
-def append(session: Session, invoice: Invoice, *, series: NumberSeries, digest: str, at: datetime) -> ChainLink:
+def append(session: Session, invoice: Invoice, *, series: NumberSeries, digest: str, at: datetime) -> None:
     """Chain a document that is being issued; its series is locked since its number was taken."""
-    position, previous = _head(session, ChainLink, series.id)
-    row = ChainLink(
-        series_id=series.id,
-        position=position + 1,
-        invoice_id=invoice.id,
-        content_sha256=digest,
-        previous=previous,
-        link=link(_key(), series_id=series.id, position=position + 1, previous=previous, of="document", digest=digest),
-        made_at=at,
+    last, previous = head(session, ChainLink, series.id)
+    position = last + 1
+    linked = link(
+        current_key(), series_id=series.id, position=position, previous=previous, of="document", digest=digest
     )
-    session.add(row)
-    invoice.content_sha256, invoice.chain_position, invoice.chain_link = digest, row.position, row.link
-    return row
+    row = {
+        "series_id": series.id,
+        "position": position,
+        "invoice_id": invoice.id,
+        "content_sha256": digest,
+        "previous": previous,
+        "link": linked,
+        "made_at": at,
+    }
+    session.execute(insert(ChainLink.__table__), row)  # type: ignore[arg-type]  # nobody needs it as an object
+    invoice.content_sha256, invoice.chain_position, invoice.chain_link = digest, position, linked
 
 
 def append_file(session: Session, invoice: Invoice, attachment: Attachment, *, at: datetime) -> FileLink:
@@ -106,7 +109,7 @@ def append_file(session: Session, invoice: Invoice, attachment: Attachment, *, a
         if standing.sha256 != attachment.sha256:
             raise DomainError(_("This document has its file already"), field="file")
         return standing
-    position, previous = _head(session, FileLink, invoice.series.id)
+    position, previous = head(session, FileLink, invoice.series.id)
     row = FileLink(
         series_id=invoice.series.id,
         position=position + 1,
@@ -115,7 +118,7 @@ def append_file(session: Session, invoice: Invoice, attachment: Attachment, *, a
         sha256=attachment.sha256,
         previous=previous,
         link=link(
-            _key(),
+            current_key(),
             series_id=invoice.series.id,
             position=position + 1,
             previous=previous,
@@ -130,13 +133,14 @@ def append_file(session: Session, invoice: Invoice, attachment: Attachment, *, a
     return row
 
 
-def _key() -> bytes:
+def current_key() -> bytes:
+    """Return the key of this installation."""
     if _provider is None:
         raise RuntimeError("nobody said where the key of the chain lies: chain.use_key")
     return _provider()
 
 
-def _head(session: Session, table: type[ChainLink | FileLink], series_id: int) -> tuple[int, str]:
+def head(session: Session, table: type[ChainLink | FileLink], series_id: int) -> tuple[int, str]:
     """Return position and link of the last row of a series, (0, "") when there is none."""
     last = session.execute(
         select(table.position, table.link).where(table.series_id == series_id).order_by(table.position.desc()).limit(1)

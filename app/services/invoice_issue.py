@@ -3,15 +3,19 @@
 from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, insert, select
+from sqlalchemy.orm import Session, joinedload
 
 from app.errors import DomainError, Refusals
 from app.i18n import gettext as _
 from app.lifecycle import move
 from app.models.invoice import INVOICE_MOVES, Invoice, InvoiceKind, InvoiceSnapshot, InvoiceState
 from app.models.number_series import NumberSeries, SeriesKind
+from app.models.organisation import Organisation
+from app.models.party import Party
+from app.models.payment_term import PaymentTerm
 from app.money import Priced, TaxCategory
-from app.outbox import enqueue
+from app.outbox import Outbox, enqueue
 from app.search import search_text
 from app.services import chain, invoice_rules
 from app.services import document as documents
@@ -22,9 +26,16 @@ from app.services import period as periods
 from app.services.access import Actor
 from app.services.number import Number
 
+FILE = "invoice.render"  # the topic of the job that makes a document's file
 SERIES = {InvoiceKind.invoice: SeriesKind.invoice, InvoiceKind.credit_note: SeriesKind.credit_note}
 # The buyer owes the tax, so the document must name him by his number. Source: EN 16931, BR-AE-02 and BR-IC-02.
 _NAMES_BUYER = frozenset({TaxCategory.reverse_charge, TaxCategory.intra_community})
+# Read when a document is issued, besides what is read to judge it: small lists of the head's records.
+_READ = (
+    joinedload(Invoice.organisation).joinedload(Organisation.bank_accounts),
+    joinedload(Invoice.party).joinedload(Party.addresses),
+    joinedload(Invoice.payment_term).joinedload(PaymentTerm.texts),
+)
 
 
 class Missing(NamedTuple):
@@ -43,15 +54,17 @@ def issue(session: Session, invoice: Invoice, *, at: datetime, on: date | None =
     when somebody has just changed it. The number is taken last, so that others wait as short as possible.
     """
     invoice_rules.refuse_unless_draft(invoice)
+    documents.lock(session, invoice, invoice.credits)
+    gathered = documents.gather(session, invoice, *_READ)
     today = periods.today(invoice.organisation, at)
     on = on or today
     numbers.refuse_day(invoice.organisation, on=on, today=today)
-    documents.lock(session, invoice, invoice.credits)
     with session.no_autoflush:
         priced = invoice_rules.settle(session, invoice, day=invoice.delivery_on or on)
-        _refuse_missing(session, invoice)
+        standard = _default_series(session, invoice)
+        _refuse_missing(invoice, standard)
         _refuse_days(invoice, on)
-        series = _series(session, invoice)
+        series = _series(invoice, standard)
         numbers.check(session, series, on=on, today=today)
     session.flush()  # lines and taxes are stored while the document is still a draft
     with session.no_autoflush:  # the document becomes another one in a single statement
@@ -60,7 +73,21 @@ def issue(session: Session, invoice: Invoice, *, at: datetime, on: date | None =
         number = numbers.take(session, series, on=on, today=today)
         _freeze(session, invoice, series, number, priced, at=at)
         move(INVOICE_MOVES, invoice, InvoiceState.issued)
-    enqueue(session, "invoice.render", invoice.id, due_at=at, actor_id=by.user_id if by is not None else None)
+    del gathered  # it was held until here
+    enqueue(session, FILE, invoice.id, due_at=at, actor_id=by.user_id if by is not None else None)
+
+
+def ask_for_file(session: Session, invoice: Invoice, *, at: datetime, by: Actor | None = None) -> bool:
+    """Queue the file of an issued document for which nobody has yet; False when it is there or on its way.
+
+    One whose job has failed is not queued again: that job waits for a person.
+    """
+    if invoice.is_draft or invoice.file_id is not None:
+        return False
+    if session.scalar(select(exists().where(Outbox.topic == FILE, Outbox.record_id == invoice.id))):
+        return False
+    enqueue(session, FILE, invoice.id, due_at=at, actor_id=by.user_id if by is not None else None)
+    return True
 
 
 def _set_days(invoice: Invoice, on: date) -> None:
@@ -77,7 +104,8 @@ def _freeze(
     invoice.search_text += search_text([number.text])
     bank = snapshots.bank_account(invoice.organisation, invoice.currency)
     content = snapshots.content(invoice, priced, bank=bank)
-    session.add(InvoiceSnapshot(invoice_id=invoice.id, content=content, made_at=at))
+    frozen = {"invoice_id": invoice.id, "content": content, "made_at": at}
+    session.execute(insert(InvoiceSnapshot.__table__), frozen)  # type: ignore[arg-type]  # nobody needs it as an object
     session.expire(invoice, ["snapshot"])
     chain.append(session, invoice, series=series, digest=chain.sha256(content), at=at)
 
@@ -90,18 +118,21 @@ def _refuse_days(invoice: Invoice, on: date) -> None:
         raise DomainError(_("A credit note cannot be older than its invoice"), field="on")
 
 
-def _series(session: Session, invoice: Invoice) -> NumberSeries:
-    """Return the series that numbers the document: the one it names, if that fits, or the default."""
+def _default_series(session: Session, invoice: Invoice) -> NumberSeries | None:
+    return invoice.series or numbers.default(session, invoice.organisation, SERIES[invoice.kind])
+
+
+def _series(invoice: Invoice, series: NumberSeries | None) -> NumberSeries:
+    """Return the series that numbers the document, which it names or which is the default, if that fits."""
     kind = SERIES[invoice.kind]
-    series = invoice.series or numbers.default(session, invoice.organisation, kind)
     if series is None or series.kind != kind or series.organisation_id != invoice.organisation_id:
         raise DomainError(_("This series does not number such documents"), field="series")
     return series
 
 
-def _refuse_missing(session: Session, invoice: Invoice) -> None:
+def _refuse_missing(invoice: Invoice, series: NumberSeries | None) -> None:
     errors: dict[str, list[str]] = {}
-    for lack in missing_for_issue(session, invoice):
+    for lack in _missing(invoice, series):
         field = lack.field if lack.stem == "invoice" else lack.stem
         errors.setdefault(field, []).append(lack.text)
     if errors:
@@ -110,10 +141,14 @@ def _refuse_missing(session: Session, invoice: Invoice) -> None:
 
 def missing_for_issue(session: Session, invoice: Invoice) -> list[Missing]:
     """Return everything that a draft lacks to be issued as a legal document."""
-    return [*_missing_of_seller(session, invoice), *_missing_of_buyer(invoice), *_missing_of_document(invoice)]
+    return _missing(invoice, _default_series(session, invoice))
 
 
-def _missing_of_seller(session: Session, invoice: Invoice) -> list[Missing]:
+def _missing(invoice: Invoice, series: NumberSeries | None) -> list[Missing]:
+    return [*_missing_of_seller(invoice, series), *_missing_of_buyer(invoice), *_missing_of_document(invoice)]
+
+
+def _missing_of_seller(invoice: Invoice, series: NumberSeries | None) -> list[Missing]:
     us = invoice.organisation
     lacks = []
     if not us.tax_number:
@@ -123,7 +158,7 @@ def _missing_of_seller(session: Session, invoice: Invoice) -> list[Missing]:
     if not us.bank_accounts and invoice.kind == InvoiceKind.invoice:
         lacks.append(("bank_accounts", _("Your bank account is missing")))
     found = [Missing(text, "organisation", us.id, field) for field, text in lacks]
-    if (invoice.series or numbers.default(session, us, SERIES[invoice.kind])) is None:
+    if series is None:
         found.append(Missing(_("There is no number series for these documents"), "number_series", None, "kind"))
     return found
 

@@ -45,7 +45,7 @@ def save(session: Session, invoice: Invoice) -> None:
 def settle(session: Session, invoice: Invoice, *, day: date | None) -> Priced:
     """Judge and price a draft whose taxes are chosen by a day, and store what it comes to."""
     found = Collected()
-    invoice.kind = invoice.kind or InvoiceKind.invoice
+    documents.put(invoice, {"kind": invoice.kind or InvoiceKind.invoice})
     original = documents.linked(session, invoice, "credits", Invoice)
     _refuse_kind(invoice, original, found)
     if original is not None:
@@ -61,7 +61,7 @@ def settle(session: Session, invoice: Invoice, *, day: date | None) -> Priced:
     priced = documents.price(about, resolved)
     if original is not None:
         refuse_more_than_invoiced(session, invoice, original, resolved, priced)
-    invoice.search_text = searched(invoice, about)
+    documents.put(invoice, {"search_text": searched(invoice, about)})
     documents.store(session, invoice, about, resolved, priced)
     _store_taxes(invoice, about, priced)
     return priced
@@ -131,7 +131,7 @@ def _store_taxes(invoice: Invoice, about: Head, priced: Priced) -> None:
     rows = []
     for at, (group, home) in enumerate(zip(priced.groups, homes, strict=True)):
         row = standing.get((group.category, group.rate)) or InvoiceTax(category=group.category, rate=group.rate)
-        row.position, row.base, row.tax, row.tax_home = at + 1, group.base, group.tax, home
+        documents.put(row, {"position": at + 1, "base": group.base, "tax": group.tax, "tax_home": home})
         rows.append(row)
     if rows != invoice.taxes:
         invoice.taxes = rows

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from app import money
@@ -66,6 +67,7 @@ LINE = (
     "gross",
 )
 TAX = ("position", "category", "rate", "base", "tax", "tax_home")
+_WRITTEN_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 _MONEY = frozenset({"discount", "charge", "net", "tax", "tax_amount", "gross", "base"})
 _PLACE = ("street", "postal_code", "city", "region", "country")
 _REACH = ("phone", "email", "website")
@@ -81,11 +83,18 @@ def said(row: Any, names: Sequence[str], currency: str) -> dict[str, Any]:  # no
 
 
 def _text(value: object, currency: str | None = None) -> Any:  # noqa: ANN401 -- what JSON can hold
+    if type(value) in _WRITTEN_AS_THEY_ARE:
+        return value
     if isinstance(value, Decimal):
-        return money.plain(value, currency)
+        return _plain(value, currency)
     if isinstance(value, Enum):
         return value.value
     return value.isoformat() if isinstance(value, date) else value
+
+
+@lru_cache(maxsize=8192)  # rates, quantities and prices come again and again; equal numbers are written alike
+def _plain(value: Decimal, currency: str | None) -> str:
+    return money.plain(value, currency)
 
 
 def content(invoice: Invoice, priced: Priced, *, bank: OrganisationBankAccount | None) -> dict[str, Any]:

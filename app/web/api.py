@@ -12,6 +12,7 @@ from flask import Response, request
 from flask_appbuilder.api import BaseApi, ModelRestApi, expose, permission_name, protect, rison, safe
 from flask_appbuilder.api.schemas import get_item_schema, get_list_schema
 from marshmallow import Schema, ValidationError
+from sqlalchemy import inspect
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from app import clock
@@ -213,10 +214,14 @@ class CrudApi(ModelRestApi):
 
     def _answer(self, act: Callable[[], Any], *, created: bool = False) -> Response:
         """Do something and answer: the record, or the refusal in the agreed shape."""
+        session = db.session()
+        forgets, session.expire_on_commit = session.expire_on_commit, False  # the answer needs what was read
         try:
             record = act()
         except (ValidationError, DomainError, Conflict, NotFound, NotAllowed, HTTPException) as refusal:
             return self.refuse(refusal)
+        finally:
+            session.expire_on_commit = forgets
         if record is None:
             return self.response(200, message="OK")
         if not isinstance(record, self.datamodel.obj):
@@ -273,8 +278,19 @@ class CrudApi(ModelRestApi):
             if chosen.arguments or body:
                 given = dict(Schema.from_dict(dict(chosen.arguments))().load(body))
             session = db.session()
-            result = run(session, chosen, lambda: self._found(pk), given)
-            return result if result is not None else self.datamodel.one(pk, self._base_filters)
+            held: list[Any] = []  # what nobody refers to is forgotten and would be read again
+
+            def find() -> Any:
+                held.append(self._found(pk))
+                return held[0]
+
+            result = run(session, chosen, find, given)
+            if result is not None:
+                return result
+            about = inspect(held[0])
+            if about.persistent:  # triggers may have written in its row
+                session.expire(held[0], [column.key for column in about.mapper.column_attrs])
+            return self.datamodel.one(pk, self._base_filters)
 
         return self._once(do)
 
