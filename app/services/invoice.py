@@ -18,13 +18,14 @@ from app.services.access import Actor
 from app.services.allocation import When
 from app.services.chain import append_file as store_file
 from app.services.invoice_credit import credit
-from app.services.invoice_issue import Missing, missing_for_issue
+from app.services.invoice_issue import Missing, ask_for_file, missing_for_issue
 from app.services.invoice_rules import credited, left_to_credit, save
 from app.services.invoicing import invoice as from_order
 from app.services.text import is_blank, line
 
 __all__ = [
     "Missing",
+    "ask_for_file",
     "close",
     "copy",
     "credit",

@@ -12,7 +12,7 @@ from marshmallow import fields, validate
 from sqlalchemy.orm import Session, selectinload
 
 from app import clock
-from app.db import db
+from app.db import db, unit_of_work
 from app.errors import NotFound
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
@@ -20,6 +20,7 @@ from app.models.invoice import Invoice, InvoiceLine, InvoiceState
 from app.models.letter import Letter
 from app.models.payment import PaymentMethod
 from app.outbox import Outbox
+from app.services import access
 from app.services import allocation as allocations
 from app.services import attachment as attachments
 from app.services import balance as balances
@@ -253,6 +254,7 @@ class InvoiceView(DocumentView):
             flash(_("The file of this document could not be made; the background work says why."), "danger")
             return redirect(f"{self.route_base}/show/{pk}")
         if invoice.file is None:
+            ask_for_file(invoice)
             flash(_("The file of this document is being made. Try again in a moment."), "info")
             return redirect(f"{self.route_base}/show/{pk}")
         return stored_file(invoice)
@@ -262,6 +264,12 @@ def _mend(lack: invoices.Missing) -> str:
     if lack.record_id is None:
         return f"/{lack.stem}/list/"
     return f"/{lack.stem}/edit/{lack.record_id}#{lack.field}"
+
+
+def ask_for_file(invoice: Invoice) -> None:
+    """Let the worker make a document's file that nobody has asked for yet: a document from a bulk, for one."""
+    with unit_of_work(db.session()) as session:
+        invoices.ask_for_file(session, invoice, at=clock.now(), by=access.required(session))
 
 
 def stored_file(invoice: Invoice) -> Response:
@@ -348,6 +356,7 @@ class InvoiceApi(CrudApi):
             text = _("The file of this document could not be made; the background work says why.")
             return self.response(409, message=text)
         if invoice.file is None:
+            ask_for_file(invoice)
             answer = self.response(202, message=_("The file of this document is being made. Try again in a moment."))
             answer.headers["Retry-After"] = "1"
             return answer

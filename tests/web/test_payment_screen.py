@@ -6,12 +6,13 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from app import clock
 from app.models.allocation import Allocation, WriteOff
 from app.models.invoice import Invoice, Settlement
 from app.models.payment import Payment, PaymentMethod, PaymentState
+from app.outbox import Errand, Outbox
 from app.services import invoice as invoices
 from tests.factories import user
 
@@ -352,3 +353,17 @@ def test_recording_and_settling_in_one_request_needs_both_rights(as_user, sessio
     assert office.api("POST", PAYMENTS, json=body).status_code == 403
     assert office.api("POST", PAYMENTS, json=body | {"allocations": []}).status_code in {403, 422}
     assert session.execute(select(Allocation)).all() == []
+
+
+def test_a_file_that_nobody_has_asked_for_is_made_at_the_first_request(as_user, session, invoice):
+    session.execute(delete(Outbox))
+    session.commit()
+    accountant = as_user("accountant")
+    for _time in range(2):
+        answer = accountant.get(f"/api/v1/invoice/{invoice.id}/pdf")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (202, "1")
+    assert one(session, Outbox).record_id == invoice.id
+    one(session, Outbox).state = Errand.failed
+    session.commit()
+    assert accountant.get(f"/api/v1/invoice/{invoice.id}/pdf").status_code == 409
+    assert "could not be made" in accountant.get(f"/invoice/show/{invoice.id}").text
