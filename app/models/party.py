@@ -73,6 +73,9 @@ class Party(Entity, Owned):
         CheckConstraint("length(currency) = 3", name="currency_code"),
         CheckConstraint("credit_limit >= 0", name="credit_limit_positive"),
         Index("ix_party_name_id", "name", "id"),
+        Index("ix_party_owner_id_name", "owner_id", "name", "id"),
+        Index("ix_party_owner_id_changed_at", "owner_id", "changed_at"),
+        Index("ix_party_changed_at", "changed_at"),
     )
 
     kind: Mapped[PartyKind] = mapped_column(Choice(PartyKind), default=PartyKind.company)
