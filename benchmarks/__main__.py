@@ -89,9 +89,11 @@ def measure(url: str, folder: Path, asked: argparse.Namespace) -> Run:
     def tell(done: int, total: int) -> None:
         print(f"{done:,} of {total:,} parties, {time.perf_counter() - begun:.0f} s", file=sys.stderr)
 
+    commit = stage.commit()  # before: the checkout may move on while this runs
     app, build_s = stage.build(env, asked.rows, progress=tell)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE
     run = Run(url.partition(":")[0].partition("+")[0], stage.version_of(app), asked.rows, asked.repeat, build_s, peak)
+    run.commit = commit
     run.invoices = stage.count_of(app, "invoice")
 
     def settle() -> None:

@@ -27,7 +27,7 @@ from benchmarks.drill_report import Drill, Fire, Stories, Suite
 from tests.servers import create_database, postgres
 
 DOCUMENT = stage.ROOT / "docs" / "reliability.md"
-BATCH = 20
+BATCH = 10
 STORY_ACTS = 60
 HYPOTHESIS_ACTS = 15
 SUITES = {

@@ -26,8 +26,9 @@ leads to what stands in the tables.
 _FIRE = """### Processes that are killed
 
 Eight processes issue and pay invoices of one series at once. They are killed without warning, at random, and
-restarted; PostgreSQL itself crashes too. An act is acknowledged, on the disk, after its commit. *Hidden* acts were
-committed, but their process or connection was gone before it could say so: they are found done, not done twice.
+restarted, every other one between a commit and its acknowledgement; PostgreSQL itself crashes too. An act is
+acknowledged, on the disk, after its commit. *Hidden* acts were committed, but their process or connection was gone
+before it could say so: they are found done, not done twice.
 """
 _SUITES = """### Tests that are drills
 

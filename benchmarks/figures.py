@@ -72,6 +72,7 @@ class Import:
 class Run:
     """Everything measured on one database.
 
+    `commit` is what was checked out when the run began.
     Units: `load` is the machine's load average before each part; `run_start_s` is a start of `crm run` where all is
     prepared.
     """
@@ -82,6 +83,7 @@ class Run:
     repeat: int
     build_s: float
     build_mb: float
+    commit: str = ""
     invoices: int = 0
     load: list[float] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)

@@ -51,8 +51,6 @@ IMPORT = Limit("import of 10,000 parties", 20, 10)
 
 # Why a figure stays behind its limit, for as long as it does; printed only then.
 WHY: dict[str, str] = {
-    "rest_make": "after the commit the record is read anew for the answer, and rights of the public are asked twice",
-    "rest_issue": "after each commit the record is read anew for the answer, and rights of the public are asked twice",
     "pdf": "the renderer's own processor time; its fonts, styles and templates are kept warm already",
     "deep": "pages are counted by OFFSET, which reads all rows before; turning pages by key would not",
     "find_common": "tens of thousands match; all are sorted by name before 25 are shown, and counted up to 10,000",

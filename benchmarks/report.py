@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from benchmarks import stage
 from benchmarks.figures import Page, Run
 from benchmarks.limits import ACTS, IMPORT, KILOBYTES, MEMORY, PAGES, RUN, START, STATEMENTS, WHY, Limit
 
@@ -29,7 +28,7 @@ def write(runs: list[Run], *, on: date) -> str:
     """Return the text of the document."""
     parts = [
         _INTRODUCTION.format(repeat=runs[0].repeat),
-        f"## {on.isoformat()}, {runs[0].rows:,} parties and {runs[0].invoices:,} invoices, commit {stage.commit()}\n",
+        f"## {on.isoformat()}, {runs[0].rows:,} parties and {runs[0].invoices:,} invoices, commit {_commits(runs)}\n",
         _machine(runs),
         "### Pages and calls\n",
         *_table(_pages(runs)),
@@ -54,6 +53,10 @@ def _machine(runs: list[Run]) -> str:
         f"Python {platform.python_version()}; {databases}. Load average before each part of the run (1 is one core "
         f"busy with something else): {_loads(runs)}.\n"
     )
+
+
+def _commits(runs: list[Run]) -> str:
+    return " and ".join(dict.fromkeys(run.commit for run in runs))
 
 
 def _loads(runs: list[Run]) -> str:

@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, Page  # noqa: E402
 
-from shots import LOOKS, browser  # noqa: E402
 from tests.browser.world import _answers as answers  # noqa: E402
 from tests.servers import Server  # noqa: E402
+from tools.shots import LOOKS, browser  # noqa: E402
 
 FOLDER = ROOT / "docs" / "pictures"
 PASSWORD = "a demo for pictures"

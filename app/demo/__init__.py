@@ -12,7 +12,7 @@ from datetime import date
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from app.demo import catalogue, organisation, party, team, trade, webshop
+from app.demo import catalogue, organisation, party, shop_payment, team, trade, webshop
 from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.party import Party
@@ -58,8 +58,11 @@ def fill(
         done.added |= trade.ensure(session, organisation=company, products=wares, people=people, today=today)
         if total >= SHOP:
             sold = webshop.add_up_to(session, total, organisation=company, products=wares, people=people, today=today)
-            for issued in sold:  # and what is paid of them, once the company is told of payments
+            for issued in sold:
                 done.added["invoice"] += len(issued)
+                done.added["payment"] += shop_payment.pay(
+                    session, issued, organisation=company, by_id=people.ids["accountant"], today=today
+                )
     return done
 
 

@@ -174,6 +174,12 @@ def _keep_burning(
 def _kill(nursery: Nursery, alive: dict[int, int], outcome: Outcome, dice: Random) -> None:
     """Kill one of the processes without warning and put another one in its place."""
     worker = dice.choice(sorted(alive))
+    if outcome.kills % 2:  # every other one falls between a commit and its acknowledgement, if somebody is there soon
+        until = time.monotonic() + 1
+        silent: list[int] = []
+        while not silent and time.monotonic() < until:
+            silent = [each for each in alive if (nursery.folder / f"{each}.silent").exists()]
+        worker = silent[0] if silent else worker
     if nursery.code(alive[worker]) is not None:
         alive[worker] = nursery.start(worker)  # it had just ended by itself: the next one finds nothing to do
         return

@@ -6,6 +6,7 @@ acknowledged may never be lost.
 
 import ctypes
 import os
+import random
 import signal
 import sys
 import time
@@ -22,6 +23,7 @@ from sqlalchemy.orm import Session
 
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
 _PR_SET_PDEATHSIG = 1
+LINGER = (0, 0, 0, 0.08)  # seconds
 _PATIENCE = 60  # seconds for a database that is away
 
 
@@ -34,6 +36,7 @@ class Issuer:
         self.app: Flask = lean_app(settings)
         self.drafts = [int(line) for line in (folder / f"{worker}.drafts").read_text().split()]
         self.acknowledged = folder / f"{worker}.done"
+        self.silent = folder / f"{worker}.silent"
 
     def work(self) -> None:
         """Issue and settle what is not acknowledged yet."""
@@ -41,7 +44,17 @@ class Issuer:
         for key in self.drafts:
             for act in (self.issue, self.pay):
                 if f"{act.__name__}-{key}" not in known:
-                    self.acknowledge(f"{act.__name__}-{key}", self.persist(act, key))
+                    result = self.persist(act, key)
+                    self.linger()
+                    self.acknowledge(f"{act.__name__}-{key}", result)
+
+    def linger(self) -> None:
+        """Wait now and then between commit and acknowledgement, and let it be seen: a blow may fall just there."""
+        seconds = random.choice(LINGER)
+        if seconds:
+            self.silent.touch()
+            time.sleep(seconds)
+        self.silent.unlink(missing_ok=True)
 
     def persist(self, act: Any, key: int) -> str:
         """Do an act; again and again while the database is away."""

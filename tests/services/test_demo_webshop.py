@@ -7,16 +7,19 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.demo import catalogue, webshop
+from app.demo import catalogue, shop_payment, webshop
 from app.demo import team as demo_team
 from app.demo.team import PERSONS, People
 from app.models.chain import ChainLink
 from app.models.history import FieldChange, StateChange
-from app.models.invoice import Invoice, InvoiceSnapshot
+from app.models.invoice import Invoice, InvoiceSnapshot, Settlement
 from app.models.number_series import NumberCounter
 from app.models.organisation import Organisation
+from app.models.party import Party
+from app.models.payment import Payment
 from app.outbox import Outbox
 from app.search import search_text
+from app.services import balance as balances
 from app.services import chain, invoice_rules, verify
 from app.services import invoice_snapshot as snapshots
 from app.services import payment_term as terms
@@ -125,3 +128,20 @@ def test_the_file_of_one_is_queued_once_when_somebody_asks(session: Session, sho
 def test_the_file_of_a_draft_is_not_queued(session: Session, made: Made) -> None:
     assert ask_for_file(session, made.invoice(), at=NOW) is False
     assert session.scalar(select(func.count()).select_from(Outbox)) == 0
+
+
+def test_most_of_what_the_shop_sells_is_paid(session: Session, made: Made, shop):
+    sold = shop(80)
+    ours = session.execute(select(Organisation)).scalar_one()
+    count = shop_payment.pay(session, sold, organisation=ours, by_id=made.user("accountant").id, today=TODAY)
+    assert 60 < count < 80
+    assert session.scalar(select(func.count()).select_from(Payment).where(Payment.allocated == Payment.amount)) == count
+    states = dict(session.execute(select(Invoice.settlement, func.count()).group_by(Invoice.settlement)).all())
+    assert states.keys() == {Settlement.open, Settlement.partly_paid, Settlement.paid}
+    assert sum(states.values()) == 80
+    latest = session.scalar(select(func.max(Payment.paid_on)))
+    assert latest is not None
+    assert latest < TODAY
+    for party in session.execute(select(Party)).scalars():
+        items = balances.open_items(session, party, on=TODAY)
+        assert sum(item.rest for item in items) == balances.of_party(session, party, on=TODAY).get("EUR", 0)

@@ -9,7 +9,7 @@ from flask_appbuilder.security.sqla.models import Group, Role, User
 from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
-from app.errors import NotAllowed
+from app.errors import NotAllowed, NotFound
 from app.models.party import Party, PartyContact
 from app.models.team import Team
 from app.roles import PRESETS, Scope
@@ -342,9 +342,9 @@ def test_the_door_of_screens_and_rest_asks_the_rule(session: Session, app: Flask
         assert door.one(parties["manager"].id).name == name_of("manager")
         for key in (None, "", "x", "1; drop table party", 2**70, -1, "9" * 40):
             assert door.one(key) is None
-        with pytest.raises(LookupError):
+        with pytest.raises(NotFound):
             door.store(lambda party: setattr(party, "note", "taken over"), parties["manager2"].id)
-        with pytest.raises(LookupError):
+        with pytest.raises(NotFound):
             door.erase(parties["manager2"].id)
     session.expire_all()
     assert parties["manager2"].note is None
