@@ -17,7 +17,6 @@ def test_what_killed_processes_had_acknowledged_is_there(database_url: str, work
 
         url = create_database(database_url, f"crm_fire_{worker_name}")
     outcome = burn(url, tmp_path, processes=8, each=12, kills=8, dice=Random(8))
-    print(outcome)
     assert outcome.problems == []
     assert (outcome.documents, outcome.acknowledged) == (96, 192)
     assert outcome.hidden >= 1, "no kill fell between a commit and its acknowledgement"
