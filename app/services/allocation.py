@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
@@ -85,15 +85,7 @@ def allocate(
         raise DomainError(_("At most %(left)s is open", left=written(owed, debt.currency)), field="amount")
     if taken > there:
         raise DomainError(_("At most %(left)s is left of it", left=written(there, credit.currency)), field="amount")
-    row = Allocation(
-        allocated_on=on,
-        amount=amount,
-        credit_amount=taken,
-        exchange_rate=rate,
-        note=_note(note),
-        created_at=when.at,
-        by_id=when.by_id,
-    )
+    row = _row(when, on, note, amount=amount, credit_amount=taken, exchange_rate=rate)
     row.payment, row.credit_note = (credit, None) if isinstance(credit, Payment) else (None, credit)
     row.refund, row.invoice = (debt, None) if isinstance(debt, Payment) else (None, debt)
     return _stored(session, row, credit, debt)
@@ -121,15 +113,7 @@ def write_off(
         raise DomainError(_("An amount above zero is expected"), field="amount")
     if amount > owed:
         raise DomainError(_("At most %(left)s is open", left=written(owed, invoice.currency)), field="amount")
-    row = Allocation(
-        allocated_on=on,
-        amount=amount,
-        credit_amount=amount,
-        write_off=reason,
-        note=_note(note),
-        created_at=when.at,
-        by_id=when.by_id,
-    )
+    row = _row(when, on, note, amount=amount, credit_amount=amount, write_off=reason)
     row.invoice = invoice
     return _stored(session, row, invoice)
 
@@ -147,8 +131,10 @@ def reverse(session: Session, allocation: Allocation, *, when: When, note: str |
     if on < allocation.allocated_on:
         raise DomainError(_("It cannot be undone before it was made"), field="on")
     refuse_day(on, when, *sides)
-    row = Allocation(
-        allocated_on=on,
+    row = _row(
+        when,
+        on,
+        note,
         amount=-allocation.amount,
         credit_amount=-allocation.credit_amount,
         exchange_rate=allocation.exchange_rate,
@@ -158,9 +144,6 @@ def reverse(session: Session, allocation: Allocation, *, when: When, note: str |
         invoice_id=allocation.invoice_id,
         refund_id=allocation.refund_id,
         reverses_id=allocation.id,
-        note=_note(note),
-        created_at=when.at,
-        by_id=when.by_id,
     )
     return _stored(session, row, *sides)
 
@@ -328,5 +311,6 @@ def _stored(session: Session, row: Allocation, *sides: Side) -> Allocation:
     return row
 
 
-def _note(note: str | None) -> str | None:
-    return line(note or "", limit=500, field="note") or None
+def _row(when: When, on: date, note: str | None, **values: Any) -> Allocation:  # noqa: ANN401
+    said = line(note or "", limit=500, field="note") or None
+    return Allocation(allocated_on=on, note=said, created_at=when.at, by_id=when.by_id, **values)

@@ -51,6 +51,8 @@ class CrudApi(ModelRestApi):
         for name in ("list_columns", "show_columns", "add_columns", "edit_columns", "search_columns", "order_columns"):
             if getattr(cls, name, None) is None:
                 raise TypeError(f"{cls.__name__} does not declare {name}")
+        if cls.more_in and cls.store_more is CrudApi.store_more:
+            raise TypeError(f"{cls.__name__} declares more_in but nothing that stores it")
         entity = records.obj
         stem = entity.__stem__
         cls.resource_name = stem
@@ -171,8 +173,7 @@ class CrudApi(ModelRestApi):
         return record
 
     def store_more(self, session: Any, record: Any, more: dict[str, Any]) -> None:
-        """Do what the fields of `more_in` ask for, in the same transaction."""
-        raise NotImplementedError
+        """Do what the fields of `more_in` ask for, in the same transaction; who declares such fields overrides it."""
 
     def fill(self, record: Any, given: dict[str, Any]) -> None:
         """Put checked values into a record."""

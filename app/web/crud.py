@@ -7,44 +7,28 @@ Every record is reached through the row rule; a foreign one answers like an unkn
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from decimal import Decimal
-from functools import partial
 from typing import Any, ClassVar, cast
 
 import sqlalchemy as sa
-from flask import Response, abort, flash, redirect, render_template, request
-from flask_appbuilder import ModelView, expose
-from flask_appbuilder.security.decorators import has_access, permission_name
-from markupsafe import Markup
+from flask import Response, abort, flash, redirect, request
+from flask_appbuilder import expose
+from flask_appbuilder.security.decorators import has_access
 
-from app import clock
 from app.columns import Exact, Instant
 from app.db import db, unit_of_work
 from app.errors import Conflict, DomainError, NotFound, Refusals
 from app.i18n import gettext as _
 from app.models.base import Entity, Owned
 from app.services import access, idempotency
-from app.web import cells, dialog, drafts, listing, timeline
+from app.web import drafts, listing, timeline
+from app.web.card import CardView, Child
 from app.web.fields import CrmForm, FormConverter, choices_of, fill, shown
 from app.web.filters import column_of, conditions, operators_of
 from app.web.labels import LABELS
 from app.web.lines import lines_fields
-from app.web.lookup import entity_of, stem_of
-from app.web.records import COUNT_CAP, Records, keep_empty, version_of
-from app.web.verbs import Verb, run
-from app.web.ways import onward
+from app.web.lookup import stem_of
+from app.web.records import COUNT_CAP, keep_empty, version_of
 
-
-@dataclass(frozen=True)
-class Child:
-    """A to-many relationship shown on the card: its name and the columns of its table."""
-
-    name: str
-    columns: tuple[str, ...]
-
-
-MOST_AT_ONCE = 500
 CLOSED = {"download", "action", "action_post"}  # the framework's routes that reach records past our door
 RIGHTS = {"list": "see", "show": "see", "add": "add", "edit": "change", "delete": "delete"}
 DECLARED = (
@@ -58,17 +42,11 @@ DECLARED = (
 )
 
 
-class CrudView(ModelView):
+class CrudView(CardView):
     """The base of all screens of entities; see the module's text."""
 
-    datamodel: Records
-    verbs: ClassVar[list[Verb]] = []
-    card_template = "web/card.html"
     form_template = "web/form.html"
     lines: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # rows edited in the record's form: name → columns
-    children: ClassVar[list[Child]] = []  # shown as tables on the card
-    key_facts: ClassVar[list[str]] = []  # columns in the card's head
-    label_columns: Any = None
     list_title: Any = ""
     one_name: Any = ""  # "Party", lazy
     many_name: Any = ""  # "Parties", lazy
@@ -124,25 +102,6 @@ class CrudView(ModelView):
         self.list_title = self.list_title or self.many_name
         self.show_title = self.add_title = self.edit_title = self.one_name
         self.title = self.list_title
-
-    @property
-    def stem(self) -> str:
-        """Return the noun's stem."""
-        return str(self.datamodel.obj.__stem__)
-
-    def may(self, verb: str) -> bool:
-        """Say whether the reader has a verb in this area and the view offers it."""
-        return f"can_{verb}" in self.base_permissions and self.appbuilder.sm.may(self.class_permission_name, verb)
-
-    def _found(self, pk: str) -> Any:
-        record = self.datamodel.one(pk, self._base_filters)
-        if record is None:
-            abort(404)
-        return record
-
-    def page(self, template: str, **about: Any) -> str:
-        """Render one of the product's pages."""
-        return render_template(template, view=self, appbuilder=self.appbuilder, **about)
 
     # --- list -----------------------------------------------------------------------------------------------------
 
@@ -203,52 +162,6 @@ class CrudView(ModelView):
             return "number"
         return "date" if isinstance(kind, sa.Date | Instant) else "text"
 
-    def title_of(self, record: Any) -> str:
-        """Return what the card is headed with."""
-        return str(record)
-
-    def can_edit(self, record: Any) -> bool:  # noqa: ARG002
-        """Say whether the record's state lets it be edited; views of documents narrow it."""
-        return True
-
-    def value(self, record: Any, name: str) -> Any:
-        """Return a record's value as safe HTML for lists and cards."""
-        value: Any = record
-        for part in name.split("."):
-            value = getattr(value, part, None)
-        if callable(value):
-            value = value()
-        formatter = self.formatters_columns.get(name)
-        if formatter is not None:
-            return formatter(value)
-        column = record.__table__.c.get(name)
-        if isinstance(value, Decimal) and column is not None:
-            return Markup('<span class="num">{}</span>').format(cells.amount_of(record, column, value))
-        return cells.cell(value, name=name, column=column)
-
-    # --- card -----------------------------------------------------------------------------------------------------
-
-    @expose("/show/<pk>", methods=["GET"])
-    @has_access
-    def show(self, pk: str) -> str:
-        """Show a record: head, facts, children, what happened to it."""
-        return self._card(self._found(pk))
-
-    def _card(self, record: Any, tried: Mapping[str, CrmForm] | None = None, **about: Any) -> str:
-        verbs = [verb for verb in self.verbs if self.may(verb.name) and verb.when(record)]
-        dialogs = {v.name: dialog.open_dialog(v, record, self.label_columns) for v in verbs if dialog.asks(v)}
-        return self.page(
-            self.card_template,
-            title=self.title_of(record),
-            record=record,
-            fieldsets=self.show_fieldsets or [(None, {"fields": self.show_columns})],
-            verbs=verbs,
-            dialogs=dialogs | dict(tried or {}),
-            tried=tried,
-            events=timeline.events(db.session(), record, self.label_columns),
-            **about,
-        )
-
     # --- forms ----------------------------------------------------------------------------------------------------
 
     @expose("/add", methods=["GET", "POST"])
@@ -282,14 +195,6 @@ class CrudView(ModelView):
             flash(_("This form is being saved already."), "warning")
             return redirect(f"{self.route_base}/list/")
         return self._stored(record, _("Saved: %(name)s", name=str(record)))
-
-    def _once(self, session: Any, key: str) -> tuple[Any, bool]:
-        """Note the key of an empty form; the same form sent twice makes one record."""
-        if not key or len(key) > idempotency.LONGEST:
-            return None, False
-        user_id = access.required(session).user_id or 0
-        asked = idempotency.digest(self.route_base)
-        return idempotency.begin(session, user_id=user_id, key=key, body_sha256=asked, at=clock.now())
 
     @expose("/edit/<pk>", methods=["GET", "POST"])
     @has_access
@@ -397,102 +302,5 @@ class CrudView(ModelView):
         flash(_("Deleted: %(name)s", name=name), "success")
         return redirect(f"{self.route_base}/list/")
 
-    # --- verbs ----------------------------------------------------------------------------------------------------
 
-    def _verb(self, name: str) -> Verb:
-        verb = next((each for each in self.verbs if each.name == name), None)
-        if verb is None:
-            abort(404)
-        if not self.may(name):
-            abort(403)
-        return verb
-
-    @expose("/<int:pk>/<string:verb>", methods=["POST"])
-    @has_access
-    @permission_name("see")
-    def act(self, pk: int, verb: str) -> Any:
-        """Do one of the service's verbs to one record; a refused dialog comes back as it was typed."""
-        chosen = self._verb(verb)
-        form = dialog.posted(chosen, self.label_columns) if dialog.asks(chosen) else None
-        if form is not None and not form.validate():
-            return self.refused_verb(chosen, self._found(str(pk)), form)
-        try:
-            given = dialog.values(chosen, form) if form is not None else {}
-            given |= self.more_of(chosen)
-            result = self._run_once(chosen, pk, given)
-        except NotFound:
-            abort(404)
-        except DomainError as refusal:
-            if form is not None:
-                dialog.refuse(form, refusal)
-            return self.refused_verb(chosen, self._found(str(pk)), form, refusal)
-        except Conflict:
-            flash(_("Somebody else has just changed this record. Look at it and try again."), "warning")
-        else:
-            flash(_("Done: %(what)s", what=str(chosen.label)), "success")
-            if isinstance(result, Entity) and result.__stem__ != self.stem:
-                return redirect(cells.card_url(result))
-        return redirect(onward(request.form.get("back"), f"{self.route_base}/show/{pk}"))
-
-    def more_of(self, verb: Verb) -> dict[str, Any]:  # noqa: ARG002
-        """Return a verb's arguments that its card asks for outside a dialog."""
-        return {}
-
-    def _run_once(self, verb: Verb, pk: int, given: dict[str, Any]) -> Any:
-        """Do a verb once per sent dialog: the same one sent twice leads to what the first has made."""
-        find = partial(self.datamodel.one, pk, self._base_filters)
-        with unit_of_work(db.session()) as session:
-            row, done = self._once(session, request.form.get("form_key", ""))
-            if done:
-                entity = entity_of(row.answer["stem"])
-                return access.get(session, entity, row.answer["id"]) if entity is not None else None
-            result = run(session, verb, find, given)
-            if row is not None:
-                made = {"stem": result.__stem__, "id": result.id} if isinstance(result, Entity) else {}
-                idempotency.end(row, status=303, answer={"stem": "", "id": 0} | made)
-        return result
-
-    def refused_verb(self, verb: Verb, record: Any, form: CrmForm | None, refusal: DomainError | None = None) -> Any:
-        """Show the card again with the refused dialog open; a verb that is no longer possible says so at the top."""
-        if form is not None and verb.when(record):
-            return self._card(record, {verb.name: dialog.fitted(verb, form, record)}), 422
-        texts = str(refusal).splitlines() if refusal is not None else []
-        for text in dict.fromkeys([*texts, *(text for field in form or () for text in field.errors)]):
-            flash(text, "danger")
-        return redirect(onward(request.form.get("back"), f"{self.route_base}/show/{record.id}"))
-
-    @expose("/<int:pk>/<string:verb>", methods=["GET"])
-    @has_access
-    @permission_name("see")
-    def acted(self, pk: int, verb: str) -> str:  # noqa: ARG002
-        """Show the card at a verb's address: a reloaded or remembered address is no act."""
-        return self._card(self._found(str(pk)))
-
-    @expose("/many/<string:verb>", methods=["POST"])
-    @has_access
-    @permission_name("see")
-    def act_on_many(self, verb: str) -> Any:
-        """Do a verb to the ticked records, each for itself, and report what was refused and why."""
-        chosen = self._verb(verb)
-        ticked = list(dict.fromkeys(request.form.getlist("rowid")))[:MOST_AT_ONCE]
-        if chosen.arguments or not self.datamodel.has_all(ticked, self._base_filters):
-            abort(404)
-        done, refused = 0, []
-        for pk in ticked:
-            try:
-                run(db.session(), chosen, partial(self.datamodel.one, pk, self._base_filters), {})
-                done += 1
-            except NotFound:  # it went away meanwhile
-                refused.append(_("Not found"))
-            except Conflict:
-                refused.append(_("Somebody else has just changed this record. Look at it and try again."))
-            except DomainError as refusal:
-                refused.append(str(refusal))
-        if done:
-            flash(_("Done: %(what)s (%(count)s)", what=str(chosen.label), count=done), "success")
-        for text in dict.fromkeys(refused):
-            flash(f"{text} ({refused.count(text)})", "danger")
-        return redirect(onward(request.form.get("back"), f"{self.route_base}/list/"))
-
-
-__all__ = ["CrudView", "Response"]
+__all__ = ["Child", "CrudView", "Response"]

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any, cast
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from babel.dates import get_date_format
@@ -26,10 +25,11 @@ from wtforms.widgets import TextInput, html_params
 from app.columns import Exact, Instant
 from app.db import db
 from app.errors import DomainError
-from app.i18n import LANGUAGES, gettext, label_of, language
+from app.i18n import gettext, label_of, language
 from app.money import format_decimal, parse_decimal
 from app.services import access
 from app.web.lookup import stem_of
+from app.web.standard import standard_list, standard_options
 
 
 class Translations:
@@ -190,10 +190,15 @@ class ChoiceField(SelectField):
     """One member of an enumeration, by its text on screen."""
 
     def __init__(
-        self, label: Any = None, validators: Any = None, of: type[StrEnum] | None = None, **kwargs: Any
+        self,
+        label: Any = None,
+        validators: Any = None,
+        of: type[StrEnum] | None = None,
+        begins_empty: bool = False,  # noqa: FBT001, FBT002 -- WTForms passes fields by position
+        **kwargs: Any,
     ) -> None:
         self.of = of
-        self.may_be_empty = not any(isinstance(v, InputRequired) for v in validators or [])
+        self.may_be_empty = begins_empty or not any(isinstance(v, InputRequired) for v in validators or [])
         super().__init__(label, validators, choices=[], coerce=self._member, validate_choice=False, **kwargs)
 
     def _members(self) -> list[tuple[str, str]]:
@@ -216,65 +221,6 @@ class ChoiceField(SelectField):
             yield Choice(value, text, value == (self.data.value if self.data is not None else ""), {})
 
 
-def countries() -> list[tuple[str, str]]:
-    """Return ISO 3166-1 codes with their names in the reader's language, by name."""
-    names = get_locale().territories
-    found = [
-        (code, str(name))
-        for code, name in names.items()
-        if len(code) == len("NL") and code.isalpha() and code not in _NO_COUNTRY
-    ]
-    return sorted(found, key=lambda pair: pair[1])
-
-
-_NO_COUNTRY = frozenset({"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ", "AC", "CP", "CQ", "DG", "EA", "IC", "TA"})
-CURRENCIES = (
-    "EUR", "RUB", "AMD", "USD", "GBP", "CHF", "GEL", "KZT", "BYN", "UAH", "PLN", "CZK", "SEK", "NOK", "DKK", "TRY",
-    "CNY", "JPY", "AED", "INR", "UZS", "KGS", "AZN", "RON", "HUF", "BGN", "CAD", "AUD",
-)  # fmt: skip
-
-
-def currencies() -> list[tuple[str, str]]:
-    """Return the ISO 4217 codes that documents are written in, with their names."""
-    names = get_locale().currencies
-    return [(code, f"{code} · {names.get(code, code)}") for code in CURRENCIES]
-
-
-def languages() -> list[tuple[str, str]]:
-    """Return the product's languages, each by its own name."""
-    return [(code, about["name"]) for code, about in LANGUAGES.items()]
-
-
-def time_zones() -> list[tuple[str, str]]:
-    """Return the time zones of the world."""
-    found = sorted(
-        zone
-        for zone in available_timezones()
-        if "/" in zone and not zone.startswith(("Etc/", "SystemV/", "posix/", "right/"))
-    )
-    return [("UTC", "UTC"), *((zone, zone.replace("_", " ")) for zone in found)]
-
-
-LISTS = {"country": countries, "currency": currencies, "language": languages, "time_zone": time_zones}
-
-
-def standard_list(of: str) -> tuple[tuple[str, str], ...]:
-    """Return the codes of a standard list with their names in the reader's language."""
-    return _standard_list(of, str(get_locale()))
-
-
-@lru_cache(maxsize=64)
-def _standard_list(of: str, _locale: str) -> tuple[tuple[str, str], ...]:
-    return tuple(LISTS[of]())
-
-
-@lru_cache(maxsize=64)
-def _standard_options(of: str, locale: str) -> str:
-    """Return a list's options as HTML; made once per language, for a form may show all countries several times."""
-    option = Markup('<option value="{}">{}</option>')
-    return "".join(option.format(code, name) for code, name in _standard_list(of, locale))
-
-
 class ListWidget:
     """A select of a standard list."""
 
@@ -283,7 +229,7 @@ class ListWidget:
         kwargs.setdefault("id", field.id)
         if "required" not in kwargs and getattr(field.flags, "required", False):
             kwargs["required"] = True
-        options = _standard_options(field.of, str(get_locale()))
+        options = standard_options(field.of, str(get_locale()))
         if field.data:
             value = f'<option value="{escape(field.data)}"'
             options = options.replace(f"{value}>", f"{value} selected>", 1)

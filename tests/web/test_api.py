@@ -19,6 +19,7 @@ from app.models.party import Party
 from app.models.team import Team
 from app.views.party import PartyApi
 from app.web import records
+from app.web.api import CrudApi
 from tests.conftest import PASSWORD, Browser
 from tests.factories import Made, user
 
@@ -657,3 +658,10 @@ def test_a_mistake_of_the_program_is_no_missing_record(
     assert office.api("PUT", f"/api/v1/party/{party.id}", json={"name": "Other"}).status_code == 500
     assert office.api("POST", f"/api/v1/party/{party.id + 1}/archive").status_code == 404
     assert office.api("PUT", f"/api/v1/party/{party.id + 1}", json={"name": "Other"}).status_code == 404
+
+
+def test_fields_beyond_the_columns_need_somebody_who_stores_them():
+    declared = {name: getattr(PartyApi, name) for name in ("list_columns", "show_columns", "add_columns")}
+    declared |= {name: getattr(PartyApi, name) for name in ("edit_columns", "search_columns", "order_columns")}
+    with pytest.raises(TypeError, match="declares more_in"):
+        type("Forgetful", (CrudApi,), declared | {"datamodel": PartyApi.datamodel, "more_in": {"extra": object()}})
