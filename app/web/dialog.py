@@ -111,7 +111,7 @@ def _field(argument: Any, label: Any) -> Any:
     if isinstance(argument, ExactField):
         return DecimalField(label, checks, least=2)
     if isinstance(argument, MemberField):
-        return ChoiceField(label, checks, of=argument.of)
+        return ChoiceField(label, checks, of=argument.of, begins_empty=True)  # nobody chooses by not looking
     if isinstance(argument, LinkedField):
         return LinkField(label, checks, entity=argument.entity)
     most = next((check.max for check in argument.validators if getattr(check, "max", None)), None)

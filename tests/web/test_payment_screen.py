@@ -367,3 +367,14 @@ def test_a_file_that_nobody_has_asked_for_is_made_at_the_first_request(as_user, 
     session.commit()
     assert accountant.get(f"/api/v1/invoice/{invoice.id}/pdf").status_code == 409
     assert "could not be made" in accountant.get(f"/invoice/show/{invoice.id}").text
+
+
+def test_the_reason_of_a_write_off_is_chosen_not_preset(as_user, session, invoice):
+    accountant = as_user("accountant")
+    page = accountant.get(f"/invoice/show/{invoice.id}").text
+    select_of = re.search(r'<select[^>]*id="write_off-reason".*?</select>', page, re.DOTALL)
+    assert select_of is not None
+    assert re.findall(r'<option[^>]*value="([^"]*)"', select_of[0])[0] == ""
+    sent = accountant.post(f"/invoice/{invoice.id}/write_off", {"reason": "", "amount": "100"})
+    assert (sent.status_code, len(errors_of(sent.text))) == (422, 1)
+    assert one(session, Invoice).settlement == Settlement.open
