@@ -9,7 +9,7 @@ class Page:
     """One page or call: median server time, beside a bare page of the same rows in the same run.
 
     Units: milliseconds and bytes; `cpu_ms` is processor time of the web process alone. `statements` are SQL statements
-    of one request; `bytes` is the answer without compression, `static_bytes` what it links to besides.
+    of one request; `bytes` is the answer as it is sent, `static_bytes` the files that it links to besides.
     """
 
     key: str

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -90,14 +89,14 @@ class _Sides:
         ours, bares = in_turn([ask, partial(_got, self.bare.client, "/")], repeat=self.repeat, warm=WARM)
         page = Page(key, ms=ours.median, cpu_ms=ours.work, slow_ms=ours.slow)
         page.bare_ms, page.bare_cpu_ms = bares.median, bares.work
-        page.statements, page.bytes, page.static_bytes = len(ran), len(body), self._linked(body.decode())
+        page.statements, page.bytes = len(ran), len(body)
+        page.static_bytes = sum(self._sent(name) for name in set(_LINKED.findall(body.decode())))
         self.pages.append(page)
 
-    def _linked(self, body: str) -> int:
-        """Return the size of the static files that a page names, each counted once."""
-        folder = Path(self.app.static_folder or "")
-        files = [folder / name for name in set(_LINKED.findall(body))]
-        return sum(file.stat().st_size for file in files if file.exists())
+    def _sent(self, name: str) -> int:
+        """Return how many bytes a browser is sent for a static file."""
+        client = self.app.test_client()
+        return len(client.get(f"/static/{name}", headers={"Accept-Encoding": "gzip, deflate, br, zstd"}).data)
 
 
 def _got(client: FlaskClient, path: str, **options: Any) -> bytes:  # noqa: ANN401

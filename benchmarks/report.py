@@ -32,7 +32,7 @@ def write(runs: list[Run], *, on: date) -> str:
         _machine(runs),
         "### Pages and calls\n",
         *_table(_pages(runs)),
-        "\nThe slowest of 20 requests (95th percentile) and the sizes of answers without compression:\n",
+        "\nThe slowest of 20 requests (95th percentile) and what is sent, styles and scripts compressed:\n",
         *_table(_sizes(runs)),
         "\n### Acts\n",
         *_table(_acts(runs)),

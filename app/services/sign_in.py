@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.models.sign_in import LoginAttempt, SignIn
+from app.services import access
 
 WINDOW = timedelta(minutes=1)
 
@@ -89,4 +90,5 @@ def user_of(session: Session, *, user_id: int, key: str, at: datetime) -> User |
         )
         .options(joinedload(User.roles), joinedload(User.groups).joinedload(Group.roles), joinedload(User.profile))
     )
-    return session.execute(found).unique().scalars().first()
+    with access.everything(session, why="who asks is read before anybody is known"):
+        return session.execute(found).unique().scalars().first()

@@ -3,12 +3,28 @@
 import secrets
 
 from flask import Flask, Response, g, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask_compress import Compress
+from flask_compress.flask_compress import DictCache
 
 POLICY = (
     "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; style-src-attr 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; form-action 'self'; frame-src 'self'; "
     "frame-ancestors 'self'; base-uri 'none'; manifest-src 'self'; object-src 'none'; worker-src 'self'"
 )
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """Sessions, but not in answers that any cache on the way may keep and give to others."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Send the cookie with pages only."""
+        if not _is_static():
+            super().save_session(app, session, response)
+
+
+def _is_static() -> bool:
+    return (request.endpoint or "").endswith("static")
 
 
 def nonce() -> str:
@@ -27,14 +43,40 @@ def _add(response: Response) -> Response:
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
-    if not (request.endpoint or "").endswith("static"):
+    if not _is_static():
         headers.setdefault("Cache-Control", "no-store")
     headers.setdefault("X-Request-Id", str(g.get("request_id", "")))
     return response
 
 
+def _compress(app: Flask) -> None:
+    """Send style sheets, scripts and icons compressed, once for all.
+
+    Pages do not go compressed: they hold tokens beside text that a stranger may choose, and the length of a compressed
+    page tells (BREACH). A proxy in front may decide otherwise.
+    """
+    app.config.update(
+        COMPRESS_MIMETYPES=["text/css", "text/javascript", "application/javascript", "image/svg+xml"],
+        COMPRESS_ALGORITHM=["zstd", "br", "gzip"],
+        COMPRESS_ZSTD_LEVEL=9,
+        COMPRESS_CACHE_BACKEND=DictCache,
+        COMPRESS_CACHE_KEY=lambda asked: f"{asked.path};{g.get('etag', '')}",
+    )
+    Compress(app)
+
+    @app.after_request  # runs before the one of Compress, which leaves the file of a streamed answer open
+    def _whole(response: Response) -> Response:
+        if _is_static() and response.mimetype in app.config["COMPRESS_MIMETYPES"] and response.is_streamed:
+            g.etag = response.get_etag()[0]
+            response.direct_passthrough = False
+            response.make_sequence()
+        return response
+
+
 def init_app(app: Flask) -> None:
     """Install the headers; HSTS where the public address is https."""
+    _compress(app)
+    app.session_interface = _Sessions()
     app.jinja_env.globals["csp_nonce"] = nonce
     app.after_request(_add)
     if app.config["CRM_PUBLIC_URL"].startswith("https://"):

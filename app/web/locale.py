@@ -3,9 +3,10 @@
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from babel.support import NullTranslations, Translations
 from flask import Flask, g, has_request_context, request, session
 from flask_appbuilder import BaseView, expose
-from flask_babel import refresh
+from flask_babel import Domain, get_locale, refresh
 from werkzeug.utils import redirect
 
 from app.i18n import DEFAULT_LANGUAGE, LANGUAGES
@@ -52,8 +53,27 @@ class LanguageView(BaseView):
         return redirect(onward(request.args.get("next")))
 
 
+class _Texts(Domain):
+    """The texts of a language, found by its code: writing a locale out takes longer than looking a text up."""
+
+    def __init__(self, texts: Domain) -> None:
+        super().__init__(domain=";".join(texts.domain))
+        self._of_language: dict[str, Translations] = {}
+
+    def get_translations(self) -> Translations | NullTranslations:
+        """Return the texts of the reader's language, with those of Flask-AppBuilder."""
+        locale = get_locale()
+        if locale is None or locale.territory or locale.script:
+            return super().get_translations()
+        found = self._of_language.get(locale.language)
+        if found is None:
+            found = self._of_language[locale.language] = super().get_translations()
+        return found
+
+
 def init_app(app: Flask) -> None:
     """Replace Flask-AppBuilder's selectors: they fail on a language that is no longer offered and know no time zone."""
     babel = app.extensions["babel"]
+    babel.instance.domain_instance = _Texts(babel.instance.domain_instance)
     babel.locale_selector = choose_language
     babel.timezone_selector = choose_time_zone

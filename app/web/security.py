@@ -20,6 +20,7 @@ from flask_login import current_user, login_user, logout_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from marshmallow import ValidationError
 from sqlalchemy import select
+from werkzeug.local import LocalProxy
 from werkzeug.security import check_password_hash
 
 from app import clock
@@ -151,6 +152,16 @@ class CrmSecurityManager(SecurityManager):
     def exist_permission_on_roles(self, view_name: str, permission_name: str, role_ids: list[int]) -> bool:
         """Say whether one of the roles has a right."""
         return (permission_name, view_name) in self._rights(role_ids)
+
+    def has_access(self, permission_name: str, view_name: str) -> bool:
+        """Say whether the reader has a right; Flask-AppBuilder asks through three proxies, some forty times a page."""
+        user = getattr(g, "user", None)
+        if isinstance(user, LocalProxy):
+            user = user._get_current_object()  # noqa: SLF001 -- werkzeug's documented way to the thing itself
+        user = self._get_safe_user(user)
+        if user is None or not user.is_authenticated or not user.is_active:
+            return False
+        return bool(self._has_view_access(user, permission_name, view_name))
 
     def get_user_menu_access(self, menu_names: list[str] | None = None) -> set[str]:
         """Return the names of all menu entries: the menu itself leaves out areas that cannot be seen."""

@@ -116,6 +116,32 @@ def test_nothing_personal_is_kept_by_caches(as_user: Callable[[str], Browser], v
     assert "no-store" not in static.headers["Cache-Control"]
 
 
+def test_what_any_cache_may_keep_carries_nobodys_session(as_user: Callable[[str], Browser]):
+    static = as_user("office").get("/static/css/app.css")
+    static.close()
+    assert "public" in static.headers["Cache-Control"]
+    assert "Set-Cookie" not in static.headers
+    assert "Cookie" not in static.headers.get("Vary", "")
+
+
+def test_styles_go_compressed_and_pages_with_tokens_do_not(as_user: Callable[[str], Browser]):
+    office, every_way = as_user("office"), {"Accept-Encoding": "gzip, deflate, br, zstd"}
+
+    def sent(path: str, headers: dict[str, str]) -> tuple[int, str | None, str | None, int]:
+        with office.get(path, headers=headers) as answer:
+            coding, etag = answer.headers.get("Content-Encoding"), answer.headers.get("ETag")
+            return answer.status_code, coding, etag, len(answer.data)
+
+    plain = sent("/static/css/app.css", {})[3]
+    for way in ("gzip", "br", "zstd"):
+        _status, coding, _etag, size = sent("/static/css/app.css", {"Accept-Encoding": way})
+        assert (coding, size < plain / 3) == (way, True)
+    kept = sent("/static/css/app.css", every_way)[2]
+    assert sent("/static/css/app.css", every_way | {"If-None-Match": str(kept)})[0] == 304
+    assert sent("/party/list/", every_way)[1] is None
+    assert sent("/static/lib/inter/inter-latin.woff2", every_way)[1] is None
+
+
 def test_browsers_are_told_to_stay_on_https_only_where_it_is_spoken(app: Flask, visitor: Browser):
     assert "Strict-Transport-Security" not in visitor.get("/login/").headers
     secure = Flask("secure")
