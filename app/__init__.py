@@ -14,7 +14,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     from app import models  # noqa: F401 -- registers every table
     from app.db import db, prepare_engine
     from app.exchange import smtp
-    from app.services import access, chain, history, letter_office
+    from app.services import access, chain, find, history, letter_office, notification
     from app.tasks import dispatch
     from app.views import register_all
     from app.web import cells, errors, headers, locale, security, shell
@@ -26,6 +26,8 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     letter_office.use(lambda: smtp.office(app.config))
     access.install()
     history.install()
+    notification.install()
+    find.install()
     with app.app_context():
         prepare_engine(db.engine)
         headers.init_app(app)

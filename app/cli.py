@@ -206,6 +206,24 @@ def sync_roles() -> None:
 
 
 @crm.command()
+@click.option("--kind", help="One kind of record alone: party, invoice, …")
+def reindex(kind: str | None) -> None:
+    """Write anew what the search over everything finds."""
+    from app.db import db, unit_of_work
+    from app.services import access, find
+
+    app = _app()
+    if kind is not None and kind not in find.kinds():
+        raise click.BadParameter(", ".join(find.kinds()), param_hint="--kind")
+    with app.app_context():
+        session = db.session()
+        access.act_as(session, access.SYSTEM)
+        with unit_of_work(session):
+            done = find.rebuild(session, kind)
+    click.echo("ok: " + ", ".join(f"{count} {stem}" for stem, count in done.items()))
+
+
+@crm.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def backup(file: Path) -> None:
     """Write database, files and keys into one archive (mode 0600)."""

@@ -17,7 +17,7 @@ from app.backup import automatic_name, keep_last
 from app.db import db, unit_of_work
 from app.dump import copy_database
 from app.roles import ADMIN, EVERYBODY, PRESETS
-from app.services import access
+from app.services import access, find
 from app.services import roles as role_sync
 from app.services import user as users
 
@@ -65,6 +65,9 @@ def prepare(app: Flask) -> Ready:
         if not role_sync.is_current(session, mark):
             with unit_of_work(session):
                 done.synced = role_sync.sync(session, rights, fingerprint=mark)
+        if find.is_due(session):
+            with unit_of_work(session):
+                find.rebuild(session)
         if session.execute(select(func.count()).select_from(User)).scalar_one() == 0:
             make_administrator(session, done)
             if app.config["CRM_DEMO"]:

@@ -1,6 +1,7 @@
 """Who may do what: role → area → verbs, and which rows. `crm sync-roles` writes this table into the database.
 
-An area is a noun's stem; a verb is `see`, `add`, `change`, `delete` or the name of a service's verb (`issue`).
+An area is a noun's stem; a verb is `see`, `add`, `change`, `delete`, `export` (a whole list as a file) or the name of a
+service's verb (`issue`).
 The administrator's role ("Admin") has every right and is not in the table.
 """
 
@@ -30,7 +31,8 @@ class Role:
     grants: Mapping[str, str]
 
 
-EVERYBODY = {"home": "see", "profile": "see", "lookup": "see"}
+EVERYBODY = {"home": "see", "profile": "see", "lookup": "see", "find": "see", "saved_view": "see"}
+_SHARES = {"saved_view": "see share"}
 
 _CATALOGUE = {
     "product": "see",
@@ -46,6 +48,7 @@ PRESETS: dict[str, Role] = {
     "Head of sales": Role(
         Scope.subtree,
         {
+            **_SHARES,
             **_CATALOGUE,
             "party": "see add change archive restore import",
             "import_run": "see",
@@ -61,6 +64,7 @@ PRESETS: dict[str, Role] = {
     "Accountant": Role(
         Scope.all,
         {
+            **_SHARES,
             **_CATALOGUE,
             "organisation": "see lock",
             "party": "see add change",
@@ -76,6 +80,7 @@ PRESETS: dict[str, Role] = {
     "Back office": Role(
         Scope.all,
         {
+            **_SHARES,
             **_CATALOGUE,
             "party": "see add change archive restore import",
             "import_run": "see",
@@ -100,6 +105,18 @@ PRESETS: dict[str, Role] = {
     ),
 }
 
+
+_NO_LISTS = frozenset({"saved_view"})  # areas that have nothing to export
+
+
+def _exporting(role: Role) -> Role:
+    """Return a role that may also take away as a file what it sees."""
+    lists = {area for area, text in role.grants.items() if "see" in text.split()} - _NO_LISTS
+    return Role(role.scope, {area: f"{text} export" if area in lists else text for area, text in role.grants.items()})
+
+
+PRESETS |= {name: _exporting(PRESETS[name]) for name in ("Head of sales", "Accountant", "Marketer", "Back office")}
+
 _WIDTH = [Scope.none, Scope.own, Scope.team, Scope.subtree, Scope.all]
 
 
@@ -113,7 +130,7 @@ def scope_of(roles: frozenset[str]) -> Scope:
 
 def granted(preset: Role) -> dict[str, str]:
     """Return a preset's verbs per area, with what everybody may."""
-    return {**preset.grants, **EVERYBODY}
+    return {**EVERYBODY, **preset.grants}
 
 
 def verbs(role: str, area: str) -> frozenset[str]:

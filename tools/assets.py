@@ -18,6 +18,8 @@ def wanted() -> dict[str, str]:
     files = {
         "flatpickr/flatpickr.min.js": "flatpickr/dist/flatpickr.min.js",
         "flatpickr/LICENSE.md": "flatpickr/LICENSE.md",
+        "htmx/htmx.min.js": "htmx.org/dist/htmx.min.js",
+        "htmx/LICENSE": "htmx.org/LICENSE",
         "tom-select/tom-select.min.js": "tom-select/dist/js/tom-select.complete.min.js",
         "tom-select/LICENSE": "tom-select/LICENSE",
         "icons/LICENSE": "lucide-static/LICENSE",
@@ -40,15 +42,16 @@ def wanted() -> dict[str, str]:
 
 
 ICONS = (
-    "archive", "archive-restore", "arrow-left", "arrow-right", "banknote", "bell", "book-open", "building",
-    "building-2", "calendar", "check", "chevron-down", "chevron-left", "chevron-right", "chevron-up", "circle",
-    "circle-alert", "circle-check", "clock", "coins", "copy", "credit-card", "download", "ellipsis",
-    "external-link", "file-check", "file-down", "file-text", "file-up", "filter", "globe", "hash", "history",
-    "house", "inbox", "info", "key-round", "landmark", "languages", "layers", "link", "list", "list-filter", "lock",
-    "log-out", "mail", "menu", "monitor", "moon", "package", "paperclip", "pencil", "percent", "phone", "play",
-    "plus", "printer", "receipt", "refresh-cw", "rotate-ccw", "ruler", "search", "send", "settings", "shield",
-    "shopping-cart", "sun", "tag", "trash-2", "triangle-alert", "truck", "undo-2", "upload", "user", "user-cog",
-    "user-plus", "users", "wallet", "x",
+    "archive", "archive-restore", "arrow-left", "arrow-right", "banknote", "bell", "bell-off", "book-open",
+    "bookmark", "building", "building-2", "calendar", "check", "chevron-down", "chevron-first", "chevron-last",
+    "chevron-left", "chevron-right", "chevron-up", "circle", "circle-alert", "circle-check", "clock", "coins",
+    "columns-3", "command", "copy", "corner-down-left", "credit-card", "download", "ellipsis", "external-link",
+    "file-check", "file-down", "file-text", "file-up", "filter", "globe", "hash", "history", "house", "inbox",
+    "info", "key-round", "keyboard", "landmark", "languages", "layers", "link", "list", "list-filter", "lock",
+    "log-out", "mail", "menu", "message-square", "monitor", "moon", "package", "paperclip", "pencil", "percent",
+    "phone", "pin", "play", "plus", "printer", "receipt", "refresh-cw", "rotate-ccw", "ruler", "search", "send",
+    "settings", "shield", "shopping-cart", "star", "sun", "tag", "trash-2", "triangle-alert", "truck", "undo-2",
+    "upload", "user", "user-cog", "user-plus", "users", "wallet", "x",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from app.demo import catalogue, organisation, party, shop_payment, team, trade, 
 from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.party import Party
-from app.services import access
+from app.services import access, find
 
 PARTIES: dict[str, int] = {"small": 160, "100k": 100_000}
 SHOP = 1000  # so many counterparties, and the company has a web shop: as many invoices again
@@ -63,6 +63,8 @@ def fill(
                 done.added["payment"] += shop_payment.pay(
                     session, issued, organisation=company, by_id=people.ids["accountant"], today=today
                 )
+        for stem in ("party", "invoice", "payment") if total >= SHOP else ("party",):  # written in bulk
+            find.rebuild(session, stem)
     return done
 
 

@@ -122,6 +122,7 @@ class Invoice(Entity, Owned):
         CheckConstraint("allocated >= 0 AND allocated <= gross", name="allocated_within"),
         CheckConstraint("state <> 'draft' OR allocated = 0", name="draft_unallocated"),
         Index("ix_invoice_state_id", "state", "id"),
+        Index("ix_invoice_kind_settlement_due_on", "kind", "settlement", "due_on"),
         Index(
             "ix_invoice_open",
             "party_id",

@@ -12,6 +12,7 @@ from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.lifecycle import Moves
 from app.models.base import Entity, Owned
+from app.models.search_entry import Facts
 
 if TYPE_CHECKING:
     from app.models.attachment import Attachment
@@ -120,3 +121,7 @@ class Letter(Entity, Owned):
 
     def __str__(self) -> str:
         return self.subject
+
+    def search_entry(self) -> Facts:
+        """Return what it is found by."""
+        return Facts(self.subject, self.to_address, self.search_text)

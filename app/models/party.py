@@ -11,6 +11,7 @@ from app.columns import Amount, Choice, Instant
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.models.base import Entity, Line, Owned
+from app.models.search_entry import Facts
 
 
 class PartyKind(StrEnum):
@@ -125,6 +126,11 @@ class Party(Entity, Owned):
 
     def __str__(self) -> str:
         return self.name
+
+    def search_entry(self) -> Facts:
+        """Return what it is found by, and how one tells it from others of the name."""
+        detail = " · ".join(filter(None, (self.tax_number, self.phone, self.email)))
+        return Facts(self.name, detail, self.search_text)
 
     @property
     def is_archived(self) -> bool:

@@ -11,6 +11,7 @@ from app.columns import Choice, Quantity
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.models.base import Entity
+from app.models.search_entry import Facts
 
 if TYPE_CHECKING:
     from app.models.tax import Tax
@@ -61,3 +62,7 @@ class Product(Entity):
 
     def __str__(self) -> str:
         return f"{self.sku} · {self.name}" if self.sku else self.name
+
+    def search_entry(self) -> Facts:
+        """Return what it is found by."""
+        return Facts(self.name, " · ".join(filter(None, (self.sku, self.category))), self.search_text)

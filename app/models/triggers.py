@@ -10,7 +10,7 @@ from app.models import protection
 from app.models.protection import Trigger
 
 # Tables with a folded `search_text`: part of a word is found through trigrams on both databases.
-SEARCHED = ("party", "product", "sale_order", "invoice", "payment", "letter")
+SEARCHED = ("party", "product", "sale_order", "invoice", "payment", "letter", "search_entry", "search_word")
 SHADOWS = tuple(f"{table}_fts" for table in SEARCHED)
 
 

@@ -60,6 +60,13 @@ def actor_of(session: Session, *, user_id: int, name: str, roles: Iterable[str])
     return Actor(user_id, name, scope, names, team_id, frozenset(reach))
 
 
+def own_teams(session: Session, actor: Actor) -> frozenset[int]:
+    """Return the keys of an actor's own team, of those that he heads, and of all below them."""
+    teams = session.execute(select(Team.id, Team.parent_id, Team.head_id)).all()
+    roots = {team.id for team in teams if team.head_id == actor.user_id}
+    return frozenset(subtree(teams, roots | ({actor.team_id} if actor.team_id is not None else set())))
+
+
 def act_as(session: Session, actor: Actor | Callable[[], Actor | None]) -> None:
     """Let the session read for an actor, or for the one that a callable will name at the first need."""
     session.info[_ACTOR] = actor

@@ -25,7 +25,7 @@ from app.models.history import FieldChange
 from app.models.party import Party, PartyAddress, PartyBankAccount, PartyChannel, PartyContact
 from app.models.team import UserProfile
 from app.roles import Scope
-from app.services import access, history
+from app.services import access, find, history
 from app.services import import_merge as merging
 from app.services import party as parties
 from app.services import party_rules as rules
@@ -410,6 +410,7 @@ class _Work:
             if lines:
                 session.execute(insert(_table(entity)), lines)
         self._write_history(values, ids)
+        find.index(session, Party, ids)
 
     def _party_values(self, party: SimpleNamespace) -> dict[str, Any]:
         values = {name: getattr(party, name) for name in _PARTY_COLUMNS}

@@ -1,9 +1,11 @@
-"""Daily tidying of the outbox itself."""
+"""Daily tidying: work that was done, notes that were deleted, notifications that were read long ago."""
 
 from datetime import time
 
 from app import clock
+from app.services import activity as activities
 from app.services import job as jobs
+from app.services import notification as notifications
 from app.tasks.registry import Work, handles
 
 
@@ -11,4 +13,7 @@ from app.tasks.registry import Work, handles
 def tidy(work: Work) -> None:
     """Forget what was done long ago."""
     with work.storing() as session:
-        jobs.forget(session, at=clock.now())
+        at = clock.now()
+        jobs.forget(session, at=at)
+        activities.forget(session, at=at)
+        notifications.forget(session, at=at)

@@ -14,6 +14,7 @@ from typing import Any
 from app import clock, outbox
 from app.db import unit_of_work
 from app.errors import DomainError
+from app.services import notification as notifications
 from app.tasks.registry import Handler, LostClaim, Work, fresh_session, handler_of
 
 MOST_CLAIMS = 10  # a row that was claimed so often and never ended has killed the worker each time
@@ -100,4 +101,6 @@ def _claimed(row_id: int, settings: Mapping[str, Any]) -> tuple[Work | None, Han
 def _failed(work: Work, error: str, *, final: bool) -> None:
     _log.error("%s (%s) failed at try %s: %s", work.name, work.topic, work.tries, error)
     with fresh_session(what=work.name) as session, unit_of_work(session):
-        outbox.fail(session, work.row_id, work.token, error, tries=work.tries, at=clock.now(), final=final)
+        at = clock.now()
+        if outbox.fail(session, work.row_id, work.token, error, tries=work.tries, at=at, final=final):
+            notifications.job_failed(session, work.row_id, at=at)

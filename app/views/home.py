@@ -46,7 +46,8 @@ def of_parties(work: Session) -> list[Tile]:
 def of_invoices(work: Session) -> list[Tile]:
     """Return the tiles of drafts, unpaid and overdue invoices."""
     today = clock.today(choose_time_zone())
-    is_invoice, is_open = Invoice.kind == InvoiceKind.invoice, Invoice.settlement != Settlement.paid
+    is_invoice = Invoice.kind == InvoiceKind.invoice
+    is_open = Invoice.settlement.in_([each for each in Settlement if each is not Settlement.paid])  # an index answers
     late = f"/invoice/list/?flt.kind.eq=invoice&flt.settlement.neq=paid&flt.due_on.lt={today.isoformat()}"
     drafts, unpaid, overdue = (
         counted(work, select(Invoice.id).where(is_invoice, *conditions))

@@ -16,7 +16,7 @@ from app.db import db, unit_of_work
 from app.errors import NotFound
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
-from app.models.invoice import Invoice, InvoiceLine, InvoiceState
+from app.models.invoice import Invoice, InvoiceKind, InvoiceLine, InvoiceState
 from app.models.letter import Letter
 from app.models.payment import PaymentMethod
 from app.outbox import Outbox
@@ -38,6 +38,7 @@ from app.web.fields import CrmForm
 from app.web.records import Records
 from app.web.schema import Lines, LinkedField
 from app.web.settled import rows_of
+from app.web.totals import signed
 from app.web.verbs import Verb
 
 ORDER = 40
@@ -210,7 +211,14 @@ class InvoiceView(DocumentView):
     order_columns: ClassVar = ["number", "issued_on", "due_on", "gross", "state"]
     base_order = ("id", "desc")
     key_facts: ClassVar = ["state", "settlement", "kind", "party", "issued_on", "due_on"]
+    total_columns: ClassVar = ["net", "gross"]
+    total_hint = _l("credit notes are subtracted")
+    own_values: ClassVar = {"settlement"}
     verbs: ClassVar = VERBS
+
+    def total_of(self, name: str) -> Any:
+        """Subtract what credit notes take back."""
+        return signed(super().total_of(name), unless=Invoice.kind == InvoiceKind.invoice)
 
     def prefill(self, form: CrmForm) -> None:
         """Write in the party's language unless told otherwise."""

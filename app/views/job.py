@@ -86,6 +86,7 @@ class JobView(CrudView):
     key_facts: ClassVar = ["state", "tries", "due_at"]
     label_columns: Any = LABELS
     verbs: ClassVar = VERBS
+    has_activities: ClassVar = False  # what the program does is nobody's to discuss
 
     def value(self, record: Any, name: str) -> Any:
         """Say topics in words, and link the record."""

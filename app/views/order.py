@@ -95,6 +95,7 @@ class OrderView(DocumentView):
     order_columns: ClassVar = ["number", "ordered_on", "delivery_on", "gross", "state"]
     base_order = ("id", "desc")
     key_facts: ClassVar = ["state", "party", "owner"]
+    total_columns: ClassVar = ["net", "gross"]
     verbs: ClassVar = VERBS
 
 

@@ -18,7 +18,7 @@ from app.i18n import lazy_gettext as _l
 from app.models.allocation import Allocation
 from app.models.invoice import Invoice
 from app.models.organisation import Organisation
-from app.models.payment import Payment
+from app.models.payment import Payment, PaymentKind
 from app.money import format_money, parse_decimal
 from app.services import access
 from app.services import balance as balances
@@ -34,6 +34,7 @@ from app.web.fields import KEY_DIGITS, CrmForm
 from app.web.records import Records
 from app.web.schema import LinkedField, schema, strict
 from app.web.settled import rows_of
+from app.web.totals import signed
 from app.web.verbs import Verb
 
 ORDER = 45
@@ -162,7 +163,13 @@ class PaymentView(CrudView):
     order_columns: ClassVar = ["paid_on", "amount", "state"]
     base_order = ("id", "desc")
     key_facts: ClassVar = ["state", "kind", "party", "paid_on"]
+    total_columns: ClassVar = ["amount", "allocated"]
+    total_hint = _l("refunds are subtracted")
     verbs: ClassVar = VERBS
+
+    def total_of(self, name: str) -> Any:
+        """Subtract what was paid back."""
+        return signed(super().total_of(name), unless=Payment.kind == PaymentKind.receipt)
 
     def title_of(self, record: Payment) -> str:
         """Name the amount: it is what people look for."""

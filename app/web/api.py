@@ -21,6 +21,7 @@ from app.errors import Conflict, DomainError, NotAllowed, NotFound, Refusals
 from app.i18n import gettext as _
 from app.services import access, idempotency
 from app.web.filters import Wanted, conditions
+from app.web.keyset import LONGEST
 from app.web.labels import LABELS
 from app.web.records import COUNT_CAP, Records, keep_empty
 from app.web.schema import Lines, schema
@@ -126,19 +127,26 @@ class CrudApi(ModelRestApi):
         column = args.get("order_column") or ""
         if column and column not in self.order_columns:
             return self.response(400, message=_("One cannot order by “%(column)s”", column=str(column)[:60]))
-        order = (column, "desc" if args.get("order_direction") == "desc" else "asc") if column else self.base_order
+        order = (column, args.get("order_direction")) if column else self.base_order
         page, size = self._sanitize_page_args(args.get("page"), args.get("page_size"))
         selection = self.datamodel.selection(where=where, text=text.strip(), filters=self._base_filters)
         count = self.datamodel.count(selection)
-        rows = self.datamodel.page(selection, order=order, page=min(max(page or 0, 0), 10**6), page_size=size or 25)
+        found = self.datamodel.page(
+            selection,
+            sorts=[(order[0], order[1] == "desc")] if order else [],
+            page_size=size or 25,
+            after=str(request.args.get("after", ""))[:LONGEST],
+            page=min(max(page or 0, 0), 10**6),
+        )
         names = _columns(args, ["id", *self.list_columns])
         chosen = self.list_schema(only=names) if names else self.list_model_schema
         return self.response(
             200,
             count=min(count, COUNT_CAP),
             count_capped=count > COUNT_CAP,
-            ids=[row.id for row in rows],
-            result=chosen.dump(rows, many=True),
+            next=found.after,
+            ids=[row.id for row in found.rows],
+            result=chosen.dump(found.rows, many=True),
         )
 
     # --- writing --------------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ from app.errors import Conflict, DomainError, NotFound
 from app.i18n import gettext as _
 from app.models.base import Entity
 from app.services import access, idempotency
-from app.web import cells, dialog, timeline
+from app.web import cells, dialog
+from app.web.activities import Activities, Tried
 from app.web.fields import CrmForm
 from app.web.lookup import entity_of
 from app.web.records import Records
@@ -39,7 +40,7 @@ class Child:
     columns: tuple[str, ...]
 
 
-class CardView(ModelView):
+class CardView(Activities, ModelView):
     """Card and verbs of an entity; see the module's text."""
 
     datamodel: Records
@@ -99,7 +100,9 @@ class CardView(ModelView):
         """Show a record: head, facts, children, what happened to it."""
         return self._card(self._found(pk))
 
-    def _card(self, record: Any, tried: Mapping[str, CrmForm] | None = None, **about: Any) -> str:
+    def _card(
+        self, record: Any, tried: Mapping[str, CrmForm] | None = None, note: Tried | None = None, **about: Any
+    ) -> str:
         verbs = [verb for verb in self.verbs if self.may(verb.name) and verb.when(record)]
         dialogs = {v.name: dialog.open_dialog(v, record, self.label_columns) for v in verbs if dialog.asks(v)}
         return self.page(
@@ -110,7 +113,7 @@ class CardView(ModelView):
             verbs=verbs,
             dialogs=dialogs | dict(tried or {}),
             tried=tried,
-            events=timeline.events(db.session(), record, self.label_columns),
+            life=self.life(record, note),
             **about,
         )
 

@@ -85,10 +85,16 @@ def whole(value: int) -> str:
 
 def amount_of(record: Any, column: Any, value: Decimal) -> str:
     """Return a number of a record: money with the digits of the record's currency, other numbers as they are."""
+    currency = currency_of(record, column)
+    return plain_money(value, currency) if currency else format_decimal(value, language())
+
+
+def currency_of(record: Any, column: Any) -> str | None:
+    """Return the currency of a column's amounts, None where they are no money or nobody says."""
+    if not isinstance(column.type, Exact) or column.type.places != Amount().places:
+        return None
     own = f"{column.name.removesuffix('amount')}currency"
-    currency = getattr(record, own, None) or getattr(record, "currency", None)
-    is_money = isinstance(column.type, Exact) and column.type.places == Amount().places
-    return plain_money(value, currency) if is_money and currency else format_decimal(value, language())
+    return getattr(record, own, None) or getattr(record, "currency", None)
 
 
 def plain_money(value: Decimal, currency: str) -> str:

@@ -5,32 +5,29 @@ and paging, card with timeline, forms that keep what was typed, optimistic locki
 Every record is reached through the row rule; a foreign one answers like an unknown one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, ClassVar, cast
 
-import sqlalchemy as sa
 from flask import Response, abort, flash, redirect, request
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access
 
-from app.columns import Exact, Instant
 from app.db import db, unit_of_work
 from app.errors import Conflict, DomainError, NotFound, Refusals
 from app.i18n import gettext as _
 from app.models.base import Entity, Owned
 from app.services import access, idempotency
-from app.web import drafts, listing, timeline
-from app.web.card import CardView, Child
-from app.web.fields import CrmForm, FormConverter, choices_of, fill, shown
-from app.web.filters import column_of, conditions, operators_of
+from app.web import drafts, timeline
+from app.web.card import Child
+from app.web.fields import CrmForm, FormConverter, shown
+from app.web.inline import InlineEdit
 from app.web.labels import LABELS
 from app.web.lines import lines_fields
-from app.web.lookup import stem_of
-from app.web.records import COUNT_CAP, keep_empty, version_of
+from app.web.records import keep_empty, version_of
 
 CLOSED = {"download", "action", "action_post"}  # the framework's routes that reach records past our door
-RIGHTS = {"list": "see", "show": "see", "add": "add", "edit": "change", "delete": "delete"}
+RIGHTS = {"list": "see", "show": "see", "export": "export", "add": "add", "edit": "change", "delete": "delete"}
 DECLARED = (
     "list_columns",
     "show_columns",
@@ -42,15 +39,13 @@ DECLARED = (
 )
 
 
-class CrudView(CardView):
+class CrudView(InlineEdit):
     """The base of all screens of entities; see the module's text."""
 
     form_template = "web/form.html"
     lines: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # rows edited in the record's form: name → columns
-    list_title: Any = ""
     one_name: Any = ""  # "Party", lazy
     many_name: Any = ""  # "Parties", lazy
-    hint: Any = ""  # what an empty list says
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -63,7 +58,8 @@ class CrudView(CardView):
         stem = records.obj.__stem__
         cls.route_base = cls.__dict__.get("route_base", f"/{stem}")
         cls.class_permission_name = cls.__dict__.get("class_permission_name", stem)
-        cls.exclude_route_methods = CLOSED | cls.exclude_route_methods
+        cells = {"cell", "change_cell"} if "edit" in cls.exclude_route_methods else set()
+        cls.exclude_route_methods = CLOSED | cls.exclude_route_methods | cells
         cls.method_permission_name = RIGHTS | {"act": "see", "acted": "see", "act_on_many": "see"}
         cls.base_permissions = [
             f"can_{verb}" for verb in dict.fromkeys([*cls.allowed_rights(), *(v.name for v in cls.verbs)])
@@ -102,65 +98,6 @@ class CrudView(CardView):
         self.list_title = self.list_title or self.many_name
         self.show_title = self.add_title = self.edit_title = self.one_name
         self.title = self.list_title
-
-    # --- list -----------------------------------------------------------------------------------------------------
-
-    @expose("/list/")
-    @has_access
-    def list(self) -> str:
-        """Show one page of the records that match."""
-        wish = listing.asked(
-            self.datamodel.obj,
-            search_columns=self.search_columns,
-            order_columns=self.order_columns,
-            base_order=self.base_order,
-            page_size=self.page_size,
-        )
-        where = conditions(self.datamodel.obj, wish.filters, self.search_columns)
-        selection = self.datamodel.selection(where=where, text=wish.text, filters=self._base_filters)
-        count = self.datamodel.count(selection)
-        rows = self.datamodel.page(selection, order=wish.order, page=wish.page, page_size=wish.page_size)
-        return self.page(
-            "web/list.html",
-            title=self.list_title,
-            rows=rows,
-            count=count,
-            cap=COUNT_CAP,
-            wish=wish,
-            sizes=listing.PAGE_SIZES,
-            filters=[self._filter_field(name, wish) for name in self.search_columns],
-            bulk=[verb for verb in self.verbs if not verb.arguments and self.may(verb.name)],
-        )
-
-    def _filter_field(self, name: str, wish: listing.Asked) -> dict[str, Any]:
-        """Return what the filter panel needs of one column: label, inputs with the values set now, how to choose."""
-        column = column_of(self.datamodel.obj, name)
-        operators = operators_of(column)
-        fields = []
-        offered = ["ge", "le"] if "ge" in operators else [*operators[:1]]
-        offered += [one.operator for one in wish.filters if one.column == name and one.operator not in offered]
-        for operator in offered:
-            value = next((one.value for one in wish.filters if (one.column, one.operator) == (name, operator)), "")
-            fields.append({"operator": operator, "value": value, "text": ""})
-        about: dict[str, Any] = {"name": name, "label": self.label_columns.get(name, name), "fields": fields}
-        about |= {"options": choices_of(column), "lookup": None, "kind": self.kind_of(name)}
-        if column.foreign_keys and name in self.datamodel.list_properties:
-            entity = self.datamodel.get_related_model(name)
-            about["lookup"] = stem_of(entity)
-            for one in fields:
-                chosen = access.get(db.session(), entity, int(one["value"])) if str(one["value"]).isdecimal() else None
-                one["text"] = str(chosen) if chosen is not None else ""
-        return about
-
-    def kind_of(self, name: str) -> str:
-        """Return a word for a column's type, which lists align and filters choose inputs by."""
-        column = self.datamodel.obj.__table__.c.get(name)
-        kind = None if column is None else column.type
-        if isinstance(kind, Exact):
-            return "number"
-        if isinstance(kind, sa.Integer) and not column.foreign_keys:
-            return "number"
-        return "date" if isinstance(kind, sa.Date | Instant) else "text"
 
     # --- forms ----------------------------------------------------------------------------------------------------
 
@@ -241,10 +178,6 @@ class CrudView(CardView):
             if given:
                 with suppress(ValueError):  # a default that makes no sense is none
                     form._fields[name].process_formdata([given])
-
-    def fill(self, form: CrmForm, record: Any, columns: Sequence[str]) -> None:
-        """Put the form's values into the record."""
-        fill(form, record, columns)
 
     def _form_page(self, form: CrmForm, record: Any, **about: Any) -> str:
         columns = self.add_columns if record is None else self.edit_columns

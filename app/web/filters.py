@@ -16,10 +16,15 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, inspect
 from sqlalchemy.orm import RelationshipProperty
 
+from app import clock
 from app.columns import Exact, Instant
+from app.db import db
 from app.errors import DomainError
 from app.i18n import gettext as _
+from app.services import access
 from app.web.locale import choose_time_zone
+from app.web.periods import PERIODS
+from app.web.periods import span as period
 
 Compare = Callable[[Any, Any], ColumnElement[bool]]
 
@@ -29,22 +34,28 @@ def _like(value: str) -> str:
 
 
 @dataclass(frozen=True)
-class Day:
-    """A day in the reader's time zone: from its first moment up to the first one of the next day."""
+class Span:
+    """Days of the reader: from the first moment or day up to the first one after them."""
 
-    begins: datetime
-    ends: datetime
+    begins: Any
+    ends: Any
 
 
-# What an operator means for a column of moments and a whole day.
-OF_DAY: dict[str, Callable[[Any, Day], ColumnElement[bool]]] = {
-    "eq": lambda column, day: sa.and_(column >= day.begins, column < day.ends),
-    "neq": lambda column, day: sa.or_(column < day.begins, column >= day.ends),
-    "gt": lambda column, day: column >= day.ends,
-    "lt": lambda column, day: column < day.begins,
-    "ge": lambda column, day: column >= day.begins,
-    "le": lambda column, day: column < day.ends,
+# What an operator means for a column of days or moments and several days.
+OF_SPAN: dict[str, Callable[[Any, Span], ColumnElement[bool]]] = {
+    "eq": lambda column, span: sa.and_(column >= span.begins, column < span.ends),
+    "neq": lambda column, span: sa.or_(column < span.begins, column >= span.ends),
+    "gt": lambda column, span: column >= span.ends,
+    "lt": lambda column, span: column < span.begins,
+    "ge": lambda column, span: column >= span.begins,
+    "le": lambda column, span: column < span.ends,
 }
+# What an operator means for "mine": several records at once.
+OF_MINE: dict[str, Callable[[Any, frozenset[int]], ColumnElement[bool]]] = {
+    "eq": lambda column, keys: column.in_(keys),
+    "neq": lambda column, keys: sa.or_(column.not_in(keys), column.is_(None)),
+}
+MINE = "mine"  # a person: the reader; a team: his own and those below it
 OPERATORS: dict[str, Compare] = {
     "eq": lambda column, value: column == value,
     "neq": lambda column, value: column != value,
@@ -64,11 +75,15 @@ _CHOICE = ("eq", "neq", "in", "empty")
 
 @dataclass(frozen=True)
 class Wanted:
-    """One filter: a declared column, an operator that its type knows, a value as text or JSON."""
+    """One filter: a declared column, an operator that its type knows, a value as text or JSON.
+
+    All filters of group 0 must hold, and of every other group at least one.
+    """
 
     column: str
     operator: str
     value: Any
+    group: int = 0
 
 
 def column_of(entity: type[Any], name: str) -> Any:
@@ -95,37 +110,65 @@ def operators_of(column: Any) -> tuple[str, ...]:
 
 def typed(column: Any, value: Any) -> Any:
     """Return a filter's value in the column's type; DomainError when it is none."""
-    kind = column.type
     try:
-        if isinstance(kind, sa.Boolean):
-            return _truth(value)
-        if isinstance(kind, sa.Enum) and kind.enum_class is not None:
-            return kind.enum_class(str(value))
-        if isinstance(kind, sa.Integer):
-            return _whole(value)
-        if isinstance(kind, Exact):
-            return kind.fit(Decimal(str(value)))
-        if isinstance(kind, sa.Date):
-            return date.fromisoformat(str(value))
-        if isinstance(kind, Instant):
-            return _moment(str(value))
+        if value == MINE and (mine := _mine(column)) is not None:
+            return mine
+        return read(column.type, value)
     except (ValueError, OverflowError, InvalidOperation, DomainError):
         raise DomainError(_("“%(value)s” is no value to filter by here", value=str(value)[:60])) from None
+
+
+def read(kind: Any, value: Any) -> Any:
+    """Return a value in a column's type. Raises ValueError, OverflowError, InvalidOperation or DomainError."""
+    if isinstance(kind, sa.Date | Instant):
+        return _days(kind, str(value))
+    if isinstance(kind, sa.Boolean):
+        return _truth(value)
+    if isinstance(kind, sa.Enum) and kind.enum_class is not None:
+        return kind.enum_class(str(value))
+    if isinstance(kind, sa.Integer):
+        return _whole(value)
+    if isinstance(kind, Exact):
+        return kind.fit(Decimal(str(value)))
     if isinstance(value, enum.Enum | dict | list):
-        raise DomainError(_("“%(value)s” is no value to filter by here", value=str(value)[:60]))
+        raise ValueError(value)  # noqa: TRY004 -- bad input, not a bug
     return str(value)[:200]
 
 
-def _moment(text: str) -> datetime | Day:
+def _days(kind: Any, text: str) -> date | datetime | Span:
+    """Read a day, days named from today, or a moment."""
+    if text in PERIODS:
+        return _span(kind, *period(text, today=clock.today(choose_time_zone())))
+    return _moment(kind, text) if isinstance(kind, Instant) else date.fromisoformat(text)
+
+
+def _moment(kind: Instant, text: str) -> datetime | Span:
     """Read a moment, which is UTC when it names no zone, or a whole day of the reader."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return _span(kind, day, day + timedelta(days=1))
+
+
+def _span(kind: Any, first: date, after: date) -> Span:
+    """Return days as a column keeps them: days, or the moments at which they begin for the reader."""
+    if not isinstance(kind, Instant):
+        return Span(first, after)
     zone = ZoneInfo(choose_time_zone())
-    begins, ends = (datetime.combine(each, time(), zone).astimezone(UTC) for each in (day, day + timedelta(days=1)))
-    return Day(begins, ends)
+    return Span(*(datetime.combine(each, time(), zone).astimezone(UTC) for each in (first, after)))
+
+
+def _mine(column: Any) -> frozenset[int] | None:
+    """Return the reader's own key for a column of users, his teams' for one of teams, None for any other."""
+    targets = {key.column.table.name for key in column.foreign_keys}
+    if not targets & {"ab_user", "team"}:
+        return None
+    reader = access.current(db.session())
+    if reader is None or reader.user_id is None:
+        return frozenset()
+    return frozenset({reader.user_id}) if "ab_user" in targets else access.own_teams(db.session(), reader)
 
 
 def _truth(value: Any) -> bool:
@@ -144,28 +187,36 @@ def _whole(value: Any) -> int:
 
 
 def conditions(entity: type[Any], wanted: Iterable[Wanted], declared: Iterable[str]) -> list[ColumnElement[bool]]:
-    """Return the SQL conditions of the filters.
+    """Return the SQL conditions of the filters, all to be met.
 
     Raises DomainError for a column that is not declared, an operator its type does not know, or a value of no use.
     """
     names = set(declared)
-    found = []
+    groups: dict[int, list[ColumnElement[bool]]] = {}
     for one in wanted:
         if one.column not in names:
             raise DomainError(_("One cannot filter by “%(column)s”", column=one.column[:60]), field=one.column[:60])
-        column = column_of(entity, one.column)
-        if one.operator not in operators_of(column):
-            raise DomainError(_("Unknown operator “%(operator)s”", operator=str(one.operator)[:20]), field=one.column)
-        if one.operator == "in":
-            values = one.value if isinstance(one.value, list) else str(one.value).split(",")
-            value: Any = [typed(column, each) for each in values[:500]]
-        elif one.operator == "empty":
-            value = _empty(one.value)
-        else:
-            value = typed(column, one.value)
-        compare = OF_DAY if isinstance(value, Day) else OPERATORS
-        found.append(compare[one.operator](column, value))
-    return found
+        groups.setdefault(one.group, []).append(_condition(column_of(entity, one.column), one))
+    every = groups.pop(0, [])
+    return [*every, *(sa.or_(*some) for some in groups.values())]
+
+
+def _condition(column: Any, one: Wanted) -> ColumnElement[bool]:
+    if one.operator not in operators_of(column):
+        raise DomainError(_("Unknown operator “%(operator)s”", operator=str(one.operator)[:20]), field=one.column)
+    if one.operator == "in":
+        values = one.value if isinstance(one.value, list) else str(one.value).split(",")
+        found = [typed(column, each) for each in values[:500]]
+        value: Any = [key for each in found for key in (each if isinstance(each, frozenset) else [each])]
+    elif one.operator == "empty":
+        value = _empty(one.value)
+    else:
+        value = typed(column, one.value)
+    if isinstance(value, frozenset) and one.operator in OF_MINE:
+        return OF_MINE[one.operator](column, value)
+    compare: Any = OF_SPAN if isinstance(value, Span) else OPERATORS
+    condition: ColumnElement[bool] = compare[one.operator](column, value)
+    return condition
 
 
 def _empty(value: Any) -> bool:

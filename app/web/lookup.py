@@ -1,5 +1,6 @@
 """`/lookup/<stem>?q=…`: records of one kind by name, for the selects in forms and filters."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Response, abort, jsonify, request
@@ -9,9 +10,12 @@ from flask_appbuilder.security.sqla.models import Role, User
 from sqlalchemy import inspect, or_, select
 
 from app.db import Model, db
+from app.search import escape_like
 from app.services import search
+from app.services.legal_form import name_key
 
 MOST = 20
+CANDIDATES = 1_000
 NAMES = ("name", "username", "first_name", "last_name")
 FREE = frozenset({"user"})  # owners are chosen and shown everywhere
 AREAS = {"role": "user"}  # who sees accounts sees their roles; else the area is the stem
@@ -34,18 +38,32 @@ class LookupView(BaseView):
             abort(404)
         if stem not in FREE and not self.appbuilder.sm.may(AREAS.get(stem, stem), "see"):
             abort(403)
-        text = request.args.get("q", "").strip()[:100]
-        query = select(entity).limit(MOST)
-        columns = inspect(entity).columns
-        if "search_text" in columns:
-            query = query.where(*search.conditions(db.session(), entity, text)) if text else query
-        elif text:
-            names = [columns[name] for name in NAMES if name in columns]
-            escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            query = query.where(or_(*(column.ilike(f"%{escaped}%", escape="\\") for column in names)))
-        order = next((columns[name] for name in ("name", "last_name") if name in columns), columns["id"])
-        found = db.session.execute(query.order_by(order)).unique().scalars()
-        return jsonify(results=[{"id": record.id, "text": str(record)} for record in found])
+        return jsonify(results=[{"id": record.id, "text": str(record)} for record in offered(entity, request.args)])
+
+
+def offered(entity: type[Any], args: Mapping[str, str]) -> Iterable[Any]:
+    """Return the first records by name that answer `q`.
+
+    Of thousands that a fragment of two letters finds, a reader looks at none: only so many candidates are sorted, and
+    the one that is called exactly so is among them.
+    """
+    session, text = db.session(), args.get("q", "").strip()[:100]
+    columns = inspect(entity).columns
+    named = [columns[name] for name in NAMES if name in columns]
+    order = next((columns[name] for name in ("name", "last_name") if name in columns), columns["id"])
+    query = select(entity).order_by(order).limit(MOST)
+    if text and "search_text" in columns:
+        found = select(columns["id"]).where(*search.conditions(session, entity, text)).limit(CANDIDATES)
+        exact = (
+            [select(columns["id"]).where(columns["name_key"] == name_key(text)).limit(MOST)]
+            if "name_key" in columns
+            else []
+        )
+        query = query.where(or_(*(columns["id"].in_(keys) for keys in (found, *exact))))
+    elif text:
+        like = f"%{escape_like(text)}%"
+        query = query.where(or_(*(column.ilike(like, escape="\\") for column in named)))
+    return session.execute(query).unique().scalars()
 
 
 OFFERED: dict[str, Any] = {"user": User, "role": Role}  # the framework's tables have no stem of their own

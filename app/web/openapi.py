@@ -50,6 +50,7 @@ def _page(name: str) -> dict[str, Any]:
         "properties": {
             "count": {"type": "integer", "description": "matching records, exact up to 10000"},
             "count_capped": {"type": "boolean"},
+            "next": {"type": "string", "description": "the cursor of the next page, empty on the last one"},
             "ids": {"type": "array", "items": {"type": "integer"}},
             "result": {"type": "array", "items": _ref(name)},
         },
@@ -63,6 +64,12 @@ _SEARCH = {
     "name": "search",
     "schema": {"type": "string"},
     "description": "part of a name, number or phone",
+}
+_AFTER = {
+    "in": "query",
+    "name": "after",
+    "schema": {"type": "string"},
+    "description": "`next` of the page before; as quick on the last page as on the first, unlike a page number",
 }
 _SECURITY: list[dict[str, list[str]]] = [{"jwt": []}, {"api_key": []}]
 
@@ -85,6 +92,7 @@ def describe(api: Any, method: str, operations: dict[str, Any]) -> None:
                 "summary": f"List {noun} records",
                 "parameters": [
                     _SEARCH,
+                    _AFTER,
                     {"in": "query", "name": "q", "content": {"application/json": {"schema": _ref("get_list_schema")}}},
                 ],
                 "responses": {"200": _page(row)} | _errors("400", "401", "403"),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from sqlalchemy import Table, UniqueConstraint, func, select
+from sqlalchemy import Table, UniqueConstraint, func, inspect, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Query, Session
 from sqlalchemy.orm.exc import StaleDataError
@@ -19,6 +19,7 @@ from app.i18n import gettext as _
 from app.services import access
 from app.services import search as searches
 from app.web.filters import column_of
+from app.web.keyset import Page, Term, beyond, cursor_of, values_of
 
 COUNT_CAP = 10_000
 KEY_DIGITS = 18  # more cannot be a key, and the database would complain
@@ -71,22 +72,59 @@ class Records(SQLAInterface):
         keys = selection.with_entities(self.get_pk()).order_by(None).limit(COUNT_CAP + 1)
         return int(self.session.query(func.count()).select_from(keys.subquery()).scalar())
 
-    def page(self, selection: Query[Any], *, order: tuple[str, str] | None, page: int, page_size: int) -> list[Any]:
-        """Return one page of records in a stable order.
+    def page(
+        self,
+        selection: Query[Any],
+        *,
+        sorts: Sequence[tuple[str, bool]],
+        page_size: int,
+        after: str = "",
+        before: str = "",
+        from_end: bool = False,
+        page: int = 0,
+    ) -> Page:
+        """Return one page of records in a stable order: behind a cursor, before one, or the last ones.
 
         The keys of the page are found first, within an index where there is one; whole rows are read for them only.
+        Without a cursor `page` counts from the start, which costs more the further it is.
         """
+        terms = self.terms(selection, sorts)
+        start = values_of(before or after, terms)
+        backward = from_end or (bool(before) and start is not None)
+        query = selection
+        if start is not None and not from_end:
+            least = self.session().get_bind().dialect.name == "sqlite"
+            query = query.filter(beyond(terms, start, backward=backward, empty_is_least=least))
+        by = [term.clause(backward=backward) for term in terms]
+        wanted = query.with_entities(self.get_pk().label("key")).order_by(*by).limit(page_size + 1)
+        if start is None and not from_end:
+            wanted = wanted.offset(page * page_size)
+        found = wanted.subquery()
+        rows = self.session.query(self.obj).join(found, found.c.key == self.get_pk())
+        read = rows.options(*self.options).order_by(*by).all()
+        more, kept = len(read) > page_size, read[:page_size]
+        if backward:
+            kept.reverse()
+        begins = start is None and not from_end and page == 0
+        has_after, has_before = (not from_end, more) if backward else (more, not begins)
+        return Page(
+            kept,
+            after=cursor_of(_standing(kept[-1], terms)) if kept and has_after else "",
+            before=cursor_of(_standing(kept[0], terms)) if kept and has_before else "",
+        )
+
+    def terms(self, selection: Query[Any], sorts: Sequence[tuple[str, bool]]) -> list[Term]:
+        """Return what a list is ordered by, down to the key, so that no two rows are equal."""
         key = self.get_pk()
-        by = [key.desc()]
-        if order:
-            column, down = column_of(self.obj, order[0]), order[1] == "desc"
-            if selection.get_execution_options().get(_BY_TEXT):
-                column = searches.order_of_found(self.session(), column)
-            by = [each.desc() if down else each.asc() for each in (column, key)]
-        keys = selection.with_entities(key.label("key")).order_by(*by).limit(page_size).offset(page * page_size)
-        found = keys.subquery()
-        rows = self.session.query(self.obj).join(found, found.c.key == key)
-        return rows.options(*self.options).order_by(*by).all()
+        by_text = selection.get_execution_options().get(_BY_TEXT)
+        found = []
+        for name, down in sorts:
+            column = column_of(self.obj, name)
+            by = searches.order_of_found(self.session(), column) if by_text else None
+            found.append(Term(column, down, by if by is not column else None))
+        if not any(name == key.key for name, _down in sorts):
+            found.append(Term(key, found[-1].down if found else True))
+        return found
 
     def one(self, key: Any, filters: Any = None) -> Any:
         """Return a record by id within the filters and the actor's rows, None otherwise."""
@@ -159,6 +197,16 @@ class Records(SQLAInterface):
             raise Conflict from None
         except IntegrityError:
             raise DomainError(_("Other records depend on this one; it cannot be deleted")) from None
+
+
+def _standing(record: Any, terms: Sequence[Term]) -> list[Any]:
+    """Return the values by which a record stands where it does."""
+    return [getattr(record, inspect(type(record)).get_property_by_column(_bare(term.column)).key) for term in terms]
+
+
+def _bare(column: Any) -> Any:
+    """Return the table's column behind an attribute."""
+    return column.property.columns[0] if hasattr(column, "property") else column
 
 
 def keep_empty(view: Any) -> None:

@@ -81,6 +81,12 @@ def static_url(name: str) -> str:
     return f"/static/{name}?v={version_of(name)}"
 
 
+def widget_files() -> list[str]:
+    """Return the addresses of the scripts that date fields and searching selects need, in the order to load them."""
+    own = [] if language() == "en" else [f"lib/flatpickr/l10n/{language()}.js"]
+    return [static_url(name) for name in ("lib/flatpickr/flatpickr.min.js", *own, "lib/tom-select/tom-select.min.js")]
+
+
 def theme() -> str:
     """Return the reader's theme: system, light or dark."""
     profile = getattr(g.user, "profile", None) if g.user.is_authenticated else None
@@ -104,6 +110,7 @@ def init_app(app: Flask) -> None:
         "sidebar": menu.sidebar,
         "static_url": static_url,
         "theme": theme,
+        "widget_files": widget_files,
     }
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

@@ -138,6 +138,40 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "form_draft": [
         {"key": "d" * 43, "user_id": 1, "path": "/party/add", "fields": '{"name": ["Ромашка"]}', "created_at": AT}
     ],
+    "search_entry": [
+        {
+            "id": 1,
+            "entity": "party",
+            "record_id": 1,
+            "title": "ООО «Ромашка»",
+            "detail": "7707083893",
+            "key": "ooo romashka",
+            "search_text": TEXT,
+            "changed_at": AT,
+            "owner_id": 1,
+            "team_id": 1,
+        }
+    ],
+    "search_word": [{"id": 1, "search_text": "  ромашка"}],
+    "recent_record": [{"id": 1, "user_id": 1, "entity": "party", "record_id": 1, "opened_at": AT}],
+    "saved_view": [
+        {"id": 1, "entity": "party", "name": "Debtors", "query": "flt.country.eq=NL", "user_id": 1, "role": None}
+        | {"is_shared": True, "is_default": False, "is_pinned": True}
+        | ENTITY
+    ],
+    "activity": [
+        {"id": 1, "entity": "party", "record_id": 1, "kind": "note", "body": "Звонить утром, @{2}", "author_id": 1}
+        | ENTITY
+    ],
+    "mention": [{"id": 1, "activity_id": 1, "user_id": 2}],
+    "follower": [{"id": 1, "entity": "party", "record_id": 1, "user_id": 1, "is_following": True}],
+    "notification": [
+        {"id": 1, "user_id": 2, "kind": "mention", "entity": "party", "record_id": 1, "activity_id": 1}
+        | {"by_id": 1, "made_at": AT},
+        {"id": 2, "user_id": 1, "kind": "change_of_state", "entity": "invoice", "record_id": 1, "said": "issued"}
+        | {"made_at": AT, "read_at": AT},
+    ],
+    "notification_setting": [{"id": 1, "user_id": 1, "kind": "note", "is_wanted": False}],
     "outbox": [
         {
             "id": 1,

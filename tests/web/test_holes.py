@@ -233,7 +233,7 @@ def test_an_order_that_is_not_declared_is_not_asked_of_the_database(
         statements.clear()
         answer = office.get(f"/party/list/?order={quote(order)}&direction=desc")
         assert answer.status_code == 200
-        assert [s for s in statements if re.search(r"ORDER BY (?!party\.(name|id)|ab_|team\.)", s)] == []
+        assert [s for s in statements if re.search(r"ORDER BY (?!party\.(name|id)|ab_|team\.|saved_view\.)", s)] == []
         plain = office.get("/party/list/").text
         rows = re.compile(r"/party/show/(\d+)")
         assert rows.findall(answer.text) == rows.findall(plain)
@@ -516,7 +516,7 @@ def test_a_screen_cannot_open_them_again_by_forgetting_them(app: Flask):
         "order_columns": ["name"], "base_order": ("name", "asc"),
     })  # fmt: skip
     assert made.exclude_route_methods == {"delete", "download", "action", "action_post"}
-    assert made.base_permissions == ["can_see", "can_add", "can_change"]
+    assert made.base_permissions == ["can_see", "can_export", "can_add", "can_change"]
 
 
 def test_a_screen_that_does_not_declare_its_columns_does_not_start():

@@ -309,8 +309,10 @@ def addresses(app: Flask, records: dict[type[Any], list[Any]]) -> Iterator[Asked
         view = next(each for each in views(app) if type(each).__name__ == name)
         if "pk" in rule.arguments:
             entity = view.datamodel.obj if hasattr(view, "datamodel") else None
+            cells = sorted(view.inline_names()) if rule.endpoint.endswith(".cell") else ["x"]
             for record in records.get(entity, []):
-                yield Asked(rule, filled(rule, pk=str(record.id)), record)
+                path = filled(rule, pk=str(record.id), name=(cells or ["x"])[0])
+                yield Asked(rule, path, record if cells else "unknown")
             yield Asked(rule, filled(rule, pk="9999999"), "unknown")
             yield Asked(rule, filled(rule, pk="9" * 30), "unknown")
         elif rule.endpoint == "LookupView.find":

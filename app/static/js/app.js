@@ -58,9 +58,9 @@
     open.open = false;
     $("summary", open)?.focus();
   });
-  $$("details.filters").forEach((menu) => menu.addEventListener("toggle", () => {
-    if (menu.open) $("select, input, .ts-control input", menu)?.focus();
-  }));
+  document.addEventListener("toggle", ({ target: menu }) => {
+    if (menu.matches?.("details.filters") && menu.open) $("select, .ts-control input, input:not([type=hidden])", menu)?.focus();
+  }, true);
 
   /* --- keys ------------------------------------------------------------------------------------------------------- */
 
@@ -74,6 +74,10 @@
       box.focus();
       box.select();
     }
+    if (event.key === "?" && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target) && !$("dialog[open]")) {
+      event.preventDefault();
+      $("#keys")?.showModal();
+    }
     const save = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey &&
       (event.key === "Enter" || event.code === "KeyS");
     if (!save) return;
@@ -83,6 +87,11 @@
     event.preventDefault();
     if (document.activeElement instanceof HTMLInputElement) document.activeElement.dispatchEvent(new Event("change"));
     if (!button.disabled) form.requestSubmit(button);
+  });
+
+  document.addEventListener("click", ({ target }) => {
+    if (target instanceof Element && target.closest("[data-keys]")) $("#keys")?.showModal();
+    if (target === $("#keys[open]")) target.close(); // a click beside it
   });
 
   /* --- questions before an act ------------------------------------------------------------------------------------ */
@@ -173,54 +182,11 @@
     await fetch(form.action, { method: "POST", body }).catch(() => {});
   }));
 
-  /* --- lists: ticks and what one can do with them ------------------------------------------------------------------ */
-
-  const rows = $("#many");
-  const bulk = rows && $(".bulk", rows);
-  const ticks = () => $$('input[name="rowid"]', rows);
-  const showTicks = () => {
-    const chosen = ticks().filter((tick) => tick.checked).length;
-    const all = $("[data-tick-all]", rows);
-    if (all) {
-      all.checked = chosen > 0 && chosen === ticks().length;
-      all.indeterminate = chosen > 0 && !all.checked;
-    }
-    if (!bulk) return;
-    bulk.hidden = chosen === 0;
-    $(".bulk-count", bulk).textContent = text("selected", { count: chosen.toLocaleString(language) });
-  };
-  let lastTick = null;
-
-  rows?.addEventListener("click", ({ target, shiftKey }) => {
-    if (!(target instanceof HTMLInputElement) || target.name !== "rowid") return;
-    if (shiftKey && lastTick) {
-      const all = ticks();
-      const [from, to] = [all.indexOf(lastTick), all.indexOf(target)].sort((a, b) => a - b);
-      all.slice(from, to + 1).forEach((tick) => { tick.checked = target.checked; });
-    }
-    lastTick = target;
-  });
-  rows?.addEventListener("change", ({ target }) => {
-    if (target.matches("[data-tick-all]")) ticks().forEach((tick) => { tick.checked = target.checked; });
-    showTicks();
-  });
-  $("[data-untick]")?.addEventListener("click", () => {
-    ticks().forEach((tick) => { tick.checked = false; });
-    showTicks();
-    $("input[name=rowid]", rows)?.focus();
-  });
-  if (rows) addEventListener("pageshow", showTicks);
-
   /* What a column has no room for is said by the pointer. */
   document.addEventListener("mouseover", ({ target }) => {
     const cell = target instanceof Element && target.closest(".records td");
     if (cell && !cell.title && cell.scrollWidth > cell.clientWidth) cell.title = cell.textContent.trim();
   });
-
-  /* An empty filter says nothing: it stays out of the address. */
-  $$("form.toolbar").forEach((form) => form.addEventListener("formdata", ({ formData }) => {
-    [...formData].forEach(([name, value]) => { if (value === "") formData.delete(name); });
-  }));
 
   document.addEventListener("click", ({ target }) => {
     const button = target instanceof Element && target.closest("[data-dismiss]");
@@ -414,11 +380,25 @@
     $$("select[data-pick]", root).forEach((select) => { if (select.options.length > 8) searchSelect(select); });
   };
 
+  /* Lists fetch the widgets' scripts when a panel is opened; forms name them in their head. */
+  let fetched = null;
+  const fetchAll = () => ($("[data-widgets]")?.dataset.widgets ?? "").split(" ").filter(Boolean).reduce(
+    (before, src) => before.then(() => new Promise((resolve) => {
+      const script = Object.assign(document.createElement("script"), { src, onload: resolve, onerror: resolve });
+      document.head.append(script);
+    })),
+    Promise.resolve(),
+  );
+  const widgets = async (root) => {
+    if (!globalThis.TomSelect && $("[data-date], select[data-lookup], select[data-pick]", root)) await (fetched ??= fetchAll());
+    enhance(root);
+  };
+
   document.addEventListener("widgets", ({ detail }) => enhance(detail));
   enhance(document);
   focusFirstError();
   $$("form[data-guard]").forEach((form) => first.set(form, $("#form-errors, .theirs") ? "" : snapshot(form)));
   document.documentElement.dataset.ready = "1";
 
-  globalThis.countinghouse = { ask, enhance };
+  globalThis.countinghouse = { $, $$, ask, enhance, icon, isTyping, language, text, widgets };
 })();
