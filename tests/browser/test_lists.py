@@ -142,7 +142,7 @@ def test_a_value_is_changed_in_the_list(visit: Visit) -> None:
     expect(name).to_have_text("Northgate Paper")
     expect(name).to_be_focused()
 
-    page.locator("td[data-label='Country']").hover()
+    page.locator("td[data-label='Country']").hover(force=True)
     page.locator(".cell-open").click()
     page.keyboard.press("Escape")
     expect(page.locator(".cell-form")).to_have_count(0)

@@ -46,6 +46,7 @@ def test_arrows_go_round_and_ctrl_k_works_in_a_field_and_closes_again(visit: Vis
     page = visit("/party/list/", user="accountant")
     page.locator("#q").focus()
     opened(page)
+    page.locator("#palette [role=option]").first.wait_for()
     names = page.locator("#palette .palette-title").all_inner_texts()
     assert chosen(page) == names[0]
     page.keyboard.press("ArrowDown")

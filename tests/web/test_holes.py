@@ -19,6 +19,7 @@ from app.db import db, unit_of_work
 from app.errors import Conflict, DomainError
 from app.models.history import FieldChange
 from app.models.party import Party
+from app.models.search_entry import SearchEntry
 from app.models.sign_in import SignIn
 from app.models.team import Team
 from app.services import access
@@ -749,6 +750,7 @@ def standing(app: Flask) -> Iterator[dict[str, Any]]:
         with unit_of_work(work):
             work.execute(delete(Party))
             work.execute(delete(FieldChange).where(FieldChange.entity == "party"))
+            work.execute(delete(SearchEntry).where(SearchEntry.entity == "party"))
             work.execute(delete(SignIn))
         db.session.remove()
 

@@ -6,6 +6,7 @@
 
   const { $, $$, icon, widgets } = globalThis.countinghouse;
   const before = new WeakMap(); // what stood in a cell
+  let coming = null; // the cell whose field is under way
 
   const ask = (address, options = {}) => {
     const url = new URL(address, location.origin);
@@ -15,12 +16,14 @@
   const show = async (cell, html) => {
     cell.innerHTML = html;
     await widgets(cell);
+    if (!before.has(cell)) return; // left meanwhile
     const field = $(".ts-control input", cell) ?? $("input:not([type=hidden]), select, textarea", cell);
     field?.focus();
     if (field instanceof HTMLInputElement && field.type === "text") field.select();
   };
   const leave = (cell) => {
     if (!before.has(cell)) return;
+    if (coming === cell) coming = null;
     cell.replaceChildren(...before.get(cell));
     before.delete(cell);
     cell.classList.remove("is-edited");
@@ -28,9 +31,13 @@
   };
   const open = async (cell) => {
     if (!cell || before.has(cell)) return;
+    if (coming) leave(coming);
     $$("#many td.is-edited").forEach(leave);
     before.set(cell, [...cell.childNodes]);
+    coming = cell;
     const answer = await ask(`${$("#list").dataset.base}/cell/${cell.closest("tr").dataset.id}/${cell.dataset.cell}`);
+    if (coming !== cell) return; // left before it was there
+    coming = null;
     if (answer.status !== 200) {
       before.delete(cell);
       if (answer.status !== 404) location.reload(); // signed out, or the network is gone: the page says it
@@ -70,10 +77,15 @@
   Object.assign(pencil, { type: "button", className: "cell-open", tabIndex: -1 });
   pencil.setAttribute("aria-hidden", "true"); // by keyboard it is F2
   pencil.append(icon("pencil"));
-  document.addEventListener("mouseover", ({ target }) => {
-    const cell = target instanceof Element && target.closest("#many td[data-cell]");
+  let pointed = null;
+  const point = ({ clientX, clientY }) => { // the link of the row lies over its cells
+    const cell = document.elementsFromPoint(clientX, clientY).find((each) => each.matches("#many td[data-cell]"));
     if (cell && !before.has(cell) && pencil.parentNode !== cell) cell.append(pencil);
     else if (!cell) pencil.remove();
+  };
+  document.addEventListener("mousemove", (event) => {
+    if (!pointed && $("#many")) requestAnimationFrame(() => { point(pointed); pointed = null; });
+    pointed = event;
   });
   pencil.addEventListener("click", () => {
     const cell = pencil.closest("td");
@@ -92,10 +104,10 @@
       if (cell) { event.preventDefault(); open(cell); }
       return;
     }
-    const cell = edited(event.target);
+    const cell = edited(event.target) ?? (event.key === "Escape" ? $("#many td.is-edited") ?? coming : null);
     if (!cell) return;
     const choosing = $(".dropdown-active", cell) || $(".flatpickr-calendar.open");
-    if (event.key === "Escape" && !choosing) { event.preventDefault(); event.stopPropagation(); leave(cell); }
+    if (event.key === "Escape" && !$(".flatpickr-calendar.open")) { event.preventDefault(); event.stopPropagation(); leave(cell); }
     if (event.key === "Enter" && !choosing && !(event.target instanceof HTMLButtonElement)) {
       event.preventDefault();
       event.stopPropagation();
