@@ -20,8 +20,8 @@ from app.models.base import Entity, Owned
 from app.services import access, idempotency
 from app.web import drafts, timeline
 from app.web.card import Child
+from app.web.faces import Faces
 from app.web.fields import CrmForm, FormConverter, shown
-from app.web.inline import InlineEdit
 from app.web.labels import LABELS
 from app.web.lines import lines_fields
 from app.web.records import keep_empty, version_of
@@ -39,7 +39,7 @@ DECLARED = (
 )
 
 
-class CrudView(InlineEdit):
+class CrudView(Faces):
     """The base of all screens of entities; see the module's text."""
 
     form_template = "web/form.html"
