@@ -43,6 +43,7 @@ def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
         "CRM_SMTP_URL": env.get("CRM_SMTP_URL") or "",
         "CRM_MAIL_FROM": env.get("CRM_MAIL_FROM") or "",  # the sender of all letters; else each organisation's own
         "CRM_BIND": env.get("CRM_BIND") or "127.0.0.1",  # reachable from other machines only when asked for
+        "CRM_BIN_DAYS": max(int(env.get("CRM_BIN_DAYS") or 30), 1),  # for how long deleted records can be restored
         "PORT": int(env.get("PORT") or 8080),
         # --- database ---------------------------------------------------------------------------------------------
         "SQLALCHEMY_DATABASE_URI": database_url,
@@ -58,7 +59,7 @@ def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
         "PREFERRED_URL_SCHEME": "https" if https else "http",
         "TRUSTED_HOSTS": [urlsplit(public_url).hostname or "localhost", "localhost", "127.0.0.1", "[::1]"],
         "MAX_CONTENT_LENGTH": 24 * 1024 * 1024,  # bytes; larger uploads get 413
-        "MAX_FORM_PARTS": 5000,  # 200 order lines of a dozen fields
+        "MAX_FORM_PARTS": 8000,  # 500 order lines of a dozen fields
         "MAX_FORM_MEMORY_SIZE": 4 * 1024 * 1024,
         "SEND_FILE_MAX_AGE_DEFAULT": timedelta(days=30),  # addresses of static files carry a version
         "WTF_CSRF_CHECK_DEFAULT": False,  # app.web.security decides by itself: bearer tokens need no form token

@@ -123,12 +123,27 @@ def serve(workers: int, threads: int) -> None:
     )
 
 
+def _door_of(stem: str) -> Any:  # noqa: ANN401 -- the door of a screen, which is not read before it is needed
+    """Return how a bulk run comes to the records of a stem; the worker reads the screens when the first one comes."""
+    from importlib import import_module
+    from pkgutil import iter_modules
+
+    from app import views
+    from app.web.bulk import door_of
+
+    for found in iter_modules(views.__path__):
+        import_module(f"{views.__name__}.{found.name}")
+    return door_of(stem)
+
+
 @crm.command()
 @click.option("--concurrency", default=2, show_default=True, help="Threads.")
 def worker(concurrency: int) -> None:
     """Start the background worker only."""
+    from app.services import bulk_door
     from app.tasks.celery import work
 
+    bulk_door.use(_door_of)
     sys.exit(work(_settings(), concurrency=concurrency))
 
 

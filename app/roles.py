@@ -31,8 +31,16 @@ class Role:
     grants: Mapping[str, str]
 
 
-EVERYBODY = {"home": "see", "profile": "see", "lookup": "see", "find": "see", "saved_view": "see"}
-_SHARES = {"saved_view": "see share"}
+EVERYBODY = {
+    "home": "see",
+    "profile": "see",
+    "lookup": "see",
+    "find": "see",
+    "saved_view": "see",
+    "tag": "see",
+    "bulk_run": "see",
+}
+_SHARES = {"saved_view": "see share", "tag": "see add change delete"}
 
 _CATALOGUE = {
     "product": "see",
@@ -116,6 +124,17 @@ def _exporting(role: Role) -> Role:
 
 
 PRESETS |= {name: _exporting(PRESETS[name]) for name in ("Head of sales", "Accountant", "Marketer", "Back office")}
+
+_BINNED = "see restore"
+
+
+def _with_bin(role: Role) -> Role:
+    """Return a role that also brings back what it may delete."""
+    deletes = any("delete" in text.split() for text in role.grants.values())
+    return Role(role.scope, {**role.grants, "deleted_record": _BINNED}) if deletes else role
+
+
+PRESETS |= {name: _with_bin(role) for name, role in PRESETS.items()}
 
 _WIDTH = [Scope.none, Scope.own, Scope.team, Scope.subtree, Scope.all]
 

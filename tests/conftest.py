@@ -33,7 +33,8 @@ def database_url(tmp_path_factory: pytest.TempPathFactory, worker_name: str) -> 
 
 @pytest.fixture(scope="session")
 def worker_name(request: pytest.FixtureRequest) -> str:
-    return getattr(request.config, "workerinput", {}).get("workerid", "main")
+    given = os.environ.get("CRM_TEST_WORKER", "main")  # a run within a run names itself
+    return getattr(request.config, "workerinput", {}).get("workerid", given)
 
 
 @pytest.fixture(scope="session")

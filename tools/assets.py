@@ -7,7 +7,10 @@ import shutil
 import sys
 from pathlib import Path
 
+from icons import draw
+
 ROOT = Path(__file__).resolve().parent.parent
+LIB = ROOT / "app" / "static" / "lib"
 LANGUAGES = ("ru", "nl", "hy")
 SUBSETS = ("latin", "latin-ext", "cyrillic", "cyrillic-ext")
 WEIGHTS = (400, 700)
@@ -32,6 +35,8 @@ def wanted() -> dict[str, str]:
     }
     for code in LANGUAGES:
         files[f"flatpickr/l10n/{code}.js"] = f"flatpickr/dist/l10n/{code}.js"
+    for code in ("ru", "nl"):  # Armenian is our own: static/js/chart-hy.js
+        files[f"echarts/i18n/{code}.js"] = f"echarts/i18n/lang{code.upper()}.js"
     for subset in SUBSETS:
         files[f"inter/inter-{subset}.woff2"] = f"@fontsource-variable/inter/files/inter-{subset}-wght-normal.woff2"
         for weight in WEIGHTS:
@@ -46,17 +51,17 @@ def wanted() -> dict[str, str]:
 
 
 ICONS = (
-    "archive", "archive-restore", "arrow-left", "arrow-right", "banknote", "bell", "bell-off", "book-open",
-    "bookmark", "building", "building-2", "calendar", "check", "chevron-down", "chevron-first", "chevron-last",
-    "chevron-left", "chevron-right", "chevron-up", "circle", "circle-alert", "circle-check", "circle-help", "clock",
-    "coins", "columns-3", "command", "copy", "corner-down-left", "credit-card", "download", "ellipsis",
-    "external-link", "file-check", "file-down", "file-text", "file-up", "filter", "globe", "grip-vertical", "hash",
-    "history", "house", "inbox", "info", "kanban", "key-round", "keyboard", "landmark", "languages", "layers",
+    "archive", "archive-restore", "arrow-left", "arrow-right", "banknote", "bell", "bell-off", "book-open", "bookmark",
+    "building", "building-2", "calendar", "calendar-days", "chart-column", "check", "chevron-down", "chevron-first",
+    "chevron-last", "chevron-left", "chevron-right", "chevron-up", "circle", "circle-alert", "circle-check",
+    "circle-help", "clock", "coins", "columns-3", "command", "copy", "corner-down-left", "credit-card", "download",
+    "ellipsis", "external-link", "file-check", "file-down", "file-text", "file-up", "filter", "globe", "grip-vertical",
+    "hash", "history", "house", "inbox", "info", "kanban", "key-round", "keyboard", "landmark", "languages", "layers",
     "layout-grid", "link", "list", "list-filter", "lock", "log-out", "mail", "menu", "message-square", "monitor",
-    "moon", "package", "paperclip", "pencil", "percent", "phone", "pin", "play", "plus", "printer", "receipt",
-    "refresh-cw", "rotate-ccw", "ruler", "search", "send", "settings", "share-2", "shield", "shopping-cart", "star",
-    "sun", "tag", "tags", "trash-2", "triangle-alert", "truck", "undo-2", "upload", "user", "user-cog", "user-plus",
-    "users", "wallet", "x",
+    "moon", "package", "panel-left", "paperclip", "pencil", "percent", "phone", "pin", "play", "plus", "printer",
+    "receipt", "refresh-cw", "rotate-ccw", "rows-3", "ruler", "search", "send", "settings", "share-2", "shield",
+    "shopping-cart", "star", "sun", "tag", "tags", "trash-2", "triangle-alert", "truck", "undo-2", "upload", "user",
+    "user-cog", "user-plus", "users", "wallet", "x",
 )  # fmt: skip
 
 
@@ -97,9 +102,11 @@ def copy(modules: Path, to: Path) -> list[str]:
 
 def main() -> int:
     """Copy, or say what is missing."""
-    missing = copy(ROOT / "node_modules", ROOT / "app" / "static" / "lib")
+    missing = copy(ROOT / "node_modules", LIB)
     for name in missing:
         print(f"assets: missing node_modules/{name}", file=sys.stderr)
+    if not missing:
+        draw(LIB / "app")
     return 1 if missing else 0
 
 

@@ -222,7 +222,7 @@ elif ! stamped node_modules/.stamp-dev "$want"; then
     echo "$want" >node_modules/.stamp-dev
 fi
 
-want=$(stamp_of package-lock.json tools/assets.py)
+want=$(stamp_of package-lock.json tools/assets.py tools/icons.py)
 if ! stamped app/static/lib/.stamp "$want"; then
     .venv/bin/python tools/assets.py || fail "the front-end files could not be copied"
     echo "$want" >app/static/lib/.stamp

@@ -13,6 +13,7 @@ from app.db import Model
 if TYPE_CHECKING:
     from flask_appbuilder.security.sqla.models import User
 
+    from app.models.tag import Tag
     from app.models.team import Team
 
 
@@ -33,6 +34,19 @@ class Entity(Model):
     @declared_attr.directive
     def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805
         return {"version_id_col": cls.version}
+
+    @declared_attr
+    def tags(cls) -> Mapped[list["Tag"]]:  # noqa: N805
+        """Give a record its tags, to be read only: services.tag puts them on and takes them off."""
+        about = f"and_({cls.__name__}.id == foreign(Tagging.record_id), Tagging.entity == {cls.__stem__!r})"
+        return relationship(
+            "Tag",
+            secondary="tagging",
+            primaryjoin=about,
+            secondaryjoin="foreign(Tagging.tag_id) == Tag.id",
+            order_by="Tag.name",
+            viewonly=True,
+        )
 
 
 class Line(Model):

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from flask_appbuilder.security.sqla.models import User
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped, backref, mapped_column, relationship
 
 from app.columns import Choice
@@ -27,6 +27,16 @@ class Theme(StrEnum):
 label(Theme, system=_l("Like the device"), light=_l("Light"), dark=_l("Dark"))
 
 
+class Density(StrEnum):
+    """How much room rows, fields and cards take; on a phone both leave room for a thumb."""
+
+    comfortable = "comfortable"
+    compact = "compact"
+
+
+label(Density, comfortable=_l("Comfortable"), compact=_l("Compact"))
+
+
 class Team(Entity):
     """A department; teams form a tree."""
 
@@ -47,7 +57,11 @@ User.__stem__ = "user"  # the framework's account takes part under its own noun
 
 
 class UserProfile(Entity):
-    """Language, time zone, theme and team of one user."""
+    """Language, time zone, team of one user, and how his screens look.
+
+    Shape: `start_page` is `list:party` or `view:7`, empty for the start page itself; `column_widths` is
+    {"party": {"name": 240}} in CSS pixels; `put_away` names what he has folded or dismissed (services.profile).
+    """
 
     __tablename__ = "user_profile"
     __stem__ = "user_profile"
@@ -61,6 +75,11 @@ class UserProfile(Entity):
     language: Mapped[str] = mapped_column(String(5), default="en", info={"of": "language"})
     time_zone: Mapped[str] = mapped_column(String(64), default="UTC", info={"of": "time_zone"})
     theme: Mapped[Theme] = mapped_column(Choice(Theme), default=Theme.system)
+    density: Mapped[Density] = mapped_column(Choice(Density), default=Density.comfortable)
+    start_page: Mapped[str | None] = mapped_column(String(60))
+    page_size: Mapped[int | None] = mapped_column()
+    column_widths: Mapped[dict[str, dict[str, int]]] = mapped_column(JSON, default=dict)
+    put_away: Mapped[list[str]] = mapped_column(JSON, default=list)
 
 
 def subtree(teams: "Iterable[Any]", root_ids: set[int]) -> set[int]:

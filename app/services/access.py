@@ -119,7 +119,16 @@ def everything(session: Session, *, why: str) -> Iterator[None]:
 
 
 def rows(entity: type[Any], actor: Actor | None) -> ColumnElement[bool] | None:
-    """Return the condition that cuts an owned entity to an actor's rows; None means no cut."""
+    """Return the condition that cuts an owned entity to an actor's rows; None means no cut.
+
+    Rows that say `is_nobodys` are for all who may see their kind.
+    """
+    cut = _cut_to(entity, actor)
+    nobodys = getattr(entity, "is_nobodys", None)
+    return or_(cut, nobodys) if cut is not None and actor is not None and nobodys is not None else cut
+
+
+def _cut_to(entity: type[Any], actor: Actor | None) -> ColumnElement[bool] | None:
     if actor is None:
         return false()
     match actor.scope:
@@ -138,6 +147,8 @@ def visible(session: Session, record: Owned) -> bool:
     actor = current(session)
     if actor is None:
         return False
+    if getattr(record, "is_nobodys", False):
+        return True
     match actor.scope:
         case Scope.all:
             return True

@@ -102,7 +102,7 @@ def write_off(
 ) -> Allocation:
     """Give up what is open of an invoice, or a part of it, for a reason that reports name."""
     lock(session, invoice)
-    _refuse_debt(invoice)
+    refuse_debt(invoice)
     on = when.day(invoice)
     refuse_day(on, when, invoice)
     owed = left(session, invoice, on=on)
@@ -263,20 +263,40 @@ def _rate(credit: Side, debt: Side, exchange_rate: Decimal | None) -> Decimal | 
     return exchange_rate
 
 
-def _refuse_sides(credit: Side, debt: Side) -> None:
+def refuse_credit(credit: Side) -> None:
+    """Raise DomainError for what settles nothing: a draft, a refund, a cancelled payment."""
     if isinstance(credit, Payment):
         if not credit.is_receipt or not credit.is_recorded:
             raise DomainError(_("Only a recorded receipt settles something"), field="payment")
     elif credit.is_draft or credit.kind != InvoiceKind.credit_note:
         raise DomainError(_("Only an issued credit note settles something"), field="credit_note")
-    _refuse_debt(debt)
+
+
+def refuse_spent(credit: Side) -> None:
+    """Raise DomainError when a receipt or credit note settles nothing, or nothing more."""
+    refuse_credit(credit)
+    if (credit.unallocated if isinstance(credit, Payment) else credit.rest) <= 0:
+        raise DomainError(_("Nothing is left to allocate"), field="amount")
+
+
+def refuse_settled(debt: Side) -> None:
+    """Raise DomainError when nothing of an invoice or refund is to be settled, or nothing more."""
+    refuse_debt(debt)
+    if (debt.unallocated if isinstance(debt, Payment) else debt.rest) <= 0:
+        raise DomainError(_("Nothing of this invoice is open"), field="amount")
+
+
+def _refuse_sides(credit: Side, debt: Side) -> None:
+    refuse_credit(credit)
+    refuse_debt(debt)
     if credit.organisation_id != debt.organisation_id:
         raise DomainError(_("They belong to different organisations of yours"), field="organisation")
     if credit.party_id != debt.party_id:
         raise DomainError(_("They belong to different counterparties"), field="party")
 
 
-def _refuse_debt(debt: Side) -> None:
+def refuse_debt(debt: Side) -> None:
+    """Raise DomainError for what is not settled: a draft, a credit note, a receipt, a cancelled payment."""
     if isinstance(debt, Payment):
         if debt.is_receipt or not debt.is_recorded:
             raise DomainError(_("Only a recorded refund is settled"), field="refund")

@@ -12,10 +12,15 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.errors import NotFound
+from app.errors import DomainError, NotAllowed, NotFound
+from app.i18n import gettext as _
 from app.models.attachment import Attachment
+from app.outbox import enqueue
+from app.services import bin as bins
+from app.services.access import Actor
 
 _BLOCK = 1 << 20
 _NAME_LENGTH = 255
@@ -52,6 +57,22 @@ def store(
     return attachment
 
 
+def remove(session: Session, attachment: Attachment, *, by: Actor) -> None:
+    """Delete one's own file; its bytes go when nothing needs them any more.
+
+    Raises NotAllowed for somebody else's, DomainError for one that a document or letter stands on.
+    """
+    if by.user_id is None or attachment.created_by_id != by.user_id:
+        raise NotAllowed("attachment.delete")
+    digest = attachment.sha256
+    try:
+        with session.begin_nested():
+            session.delete(attachment)
+    except IntegrityError:
+        raise DomainError(_("A document or letter stands on this file; it stays")) from None
+    enqueue(session, bins.SWEEP, digests=[digest])
+
+
 def keep(source: BinaryIO, *, files: Path) -> tuple[str, int]:
     """Write a stream to its place and return its SHA-256 and its size in bytes; half a file is never seen there."""
     files.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -66,7 +87,7 @@ def keep(source: BinaryIO, *, files: Path) -> tuple[str, int]:
             target.flush()
             os.fsync(target.fileno())
         place = place_of(digest.hexdigest(), files=files)
-        if not place.exists():
+        if not _is_kept(place):
             place.parent.mkdir(exist_ok=True, mode=0o700)
             draft.replace(place)
             _sync_folder(place.parent)
@@ -74,6 +95,35 @@ def keep(source: BinaryIO, *, files: Path) -> tuple[str, int]:
     finally:
         draft.unlink(missing_ok=True)
     return digest.hexdigest(), size
+
+
+def _is_kept(place: Path) -> bool:
+    """Say whether equal bytes lie there, and mark them as wanted anew: `drop` leaves them alone then."""
+    try:
+        os.utime(place)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def drop(digest: str, *, files: Path, before: datetime) -> bool:
+    """Delete bytes that no row names; say whether they went.
+
+    What was stored since `before`, new or once more, stays: its row may not be committed yet.
+    """
+    place = place_of(digest, files=files)
+    going = place.with_name(f".{digest}.{secrets.token_hex(4)}.part")
+    try:
+        if place.stat().st_mtime >= before.timestamp():
+            return False
+        place.rename(going)
+    except FileNotFoundError:
+        return False
+    if going.stat().st_mtime >= before.timestamp():  # somebody stored the same in between
+        going.replace(place)
+        return False
+    going.unlink()
+    return True
 
 
 def place_of(digest: str, *, files: Path) -> Path:

@@ -9,8 +9,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, or_, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import Select, and_, case, func, or_, select, union_all
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.models.allocation import Allocation
 from app.models.invoice import Invoice, InvoiceKind, InvoiceState
@@ -45,9 +45,13 @@ def of_party(session: Session, party: Party, *, on: date, organisation_id: int |
     """
     with access.everything(session, why="a balance counts every document and payment"):
         found = [
-            *session.execute(_documents(party.id, on, organisation_id)),
-            *session.execute(_payments(party.id, on, organisation_id)),
-            *session.execute(_write_offs(party.id, on, organisation_id)),
+            *session.execute(
+                union_all(
+                    _documents(party.id, on, organisation_id),
+                    _payments(party.id, on, organisation_id),
+                    _write_offs(party.id, on, organisation_id),
+                )
+            ),
             *_conversions(session, party.id, on, organisation_id),
         ]
     return _summed((row[0], row[1]) for row in found)
@@ -111,6 +115,20 @@ def open_now(session: Session, party: Party) -> list[OpenItem]:
         for one in payments
     ]
     return items
+
+
+def open_invoices(party: Party) -> Select[Invoice]:
+    """Return the invoices of a counterparty of which something is open, as far as the reader sees them."""
+    return (
+        select(Invoice)
+        .where(
+            Invoice.party_id == party.id,
+            Invoice.kind == InvoiceKind.invoice,
+            _ISSUED,
+            Invoice.allocated < Invoice.gross,
+        )
+        .options(joinedload(Invoice.organisation))
+    )
 
 
 def overdue(on: date) -> Select[Invoice]:

@@ -20,6 +20,7 @@ from app.services import access
 SILENT = frozenset(
     {
         *("version", "created_at", "changed_at", "search_text", "name_key"),
+        *("column_widths", "put_away"),  # how somebody's screen looks
         *("password", "login_count", "fail_login_count", "last_login", "created_on", "changed_on"),
     }
 )

@@ -17,9 +17,9 @@ from app.services import period as periods
 from app.services.access import Actor
 from app.services.allocation import When
 from app.services.chain import append_file as store_file
-from app.services.invoice_credit import credit
+from app.services.invoice_credit import credit, refuse_uncreditable
 from app.services.invoice_issue import Missing, ask_for_file, missing_for_issue
-from app.services.invoice_rules import credited, left_to_credit, save
+from app.services.invoice_rules import credited, left_to_credit, refuse_unless_draft, save
 from app.services.invoicing import invoice as from_order
 from app.services.text import is_blank, line
 
@@ -36,6 +36,8 @@ __all__ = [
     "issue",
     "left_to_credit",
     "missing_for_issue",
+    "refuse_uncreditable",
+    "refuse_unless_draft",
     "remove",
     "replace",
     "save",

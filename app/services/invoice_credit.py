@@ -15,13 +15,18 @@ from app.services import invoice_rules
 ZERO = Decimal(0)
 
 
+def refuse_uncreditable(invoice: Invoice) -> None:
+    """Raise DomainError for what is no claim yet, or none at all."""
+    if invoice.is_draft or invoice.kind != InvoiceKind.invoice:
+        raise DomainError(_("Only an issued invoice can be credited"), field="state")
+
+
 def credit(session: Session, invoice: Invoice, *, reason: str, lines: Mapping[int, Decimal] | None = None) -> Invoice:
     """Make a draft credit note of all that is left of an invoice, or of quantities by the ids of its lines.
 
     Raises DomainError or Refusals ("lines-0-quantity", counted by the invoice's lines) when there is less left.
     """
-    if invoice.is_draft or invoice.kind != InvoiceKind.invoice:
-        raise DomainError(_("Only an issued invoice can be credited"), field="state")
+    refuse_uncreditable(invoice)
     documents.lock(session, invoice)  # what is left is read once, for two at the same time too
     left = invoice_rules.left_to_credit(session, invoice)
     taken = _wanted(invoice, left, lines)

@@ -1,6 +1,6 @@
 """From orders to invoices: what of an order is invoiced, and the draft of what is left."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
@@ -22,13 +22,11 @@ def invoice(session: Session, order: SaleOrder) -> Invoice:
 
     Raises DomainError when the order is not confirmed or nothing is left.
     """
-    if order.state not in {OrderState.confirmed, OrderState.done}:
-        raise DomainError(_("Confirm the order before it is invoiced"), field="state")
+    refuse_unconfirmed(order)
     documents.lock(session, order)  # two at once would invoice everything twice
     done = invoiced_quantities(session, order)
+    refuse_all_invoiced(order, done)
     left = {line: line.quantity - done[line.id] for line in order.lines}
-    if not any(left.values()):
-        raise DomainError(_("Everything of this order is invoiced already"), field="state")
     draft = Invoice(
         kind=InvoiceKind.invoice,
         state=InvoiceState.draft,
@@ -51,6 +49,19 @@ def invoice(session: Session, order: SaleOrder) -> Invoice:
         invoice_rules.save(session, draft)
     session.flush()
     return draft
+
+
+def refuse_unconfirmed(order: SaleOrder) -> None:
+    """Raise DomainError unless an order is binding."""
+    if order.state not in {OrderState.confirmed, OrderState.done}:
+        raise DomainError(_("Confirm the order before it is invoiced"), field="state")
+
+
+def refuse_all_invoiced(order: SaleOrder, done: Mapping[int, Decimal]) -> None:
+    """Raise DomainError when an order is not binding yet, or nothing of it is left; `done` is what is invoiced."""
+    refuse_unconfirmed(order)
+    if all(line.quantity == done[line.id] for line in order.lines):
+        raise DomainError(_("Everything of this order is invoiced already"), field="state")
 
 
 def _as_invoiced(session: Session, line: SaleOrderLine, quantity: Decimal) -> InvoiceLine:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
@@ -14,7 +14,7 @@ from app.models.letter import LETTER_MOVES, Letter, LetterState
 from app.outbox import enqueue
 from app.services import access
 from app.services import letter_office as offices
-from app.services.letter_invoice import addressee, send_invoice, subject_of, text_of
+from app.services.letter_invoice import addressee, refuse_draft, send_invoice, subject_of, text_of
 from app.services.letter_writing import TOPIC, refuse_twice, write
 
 __all__ = [
@@ -22,7 +22,10 @@ __all__ = [
     "about",
     "addressee",
     "cancel",
+    "is_about",
     "mark_sent",
+    "refuse_draft",
+    "refuse_unless",
     "resend",
     "retry",
     "send_invoice",
@@ -34,26 +37,29 @@ __all__ = [
 
 def about(record: Entity) -> Select[Letter]:
     """Return the letters about a record, the newest first."""
-    return (
-        select(Letter).where(Letter.entity == record.__stem__, Letter.record_id == record.id).order_by(Letter.id.desc())
-    )
+    return select(Letter).where(is_about(record)).order_by(Letter.id.desc())
+
+
+def is_about(record: Entity) -> ColumnElement[bool]:
+    """Return the condition for letters about a record."""
+    return and_(Letter.entity == record.__stem__, Letter.record_id == record.id)
 
 
 def resend(session: Session, letter: Letter, *, at: datetime) -> None:
     """Send a letter again of which nobody knows whether it arrived; it keeps its Message-ID."""
-    _refuse_unless(letter, LetterState.uncertain)
+    refuse_unless(letter, LetterState.uncertain)
     _queue(session, letter, at)
 
 
 def retry(session: Session, letter: Letter, *, at: datetime) -> None:
     """Try a letter again that has failed."""
-    _refuse_unless(letter, LetterState.failed)
+    refuse_unless(letter, LetterState.failed)
     _queue(session, letter, at)
 
 
 def mark_sent(session: Session, letter: Letter, *, at: datetime) -> None:
     """Note that a letter did arrive, as somebody has found out."""
-    _refuse_unless(letter, LetterState.uncertain)
+    refuse_unless(letter, LetterState.uncertain)
     move(LETTER_MOVES, letter, LetterState.sent)
     letter.sent_at = at
     session.flush()
@@ -65,7 +71,7 @@ def cancel(session: Session, letter: Letter) -> None:
     session.flush()
 
 
-def _refuse_unless(letter: Letter, state: LetterState) -> None:
+def refuse_unless(letter: Letter, state: LetterState) -> None:
     """Raise what the mover would: several acts lead to one state, each from its own."""
     if letter.state != state:
         text = _("This cannot be done while the state is “%(state)s”", state=label_of(letter.state))

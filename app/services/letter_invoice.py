@@ -35,8 +35,7 @@ def send_invoice(
 
     A file that is still being made is waited for. Raises DomainError or Refusals at "state", "to", "subject", "text".
     """
-    if invoice.is_draft:
-        raise DomainError(_("Issue this document first: a draft is not sent"), field="state")
+    refuse_draft(invoice)
     offices.ready()
     documents.lock(session, invoice)  # two at once would send it twice
     name, address = addressee(invoice.party)
@@ -66,6 +65,12 @@ def send_invoice(
         raise Refusals({_FIELDS.get(field, field): texts for field, texts in refusal.errors.items()}) from None
     except DomainError as refusal:
         raise DomainError(refusal.text, field=_FIELDS.get(refusal.field or "", refusal.field)) from None
+
+
+def refuse_draft(invoice: Invoice) -> None:
+    """Raise DomainError for a draft."""
+    if invoice.is_draft:
+        raise DomainError(_("Issue this document first: a draft is not sent"), field="state")
 
 
 def addressee(party: Party) -> tuple[str | None, str | None]:

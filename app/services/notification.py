@@ -146,9 +146,10 @@ def entity_of(stem: str) -> type[Any] | None:
 def _after_flush(session: Session, _context: UOWTransaction) -> None:
     """Tell a new owner what is his, and followers what moved, when a person did it; imports and jobs tell nothing.
 
-    A new record is nobody's news: a document takes the owner of the one that it is made from.
+    A new record is nobody's news: a document takes the owner of the one that it is made from. A bulk run of many
+    records is "quiet": nobody reads a notification of each.
     """
-    changed = [one for one in session.dirty if _may_tell(one)]
+    changed = [] if session.info.get("quiet") else [one for one in session.dirty if _may_tell(one)]
     by = access.current(session) if changed else None
     if by is None or by.user_id is None:
         return

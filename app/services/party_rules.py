@@ -28,7 +28,7 @@ from app.services import identifier as identifiers
 from app.services.text import is_blank, line, lines
 
 _NOTE_LENGTH = 20_000
-_LANGUAGE_OF = {"RU": "ru", "BY": "ru", "KZ": "ru", "KG": "ru", "AM": "hy", "NL": "nl", "BE": "nl", "SR": "nl"}
+LANGUAGE_OF = {"RU": "ru", "BY": "ru", "KZ": "ru", "KG": "ru", "AM": "hy", "NL": "nl", "BE": "nl", "SR": "nl"}
 # Bank papers and 1C write the ИНН and the КПП as one: "7707083893/770701001".
 _INN_WITH_KPP = re.compile(r"\s*(\d{10})\s*[/\\ ]\s*(\d{9})\s*", re.ASCII)
 _LIKE_AN_IBAN = re.compile(r"\s*[A-Za-z]{2}\s*\d{2}[\sA-Za-z0-9]{11,}", re.ASCII)
@@ -124,7 +124,7 @@ def _check_party(checked: _Checked, party: Party) -> None:
     checked.country = country = checked.take(party, "country", _country)
     language = checked.take(party, "language", _language)
     if language is None and "language" not in checked.errors:
-        checked.set(party, "language", _LANGUAGE_OF.get(country or "", "en"))
+        checked.set(party, "language", LANGUAGE_OF.get(country or "", "en"))
     checked.take(party, "currency", _currency)
     _check_tax(checked, party, country, kind)
     _check_reach(checked, party)

@@ -211,6 +211,7 @@ def session_of(record: Payment) -> Session:
 
 
 def _oldest_first(session: Session, payment: Payment, when: When) -> list[Allocation]:
+    allocations.refuse_spent(payment)
     made = []
     found = session.execute(open_invoices(payment)).scalars().all()
     allocations.lock(session, payment, *found)
@@ -270,8 +271,7 @@ def pay(
     An advance, paid before the invoice was issued, settles it since the issue. Units: `exchange_rate` as the payment
     keeps it; the invoice's own unless it is given.
     """
-    if invoice.is_draft or invoice.kind != InvoiceKind.invoice:
-        raise DomainError(_("Only an issued invoice is paid"), field="state")
+    refuse_unpayable(invoice)
     allocations.lock(session, invoice)
     since = max(when.day(invoice), invoice.issued_on or when.day(invoice))
     owed = allocations.left(session, invoice, on=since)
@@ -287,6 +287,12 @@ def pay(
     return payment
 
 
+def refuse_unpayable(invoice: Invoice) -> None:
+    """Raise DomainError for what is no claim: a draft, or a credit note."""
+    if invoice.is_draft or invoice.kind != InvoiceKind.invoice:
+        raise DomainError(_("Only an issued invoice is paid"), field="state")
+
+
 def refund(
     session: Session,
     credit: Payment | Invoice,
@@ -298,6 +304,7 @@ def refund(
     exchange_rate: Decimal | None = None,
 ) -> Payment:
     """Give back what is left of a receipt or credit note, or a part of it: a refund that it settles at once."""
+    allocations.refuse_spent(credit)
     allocations.lock(session, credit)
     on = when.day(credit)
     there = allocations.left(session, credit, on=on)

@@ -1,13 +1,15 @@
 """Orders: what they obey when they are stored, confirmed and cancelled."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
 from app.i18n import gettext as _
-from app.lifecycle import move
+from app.lifecycle import move, refuse
 from app.models.number_series import SeriesKind
 from app.models.sale_order import ORDER_MOVES, OrderState, SaleOrder
 from app.search import search_text
@@ -15,7 +17,15 @@ from app.services import document as documents
 from app.services import number as numbers
 from app.services import period as periods
 from app.services.collected import Collected
-from app.services.invoicing import invoice, invoiced_quantities, invoices_of, is_invoiced, stands_on_invoice
+from app.services.invoicing import (
+    invoice,
+    invoiced_quantities,
+    invoices_of,
+    is_invoiced,
+    refuse_all_invoiced,
+    refuse_unconfirmed,
+    stands_on_invoice,
+)
 
 __all__ = [
     "cancel",
@@ -25,6 +35,11 @@ __all__ = [
     "invoiced_quantities",
     "invoices_of",
     "is_invoiced",
+    "refuse_all_invoiced",
+    "refuse_cancel",
+    "refuse_confirm",
+    "refuse_reopen",
+    "refuse_unconfirmed",
     "remove",
     "reopen",
     "save",
@@ -74,8 +89,7 @@ def confirm(session: Session, order: SaleOrder, *, at: datetime) -> None:
 
     Raises DomainError when it is empty or not a draft.
     """
-    if not order.lines:
-        raise DomainError(_("An order needs at least one line"), field="lines")
+    refuse_confirm(order)
     today = periods.today(order.organisation, at)
     series = order.series or numbers.default(session, order.organisation, SeriesKind.sale_order)
     if order.number is None and series is None:
@@ -91,15 +105,22 @@ def confirm(session: Session, order: SaleOrder, *, at: datetime) -> None:
     session.flush()
 
 
+def refuse_confirm(order: SaleOrder) -> None:
+    """Raise DomainError when an order is empty or no draft."""
+    refuse(ORDER_MOVES, order, OrderState.confirmed)
+    if not order.lines:
+        raise DomainError(_("An order needs at least one line"), field="lines")
+
+
 def cancel(session: Session, order: SaleOrder) -> None:
     """Give an order up. Raises DomainError when something of it is invoiced."""
-    _refuse_invoiced(session, order)
+    refuse_cancel(order, invoiced_quantities(session, order))
     _move(session, order, OrderState.cancelled)
 
 
 def reopen(session: Session, order: SaleOrder) -> None:
     """Make an order a draft again, with the number it has. Raises DomainError when something of it is invoiced."""
-    _refuse_invoiced(session, order)
+    refuse_reopen(order, invoiced_quantities(session, order))
     _move(session, order, OrderState.draft)
 
 
@@ -114,8 +135,20 @@ def _move(session: Session, order: SaleOrder, to: OrderState) -> None:
     session.flush()
 
 
-def _refuse_invoiced(session: Session, order: SaleOrder) -> None:
-    if any(invoiced_quantities(session, order).values()):
+def refuse_cancel(order: SaleOrder, done: Mapping[int, Decimal]) -> None:
+    """Raise DomainError when an order cannot be given up, by what of its lines is invoiced."""
+    refuse(ORDER_MOVES, order, OrderState.cancelled)
+    _refuse_invoiced(done)
+
+
+def refuse_reopen(order: SaleOrder, done: Mapping[int, Decimal]) -> None:
+    """Raise DomainError when an order cannot be a draft again, by what of its lines is invoiced."""
+    refuse(ORDER_MOVES, order, OrderState.draft)
+    _refuse_invoiced(done)
+
+
+def _refuse_invoiced(done: Mapping[int, Decimal]) -> None:
+    if any(done.values()):
         raise DomainError(_("Something of this order is invoiced; credit or delete its invoices first"), field="state")
 
 

@@ -75,7 +75,7 @@ def lean_app(settings: Mapping[str, Any]) -> Flask:
     from app import models  # noqa: F401 -- registers every table
     from app.db import db, prepare_engine
     from app.exchange import smtp
-    from app.services import access, chain, history, letter_office
+    from app.services import access, chain, find, history, letter_office, notification
 
     app = Flask("app")
     app.config.from_mapping(settings)
@@ -85,6 +85,8 @@ def lean_app(settings: Mapping[str, Any]) -> Flask:
     letter_office.use(lambda: smtp.office(app.config))
     access.install()
     history.install()
+    notification.install()
+    find.install()
     with app.app_context():
         prepare_engine(db.engine)
     return app

@@ -4,6 +4,7 @@ from datetime import time
 
 from app import clock
 from app.services import activity as activities
+from app.services import form_draft as form_drafts
 from app.services import job as jobs
 from app.services import notification as notifications
 from app.tasks.registry import Work, handles
@@ -17,3 +18,4 @@ def tidy(work: Work) -> None:
         jobs.forget(session, at=at)
         activities.forget(session, at=at)
         notifications.forget(session, at=at)
+        form_drafts.forget(session, at=at)

@@ -32,7 +32,7 @@ from app.services import attachment as attachments
 from app.services import import_run as runs
 from app.services.import_party import Mode
 from app.services.import_run import Chunk
-from app.web import menu
+from app.web import jobs, menu
 from app.web.crud import CrudView
 from app.web.fields import ChoiceField, CrmForm, LinkField, ListField
 from app.web.records import Records
@@ -249,6 +249,8 @@ class PartyImportView(BaseView):
                 party_import.run_import(db.session, pk, _files())
             except Conflict:
                 flash(_("The worker has taken this import over."), "info")
+        else:
+            jobs.begin(ImportRun.__stem__, pk)
         return redirect(url_for("ImportRunView.show", pk=pk))
 
     @expose("/<int:pk>/again", methods=["POST"])

@@ -9,15 +9,16 @@ from flask_appbuilder.api import protect, safe
 from flask_appbuilder.security.decorators import has_access, permission_name
 from markupsafe import Markup
 from marshmallow import fields, validate
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
-from app import clock
+from app import clock, lifecycle
 from app.db import db, unit_of_work
 from app.errors import NotFound
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
-from app.models.invoice import Invoice, InvoiceKind, InvoiceLine, InvoiceState
-from app.models.letter import Letter
+from app.models.invoice import INVOICE_MOVES, Invoice, InvoiceKind, InvoiceLine, InvoiceState
+from app.models.organisation import Organisation
+from app.models.party import Party
 from app.models.payment import PaymentMethod
 from app.outbox import Outbox
 from app.services import access
@@ -33,13 +34,19 @@ from app.services.allocation import When
 from app.web import menu
 from app.web.api import CrudApi
 from app.web.arguments import AMOUNT, NOTE, ON, PAID, RATE, REASON, WRITE_OFF
+from app.web.board import Board
+from app.web.calendar import Calendar
+from app.web.card_chain import CHAIN, Chained
+from app.web.card_tabs import Own, Related
+from app.web.charts import Chart, Sum
 from app.web.document import DocumentView, document_lines
-from app.web.fields import CrmForm
+from app.web.fields import CrmForm, request_cache
+from app.web.filters import Wanted
 from app.web.records import Records
 from app.web.schema import Lines, LinkedField
-from app.web.settled import rows_of
+from app.web.settled import count_of, rows_of
 from app.web.totals import signed
-from app.web.verbs import Verb
+from app.web.verbs import Verb, reason
 
 ORDER = 40
 LOADED = [
@@ -60,6 +67,19 @@ FIELDSETS = [
 ]
 SAID = ["kind", "state", "number", "issued_on", "due_on", "order", "credits"]
 SHOWN = [(None, {"fields": [*SAID, *HEAD]}), (_l("More"), {"fields": [*PRICING, *MORE, "closed_on", "closed_reason"]})]
+ISSUED = (Wanted("state", "neq", "draft"),)
+OVERDUE = (
+    Wanted("kind", "eq", "invoice"),
+    Wanted("settlement", "in", "open,partly_paid"),
+    Wanted("due_on", "lt", "today"),
+)
+LINES_OF_CARD = [
+    selectinload(Invoice.lines).options(joinedload(InvoiceLine.unit), joinedload(InvoiceLine.tax)),
+    joinedload(Invoice.organisation).joinedload(Organisation.bank_accounts),  # what a draft may lack
+    selectinload(Invoice.party).options(joinedload(Party.channels), joinedload(Party.addresses)),
+    joinedload(Invoice.taxes),
+    joinedload(Invoice.file),
+]
 LINES = Lines(
     InvoiceLine,
     "InvoiceLine",
@@ -89,6 +109,37 @@ def settle(session: Session, note: Invoice, *, when: When, invoice: Invoice, **m
     allocations.allocate(session, note, invoice, when=when, **more)
 
 
+def lacks_of(invoice: Invoice) -> list[invoices.Missing]:
+    """Return what a draft lacks to be issued; asked once in a request, whatever needs it."""
+    kept = request_cache("lacks_of_invoices")
+    key = (invoice.id, invoice.version)
+    if key not in kept:
+        kept[key] = invoices.missing_for_issue(db.session(), invoice)
+    found: list[invoices.Missing] = kept[key]
+    return found
+
+
+def why_not_issue(invoice: Invoice) -> str | None:
+    """Return why a document is not issued now: it is already, or what it lacks."""
+    is_issued = reason(invoices.refuse_unless_draft, invoice)
+    return is_issued or "; ".join(lack.text for lack in lacks_of(invoice)) or None
+
+
+def is_issued(invoice: Invoice) -> bool:
+    """Say whether a document is one that others may settle."""
+    return not invoice.is_draft
+
+
+def is_claim(invoice: Invoice) -> bool:
+    """Say whether a document claims money."""
+    return not invoice.is_credit_note
+
+
+def is_credit(invoice: Invoice) -> bool:
+    """Say whether a document takes a claim back."""
+    return invoice.is_credit_note
+
+
 VERBS = [
     Verb(
         "issue",
@@ -96,6 +147,8 @@ VERBS = [
         label=_l("Issue"),
         icon="file-check",
         when=lambda invoice: invoice.is_draft,
+        why=why_not_issue,
+        to=InvoiceState.issued,
         arguments={"on": ON},
         needs_time=True,
         needs_actor=True,
@@ -107,6 +160,7 @@ VERBS = [
         label=_l("Send by e-mail"),
         icon="mail",
         when=lambda invoice: not invoice.is_draft,
+        why=lambda invoice: reason(letters.refuse_draft, invoice),
         arguments={
             "to": fields.String(validate=validate.Length(max=250)),
             "subject": fields.String(validate=validate.Length(max=250)),
@@ -126,6 +180,8 @@ VERBS = [
         label=_l("Register payment"),
         icon="banknote",
         when=is_owed,
+        fits=is_claim,
+        why=lambda invoice: reason(payments.refuse_unpayable, invoice) or reason(allocations.refuse_settled, invoice),
         arguments=PAID,
         offered=lambda invoice: paid_as(invoice, invoice.rest),
         needs_when=True,
@@ -137,6 +193,8 @@ VERBS = [
         label=_l("Settle an invoice"),
         icon="link",
         when=is_unused_credit,
+        fits=is_credit,
+        why=lambda note: reason(allocations.refuse_spent, note),
         arguments={"invoice": LinkedField(Invoice, required=True), "amount": AMOUNT, "on": ON, "exchange_rate": RATE},
         needs_when=True,
     ),
@@ -146,6 +204,8 @@ VERBS = [
         label=_l("Pay back"),
         icon="banknote",
         when=is_unused_credit,
+        fits=is_credit,
+        why=lambda note: reason(allocations.refuse_spent, note),
         arguments=PAID,
         offered=lambda note: paid_as(note, note.rest),
         needs_when=True,
@@ -156,6 +216,8 @@ VERBS = [
         label=_l("Write off the rest"),
         icon="percent",
         when=is_owed,
+        fits=is_claim,
+        why=lambda invoice: reason(allocations.refuse_settled, invoice),
         arguments={"reason": WRITE_OFF, "amount": AMOUNT, "on": ON, "note": NOTE},
         offered=lambda invoice: {"amount": invoice.rest},
         needs_when=True,
@@ -166,25 +228,29 @@ VERBS = [
         label=_l("Credit"),
         icon="undo-2",
         when=lambda invoice: not invoice.is_draft and not invoice.is_credit_note,
+        fits=is_claim,
+        why=lambda invoice: reason(invoices.refuse_uncreditable, invoice),
         arguments={
             "reason": REASON,
             "lines": fields.Dict(keys=fields.Integer(), values=fields.Decimal(as_string=True)),
         },
     ),
-    Verb("copy", invoices.copy, label=_l("Copy"), icon="copy", when=lambda invoice: not invoice.is_credit_note),
+    Verb("copy", invoices.copy, label=_l("Copy"), icon="copy", when=is_claim, fits=is_claim),
     Verb(
         "close",
         invoices.close,
         label=_l("Close"),
         icon="archive",
         when=lambda invoice: invoice.state == InvoiceState.issued,
+        why=lambda invoice: reason(lifecycle.refuse, INVOICE_MOVES, invoice, InvoiceState.closed),
+        to=InvoiceState.closed,
         arguments={"reason": REASON},
         needs_time=True,
     ),
 ]
 
 
-class InvoiceView(DocumentView):
+class InvoiceView(Chained, DocumentView):
     """List, form and card of invoices."""
 
     rows_of = staticmethod(rows_of)  # for the table of allocations
@@ -206,14 +272,42 @@ class InvoiceView(DocumentView):
     add_form_extra_fields: ClassVar = {"lines": document_lines(InvoiceLine)}
     edit_form_extra_fields: ClassVar = {"lines": document_lines(InvoiceLine)}
     search_columns: ClassVar = [
-        "kind", "state", "settlement", "party", "issued_on", "due_on", "organisation", "owner", "team",
+        "kind", "state", "settlement", "party", "issued_on", "due_on", "currency", "organisation", "owner", "team",
     ]  # fmt: skip
     order_columns: ClassVar = ["number", "issued_on", "due_on", "gross", "state"]
     base_order = ("id", "desc")
     key_facts: ClassVar = ["state", "settlement", "kind", "party", "issued_on", "due_on"]
     total_columns: ClassVar = ["net", "gross"]
     total_hint = _l("credit notes are subtracted")
+    stages: ClassVar = tuple(InvoiceState)
+    card_options: ClassVar = LINES_OF_CARD
+    own_tabs: ClassVar = [
+        Own("allocations", _l("Allocations"), "web/card_allocations.html", count=count_of, fits=is_issued),
+        CHAIN,
+    ]
+    related: ClassVar = [Related("letter", where=letters.is_about)]
+    charts: ClassVar = [
+        Chart("by_month", label=_l("Invoiced by month"), by="issued_on", measure=Sum("net"), of=ISSUED),
+        Chart("by_settlement", label=_l("What is paid"), by="settlement", measure=Sum("gross"), of=ISSUED),
+        Chart("by_party", label=_l("Top parties"), by="party", measure=Sum("net"), of=ISSUED),
+        Chart("overdue", label=_l("Overdue by age"), by="due_on", grain="age", measure=Sum("gross"), of=OVERDUE),
+    ]
     own_values: ClassVar = {"settlement"}
+    boards: ClassVar = [
+        Board(
+            "settlement",
+            moves={"open": "issue", "paid": "pay"},
+            title=("number",),
+            facts=("party", "due_on"),
+            amount="gross",
+            empty=_l("Draft"),
+            reason=_l("What is paid decides where an invoice stands: issue it, or register its payment."),
+        )
+    ]
+    calendars: ClassVar = [
+        Calendar("due_on", title=("party", "number"), kind="settlement", amount="gross"),
+        Calendar("issued_on", title=("party", "number"), kind="settlement", amount="gross"),
+    ]
     verbs: ClassVar = VERBS
 
     def total_of(self, name: str) -> Any:
@@ -236,12 +330,6 @@ class InvoiceView(DocumentView):
                 shown += Markup(' <span class="badge badge-overdue">{}</span>').format(_("Overdue"))
         return shown
 
-    def letters_of(self, invoice: Invoice) -> list[Letter]:
-        """Return the letters that brought a document, the newest first, for those who see letters."""
-        if not self.appbuilder.sm.may("letter", "see"):
-            return []
-        return list(db.session.execute(letters.about(invoice)).scalars())
-
     def failed_job(self, invoice: Invoice) -> Outbox | None:
         """Return the work that should have made a document's file and has failed for good."""
         return jobs.failed_of(db.session(), "invoice.render", invoice.id) if invoice.file is None else None
@@ -250,7 +338,7 @@ class InvoiceView(DocumentView):
         """Return what the draft lacks to be issued, each with the place where it is mended."""
         if not invoice.is_draft:
             return []
-        return [{"text": lack.text, "url": _mend(lack)} for lack in invoices.missing_for_issue(db.session(), invoice)]
+        return [{"text": lack.text, "url": _mend(lack)} for lack in lacks_of(invoice)]
 
     @expose("/pdf/<int:pk>")
     @has_access

@@ -18,6 +18,8 @@ from app.web.verbs import Verb
 
 ORDER = 95
 TOPICS = {
+    "bin.purge": _l("Emptying the bin"),
+    "bin.sweep": _l("Deleting files that nothing needs any more"),
     "invoice.render": _l("Making the file of a document"),
     "import.run": _l("Importing a file"),
     "job.tidy": _l("Tidying up"),

@@ -6,17 +6,18 @@ from flask import current_app
 from markupsafe import Markup, escape
 from sqlalchemy.orm import selectinload
 
+from app import lifecycle
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.models.invoice import Invoice
-from app.models.letter import Letter, LetterState
+from app.models.letter import LETTER_MOVES, Letter, LetterState
 from app.services import letter as letters
 from app.web import menu
 from app.web.api import CrudApi
 from app.web.cells import NOTHING
 from app.web.crud import CrudView
 from app.web.records import Records
-from app.web.verbs import Verb
+from app.web.verbs import Verb, reason
 
 ORDER = 48
 LOADED = [selectinload(Letter.party), selectinload(Letter.organisation), selectinload(Letter.attachment)]
@@ -50,6 +51,8 @@ VERBS = [
         label=_l("Send again"),
         icon="send",
         when=lambda letter: letter.state == LetterState.uncertain,
+        fits=lambda letter: letter.state == LetterState.uncertain,
+        to=LetterState.pending,
         confirm=_l("Perhaps this letter has arrived; then it arrives twice. Send it again?"),
         needs_time=True,
         primary=True,
@@ -60,6 +63,8 @@ VERBS = [
         label=_l("It has arrived"),
         icon="circle-check",
         when=lambda letter: letter.state == LetterState.uncertain,
+        fits=lambda letter: letter.state == LetterState.uncertain,
+        to=LetterState.sent,
         needs_time=True,
     ),
     Verb(
@@ -68,6 +73,8 @@ VERBS = [
         label=_l("Try again"),
         icon="rotate-ccw",
         when=lambda letter: letter.state == LetterState.failed,
+        why=lambda letter: reason(letters.refuse_unless, letter, LetterState.failed),
+        to=LetterState.pending,
         needs_time=True,
         primary=True,
     ),
@@ -77,6 +84,8 @@ VERBS = [
         label=_l("Do not send"),
         icon="x",
         when=lambda letter: letter.state in {LetterState.pending, LetterState.uncertain, LetterState.failed},
+        why=lambda letter: reason(lifecycle.refuse, LETTER_MOVES, letter, LetterState.cancelled),
+        to=LetterState.cancelled,
         confirm=_l("This letter will not be sent any more. Cancel it?"),
         danger=True,
     ),
@@ -122,6 +131,8 @@ class LetterView(CrudView):
     key_facts: ClassVar = ["state", "to_address", "sent_at"]
     label_columns: Any = LABELS
     verbs: ClassVar = VERBS
+    has_tags: ClassVar = False
+    stages: ClassVar = (LetterState.pending, LetterState.sent)
 
     def value(self, record: Any, name: str) -> Any:
         """Link the record and the file."""

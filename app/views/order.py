@@ -1,18 +1,28 @@
 """Screens and REST of orders."""
 
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import joinedload, object_session, selectinload
 
+from app import lifecycle
 from app.i18n import lazy_gettext as _l
-from app.models.sale_order import OrderState, SaleOrder, SaleOrderLine
+from app.models.sale_order import ORDER_MOVES, OrderState, SaleOrder, SaleOrderLine
 from app.services import sale_order as orders
 from app.web import menu
 from app.web.api import CrudApi
+from app.web.board import Board
+from app.web.calendar import Calendar
+from app.web.card_chain import CHAIN, Chained
+from app.web.card_tabs import Related
+from app.web.charts import Chart, Sum
 from app.web.document import DocumentView, document_lines
+from app.web.fields import request_cache
 from app.web.records import Records
 from app.web.schema import Lines
-from app.web.verbs import Verb
+from app.web.verbs import Verb, reason
 
 ORDER = 30
 LOADED = [selectinload(SaleOrder.party), selectinload(SaleOrder.owner), selectinload(SaleOrder.organisation)]
@@ -20,6 +30,7 @@ HEAD = ["party", "organisation", "ordered_on", "delivery_on", "payment_term", "b
 PRICING = ["currency", "prices_include_tax", "returns", "discount", "charge"]
 MORE = ["note", "owner", "team"]
 FORM = [*HEAD, *PRICING, *MORE, "lines"]
+LINES_OF_CARD = [selectinload(SaleOrder.lines).options(joinedload(SaleOrderLine.unit), joinedload(SaleOrderLine.tax))]
 LINES = Lines(
     SaleOrderLine,
     "OrderLine",
@@ -35,6 +46,31 @@ FIELDSETS = [
 ]
 SHOWN = [(None, {"fields": ["state", *HEAD]}), (_l("More"), {"fields": [*PRICING, *MORE]})]
 
+
+def done_of(order: SaleOrder) -> Mapping[int, Decimal]:
+    """Return how much of each line is invoiced; asked once in a request, whatever needs it."""
+    kept = request_cache("done_of_orders")
+    session, key = object_session(order), (order.id, order.version)
+    assert session is not None  # noqa: S101 -- a stored record has one
+    if key not in kept:
+        kept[key] = orders.invoiced_quantities(session, order)
+    found: Mapping[int, Decimal] = kept[key]
+    return found
+
+
+def why_not(check: Callable[[SaleOrder, Mapping[int, Decimal]], None], to: OrderState | None = None) -> Any:
+    """Return a reason that asks what is invoiced only where the state alone says nothing against the act."""
+
+    def why(order: SaleOrder) -> str | None:
+        if to is None:
+            by_state = reason(orders.refuse_unconfirmed, order)
+        else:
+            by_state = reason(lifecycle.refuse, ORDER_MOVES, order, to)
+        return by_state or reason(check, order, done_of(order))
+
+    return why
+
+
 VERBS = [
     Verb(
         "confirm",
@@ -42,6 +78,8 @@ VERBS = [
         label=_l("Confirm"),
         icon="check",
         when=lambda order: order.state == OrderState.draft,
+        why=lambda order: reason(orders.refuse_confirm, order),
+        to=OrderState.confirmed,
         needs_time=True,
         primary=True,
     ),
@@ -51,10 +89,17 @@ VERBS = [
         label=_l("Make an invoice"),
         icon="receipt",
         when=lambda order: order.state in {OrderState.confirmed, OrderState.done},
+        why=why_not(orders.refuse_all_invoiced),
         primary=True,
     ),
     Verb(
-        "finish", orders.finish, label=_l("Done"), icon="circle-check", when=lambda o: o.state == OrderState.confirmed
+        "finish",
+        orders.finish,
+        label=_l("Done"),
+        icon="circle-check",
+        when=lambda order: order.state == OrderState.confirmed,
+        why=lambda order: reason(lifecycle.refuse, ORDER_MOVES, order, OrderState.done),
+        to=OrderState.done,
     ),
     Verb(
         "reopen",
@@ -62,6 +107,8 @@ VERBS = [
         label=_l("Reopen"),
         icon="undo-2",
         when=lambda order: order.state in {OrderState.confirmed, OrderState.cancelled},
+        why=why_not(orders.refuse_reopen, OrderState.draft),
+        to=OrderState.draft,
     ),
     Verb(
         "cancel",
@@ -69,13 +116,15 @@ VERBS = [
         label=_l("Cancel the order"),
         icon="x",
         when=lambda order: order.state in {OrderState.draft, OrderState.confirmed},
+        why=why_not(orders.refuse_cancel, OrderState.cancelled),
+        to=OrderState.cancelled,
         confirm=_l("Cancel this order?"),
         danger=True,
     ),
 ]
 
 
-class OrderView(DocumentView):
+class OrderView(Chained, DocumentView):
     """List, form and card of orders."""
 
     datamodel = Records(SaleOrder, save=orders.save, remove=orders.remove, options=LOADED)
@@ -91,11 +140,35 @@ class OrderView(DocumentView):
     edit_fieldsets: ClassVar = FIELDSETS
     add_form_extra_fields: ClassVar = {"lines": document_lines(SaleOrderLine)}
     edit_form_extra_fields: ClassVar = {"lines": document_lines(SaleOrderLine)}
-    search_columns: ClassVar = ["state", "party", "ordered_on", "delivery_on", "owner", "team"]
+    search_columns: ClassVar = ["state", "party", "ordered_on", "delivery_on", "currency", "owner", "team"]
     order_columns: ClassVar = ["number", "ordered_on", "delivery_on", "gross", "state"]
     base_order = ("id", "desc")
     key_facts: ClassVar = ["state", "party", "owner"]
     total_columns: ClassVar = ["net", "gross"]
+    stages: ClassVar = (OrderState.draft, OrderState.confirmed, OrderState.done)
+    card_options: ClassVar = LINES_OF_CARD
+    own_tabs: ClassVar = [CHAIN]
+    related: ClassVar = [Related("invoice", "order")]
+    charts: ClassVar = [
+        Chart("total_by_month", label=_l("Ordered by month"), by="ordered_on", measure=Sum("net")),
+        Chart("count_by_month", label=_l("Number of orders by month"), by="ordered_on", kind="line"),
+        Chart("by_state", label=_l("Orders by state"), by="state", kind="pie"),
+    ]
+    boards: ClassVar = [
+        Board(
+            "state",
+            moves={"draft": "reopen", "confirmed": "confirm", "done": "finish", "cancelled": "cancel"},
+            title=("number",),
+            facts=("party", "delivery_on"),
+            amount="gross",
+            rot_after=timedelta(days=30),
+            ends=frozenset({"done", "cancelled"}),
+        )
+    ]
+    calendars: ClassVar = [
+        Calendar("delivery_on", title=("party", "number"), kind="state", amount="gross"),
+        Calendar("ordered_on", title=("party", "number"), kind="state", amount="gross"),
+    ]
     verbs: ClassVar = VERBS
 
 

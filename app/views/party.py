@@ -15,11 +15,15 @@ from app.models.invoice import Invoice
 from app.models.party import Party
 from app.money import format_money
 from app.services import balance as balances
+from app.services import duplicate, party_known
 from app.services import party as parties
 from app.services import period as periods
 from app.web import menu
 from app.web.api import CrudApi
+from app.web.card_tabs import Own, Related
+from app.web.charts import Chart
 from app.web.crud import Child, CrudView
+from app.web.form_rules import Is, Show
 from app.web.records import Records
 from app.web.verbs import Verb
 
@@ -33,6 +37,8 @@ VERBS = [
         label=_l("Archive"),
         icon="archive",
         when=lambda party: party.archived_at is None,
+        fits=lambda party: party.archived_at is None,
+        undo="restore",
         needs_time=True,
     ),
     Verb(
@@ -41,6 +47,8 @@ VERBS = [
         label=_l("Restore"),
         icon="archive-restore",
         when=lambda party: party.archived_at is not None,
+        fits=lambda party: party.archived_at is not None,
+        undo="archive",
     ),
 ]
 MAIN = ["kind", "name", "legal_name", "is_customer", "is_supplier", "is_partner"]
@@ -60,6 +68,14 @@ LINES = {
     "addresses": ("usage", "street", "postal_code", "city", "country"),
     "bank_accounts": ("iban", "account", "bic", "bik", "bank_name", "correspondent_account"),
 }
+
+
+@dataclass(frozen=True)
+class Owed:
+    """What a party owes us, and what of that is late, by currency."""
+
+    balance: dict[str, Decimal]
+    overdue: dict[str, Decimal]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,14 +100,6 @@ class Account:
     def more(self) -> int:
         """Return how many open items are not shown."""
         return max(len(self.all_items) - MOST_ITEMS, 0)
-
-    @property
-    def overdue(self) -> dict[str, Decimal]:
-        """Return what is overdue, by currency."""
-        found: dict[str, Decimal] = {}
-        for item in filter(self.is_late, self.all_items):
-            found[item.currency] = found.get(item.currency, Decimal(0)) + item.rest
-        return found
 
     def is_late(self, item: balances.OpenItem) -> bool:
         """Say whether an item is an overdue invoice."""
@@ -122,10 +130,17 @@ class PartyView(CrudView):
     edit_columns: ClassVar = [*MAIN, *NUMBERS, *REACH, *MORE, *LINES]
     add_fieldsets: ClassVar = [*FIELDSETS, (None, {"fields": list(LINES)})]
     edit_fieldsets: ClassVar = [*FIELDSETS, (None, {"fields": list(LINES)})]
-    search_columns: ClassVar = ["kind", "is_customer", "is_supplier", "country", "owner", "team", "changed_at"]
+    search_columns: ClassVar = [
+        "kind", "is_customer", "is_supplier", "country", "owner", "team", "created_at", "changed_at",
+    ]  # fmt: skip
     order_columns: ClassVar = ["name", "tax_number", "country", "changed_at"]
     base_order = ("name", "asc")
     key_facts: ClassVar = ["tax_number", "country", "owner"]
+    charts: ClassVar = [
+        Chart("by_country", label=_l("Parties by country"), by="country"),
+        Chart("by_month", label=_l("New parties by month"), by="created_at"),
+        Chart("by_owner", label=_l("Parties by owner"), by="owner"),
+    ]
     children: ClassVar = [
         Child("contacts", ("name", "role", "phone", "email")),
         Child("addresses", ("usage", "street", "postal_code", "city", "country")),
@@ -133,8 +148,37 @@ class PartyView(CrudView):
         Child("channels", ("kind", "value", "label")),
         Child("identifiers", ("scheme", "value")),
     ]
+    own_tabs: ClassVar = [Own("open", _l("Open items"), "web/party_open.html", area="invoice")]
+    related: ClassVar = [
+        Related("order", "party"),
+        Related("invoice", "party"),
+        Related("payment", "party"),
+        Related("letter", "party"),
+    ]
     lines: ClassVar = LINES
     verbs: ClassVar = VERBS
+    gallery: ClassVar = ("name", "phone", "email", "country", "owner")
+
+    rules: ClassVar = [
+        Show("birthday", when=Is("kind", "person")),
+        Show("tax_branch", when=Is("country", "RU")),
+        Show("credit_limit", when=Is("is_customer", "true")),
+    ]
+    quick: ClassVar = ("kind", "is_customer", "is_supplier", "country", "tax_number", "phone", "email")
+    duplicates: ClassVar = duplicate.of_party
+    known: ClassVar = party_known.known
+
+    def owed(self, party: Party) -> "Owed | None":
+        """Return what the party owes, for those who see invoices, and what of the invoices they see is late."""
+        if not self.appbuilder.sm.may("invoice", "see"):
+            return None
+        session, at = db.session(), clock.now()
+        late: dict[str, Decimal] = {}
+        for invoice in session.execute(balances.open_invoices(party)).scalars():
+            if balances.is_overdue(invoice, periods.today(invoice.organisation, at)):
+                late[invoice.currency] = late.get(invoice.currency, Decimal(0)) + invoice.rest
+        balance = balances.of_party(session, party, on=date.max)
+        return Owed({currency: amount for currency, amount in balance.items() if amount}, late)
 
     def account(self, party: Party) -> "Account | None":
         """Return what the party owes and what makes it up, for those who see invoices; the items as far as they see."""

@@ -9,7 +9,7 @@ from marshmallow import fields, validate
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from app import clock
+from app import clock, lifecycle
 from app.db import db
 from app.errors import DomainError, NotAllowed, Refusals
 from app.i18n import gettext as _
@@ -18,9 +18,10 @@ from app.i18n import lazy_gettext as _l
 from app.models.allocation import Allocation
 from app.models.invoice import Invoice
 from app.models.organisation import Organisation
-from app.models.payment import Payment, PaymentKind
+from app.models.payment import PAYMENT_MOVES, Payment, PaymentKind, PaymentMethod, PaymentState
 from app.money import format_money, parse_decimal
 from app.services import access
+from app.services import allocation as allocations
 from app.services import balance as balances
 from app.services import payment as payments
 from app.services import period as periods
@@ -29,13 +30,19 @@ from app.services.payment import Share
 from app.web import menu
 from app.web.api import CrudApi
 from app.web.arguments import AMOUNT, ON, PAID, RATE, REASON
+from app.web.calendar import Calendar
+from app.web.card_chain import CHAIN, Chained
+from app.web.card_tabs import Own
+from app.web.charts import Chart, Sum
 from app.web.crud import CrudView
 from app.web.fields import KEY_DIGITS, CrmForm
+from app.web.filters import Wanted
+from app.web.form_rules import Choose, Differs, Is, Not, Require, Show
 from app.web.records import Records
 from app.web.schema import LinkedField, schema, strict
-from app.web.settled import rows_of
+from app.web.settled import count_of, rows_of
 from app.web.totals import signed
-from app.web.verbs import Verb
+from app.web.verbs import Verb, reason
 
 ORDER = 45
 LOADED = [selectinload(Payment.party), selectinload(Payment.owner), selectinload(Payment.organisation)]
@@ -43,6 +50,7 @@ HEAD = ["kind", "party", "organisation", "paid_on", "amount", "currency", "excha
 WORDS = ["method", "bank_account", "reference", "note"]
 WHOSE = ["owner", "team"]
 RESULT = ["state", "allocated", "unallocated", "cancelled_on", "cancelled_reason"]
+STANDING = (Wanted("state", "eq", "recorded"),)
 MOST_OPEN = 100  # open invoices shown on a payment's card
 MOST_SHARES = 500
 
@@ -87,6 +95,8 @@ VERBS = [
         label=_l("Settle the oldest invoices"),
         icon="link",
         when=lambda payment: payment.is_recorded and payment.is_receipt and payment.unallocated > 0,
+        fits=lambda payment: payment.is_receipt,
+        why=lambda payment: reason(allocations.refuse_spent, payment),
         arguments={"allocations": SHARES, "on": ON},
         offered=lambda _payment: {"on": None},  # left empty: the day since which both were there
         needs_when=True,
@@ -97,6 +107,8 @@ VERBS = [
         label=_l("Pay back"),
         icon="undo-2",
         when=lambda payment: payment.is_recorded and payment.is_receipt and payment.unallocated > 0,
+        fits=lambda payment: payment.is_receipt,
+        why=lambda payment: reason(allocations.refuse_spent, payment),
         arguments=PAID,
         offered=lambda payment: {
             "amount": payment.unallocated,
@@ -111,6 +123,8 @@ VERBS = [
         label=_l("Cancel the payment"),
         icon="x",
         when=lambda payment: payment.is_recorded,
+        why=lambda payment: reason(lifecycle.refuse, PAYMENT_MOVES, payment, PaymentState.cancelled),
+        to=PaymentState.cancelled,
         arguments={"reason": REASON, "on": ON},
         needs_when=True,
         danger=True,
@@ -127,7 +141,7 @@ class Debt(NamedTuple):
     part: Decimal | str
 
 
-class PaymentView(CrudView):
+class PaymentView(Chained, CrudView):
     """List, form and card of payments."""
 
     rows_of = staticmethod(rows_of)  # for the table of allocations
@@ -155,6 +169,7 @@ class PaymentView(CrudView):
         "party",
         "paid_on",
         "amount",
+        "currency",
         "method",
         "organisation",
         "owner",
@@ -165,6 +180,21 @@ class PaymentView(CrudView):
     key_facts: ClassVar = ["state", "kind", "party", "paid_on"]
     total_columns: ClassVar = ["amount", "allocated"]
     total_hint = _l("refunds are subtracted")
+    rules: ClassVar = [
+        Show("exchange_rate", when=Differs("currency", "organisation.currency")),
+        Require("exchange_rate", when=Differs("currency", "organisation.currency")),
+        Show("bank_account", when=Not(Is("method", PaymentMethod.cash))),
+        Choose("bank_account", by="organisation"),
+    ]
+    calendars: ClassVar = [Calendar("paid_on", title=("party", "reference"), kind="kind", amount="amount")]
+    stages: ClassVar = (PaymentState.recorded,)
+    own_tabs: ClassVar = [Own("allocations", _l("Allocations"), "web/card_allocations.html", count=count_of), CHAIN]
+    charts: ClassVar = [
+        Chart(
+            "by_month", label=_l("In and out by month"), by="paid_on", measure=Sum("amount"), stack="kind", of=STANDING
+        ),
+        Chart("by_method", label=_l("Payments by method"), by="method", measure=Sum("amount"), of=STANDING),
+    ]
     verbs: ClassVar = VERBS
 
     def total_of(self, name: str) -> Any:

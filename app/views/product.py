@@ -9,17 +9,17 @@ from sqlalchemy.orm import selectinload
 
 from app import clock
 from app.db import db
-from app.i18n import language
 from app.i18n import lazy_gettext as _l
 from app.models.product import Product
 from app.models.unit import Unit
-from app.money import format_decimal
+from app.services import duplicate
 from app.services import product as products
-from app.services import tax as taxes
 from app.services import unit as units
 from app.web import menu
 from app.web.api import CrudApi
 from app.web.crud import CrudView
+from app.web.document import about_product
+from app.web.form_rules import Filled, Require
 from app.web.records import Records
 
 ORDER = 20
@@ -42,23 +42,18 @@ class ProductView(CrudView):
     search_columns: ClassVar = ["kind", "category", "is_active", "tax", "price"]
     order_columns: ClassVar = ["name", "sku", "category", "price"]
     base_order = ("name", "asc")
+    gallery: ClassVar = ("name", "sku", "category", "price", "currency")
     key_facts: ClassVar = ["sku", "price", "currency", "tax"]
+    rules: ClassVar = [Require("currency", when=Filled("price"))]
+    quick: ClassVar = ("kind", "sku", "unit", "price", "currency", "tax")
+    duplicates: ClassVar = duplicate.of_product
 
     @expose("/about/<int:pk>")
     @has_access
     @permission_name("see")
     def about(self, pk: int) -> Response:
         """Return what a document's line takes from a product, as the reader's forms write it."""
-        product = self._found(str(pk))
-        tax = product.tax and (taxes.rate_on(db.session(), product.tax, day=clock.today()) or product.tax)
-        said = language()
-        return jsonify(
-            text=product.name,
-            unit=product.unit and {"id": product.unit.id, "text": str(product.unit)},
-            unit_price=None if product.price is None else format_decimal(product.price, said),
-            tax=tax and {"id": tax.id, "text": str(tax)},
-            quantity="1",
-        )
+        return jsonify(about_product(db.session(), self._found(str(pk)), on=clock.today()))
 
 
 class ProductApi(CrudApi):

@@ -8,14 +8,15 @@ from wtforms.validators import InputRequired, NumberRange
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.models.payment_term import PaymentTerm
-from app.models.tax import Tax
-from app.money import StepKind
+from app.models.tax import EXPLAINED, Tax
+from app.money import StepKind, TaxCategory
 from app.services import payment_term as payment_terms
 from app.services import tax as taxes
 from app.web import menu
 from app.web.api import CrudApi
 from app.web.crud import Child, CrudView
 from app.web.fields import ChoiceField
+from app.web.form_rules import Either, Filled, Is, Not, Require, Show
 from app.web.lines import LineForm, LinesField
 from app.web.records import Records
 
@@ -50,6 +51,12 @@ class TaxView(CrudView):
         "rate": _l("A fraction: 0.21 is 21 percent."),
         "code": _l("Joins the successive rates of one tax, for example “standard”."),
     }
+    rules: ClassVar = [
+        Show("rate", when=Is("category", TaxCategory.standard)),
+        Show("exemption_text", when=Not(Is("category", TaxCategory.standard))),
+        Require("exemption_text", when=Is("category", *EXPLAINED)),
+    ]
+    quick: ClassVar = ("category", "rate", "exemption_text")
 
 
 class TaxApi(CrudApi):
@@ -108,6 +115,11 @@ class PaymentTermView(CrudView):
     base_order = ("name", "asc")
     lines: ClassVar = {"texts": ("language", "text")}
     children: ClassVar = [Child("texts", ("language", "text"))]
+    rules: ClassVar = [
+        Show("discount_tax", when=Either(Filled("discount_percent"), Filled("discount_days"))),
+        Require("discount_percent", when=Filled("discount_days")),
+        Require("discount_days", when=Filled("discount_percent")),
+    ]
     add_form_extra_fields: ClassVar = {"steps": StepsField(_l("Due after"))}
     edit_form_extra_fields: ClassVar = {"steps": StepsField(_l("Due after"))}
 

@@ -99,6 +99,7 @@ class UserView(CrudView):
     show_columns: ClassVar = ["username", "first_name", "last_name", "email", "active", "roles", "profile.team"]
     add_columns: ClassVar = FIELDS
     edit_columns: ClassVar = FIELDS
+    quick: ClassVar = None  # an account is not made in passing
     add_form = UserForm
     edit_form = UserForm
     search_columns: ClassVar = ["username", "last_name", "email", "active"]

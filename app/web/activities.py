@@ -157,14 +157,7 @@ class Activities:
     def attached(self, pk: int, key: int) -> Response:
         """Send a file of a record: pictures and PDFs to be looked at, everything else to be kept."""
         record = self._found(str(pk))  # type: ignore[attr-defined]
-        about = select(Attachment).where(
-            Attachment.id == min(key, 2**63 - 1),
-            Attachment.entity == record.__stem__,
-            Attachment.record_id == record.id,
-        )
-        found = db.session.execute(about).scalar_one_or_none()
-        if found is None:
-            abort(404)
+        found = self._file(record, key)
         try:
             path = attachments.path_of(found, files=current_app.config["CRM_VAR"] / "files")
         except NotFound:
@@ -281,6 +274,22 @@ class Activities:
         flash(_("The note is back."), "success")
         return redirect(self._card_of(pk, note_id))
 
+    @expose("/<int:pk>/file/<int:file_id>/delete", methods=["POST"])
+    @has_access
+    @permission_name("see")
+    def delete_file(self, pk: int, file_id: int) -> Any:
+        """Delete one's own file of a record."""
+        try:
+            with unit_of_work(db.session()) as session:
+                file = self._file(self._of_life(pk), file_id)
+                name = file.name
+                attachments.remove(session, file, by=access.required(session))
+        except DomainError as refusal:
+            flash(str(refusal), "danger")
+        else:
+            flash(_("The file “%(name)s” is deleted.", name=name), "success")
+        return redirect(self._card_of(pk))
+
     @expose("/<int:pk>/follow", methods=["POST"])
     @has_access
     @permission_name("see")
@@ -313,6 +322,18 @@ class Activities:
         if not self.has_activities:
             abort(404)
         return cast("Entity", self._found(str(pk)))  # type: ignore[attr-defined]
+
+    @staticmethod
+    def _file(record: Entity, key: int) -> Attachment:
+        about = select(Attachment).where(
+            Attachment.id == min(key, 2**63 - 1),
+            Attachment.entity == record.__stem__,
+            Attachment.record_id == record.id,
+        )
+        found = db.session.execute(about).scalar_one_or_none()
+        if found is None:
+            abort(404)
+        return found
 
     @staticmethod
     def _own(record: Entity, key: int) -> Activity:

@@ -193,7 +193,11 @@ class CrudApi(ModelRestApi):
 
     def delete_headless(self, pk: Any) -> Response:
         """Delete a record."""
-        return self._answer(lambda: self.datamodel.erase(pk, filters=self._base_filters))
+
+        def remove() -> None:
+            self.datamodel.erase(pk, filters=self._base_filters)
+
+        return self._answer(remove)
 
     def _once(self, act: Callable[[], Any], *, created: bool = False) -> Response:
         """Do something once per `Idempotency-Key`: the same request again gets the same answer."""

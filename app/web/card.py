@@ -4,8 +4,7 @@ Every record is reached through the row rule; a foreign one answers like an unkn
 address are the same act; a refused dialog comes back as it was typed.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
@@ -14,39 +13,37 @@ from flask import abort, flash, redirect, render_template, request
 from flask_appbuilder import ModelView, expose
 from flask_appbuilder.security.decorators import has_access, permission_name
 from markupsafe import Markup
+from sqlalchemy import inspect
+from sqlalchemy.orm import MANYTOONE, joinedload
 
 from app import clock
 from app.db import db, unit_of_work
 from app.errors import Conflict, DomainError, NotFound
 from app.i18n import gettext as _
-from app.models.base import Entity
+from app.models.base import Entity, Owned
 from app.services import access, idempotency
-from app.web import cells, dialog
+from app.web import card_state, cells, dialog, toast, ways
 from app.web.activities import Activities, Tried
+from app.web.card_beside import Beside
+from app.web.card_copy import Copies
+from app.web.card_state import Acts, Offer
+from app.web.card_tabs import FACTS, Child, Tabs
+from app.web.card_tags import Tagged
 from app.web.fields import CrmForm
 from app.web.lookup import entity_of
 from app.web.records import Records
 from app.web.verbs import Verb, run
 from app.web.ways import onward
 
-MOST_AT_ONCE = 500
 
-
-@dataclass(frozen=True)
-class Child:
-    """A to-many relationship shown on the card: its name and the columns of its table."""
-
-    name: str
-    columns: tuple[str, ...]
-
-
-class CardView(Activities, ModelView):
+class CardView(Activities, Tabs, Tagged, Beside, Copies, ModelView):
     """Card and verbs of an entity; see the module's text."""
 
     datamodel: Records
     verbs: ClassVar[list[Verb]] = []
     card_template = "web/card.html"
-    children: ClassVar[list[Child]] = []  # shown as tables on the card
+    card_options: ClassVar[Sequence[Any]] = ()  # loader options of what only the card's facts show
+    stages: ClassVar[Sequence[Any]] = ()  # the states that a record goes through; those beside the way are left out
     key_facts: ClassVar[list[str]] = []  # columns in the card's head
     label_columns: Any = None
 
@@ -79,6 +76,8 @@ class CardView(Activities, ModelView):
 
     def value(self, record: Any, name: str) -> Any:
         """Return a record's value as safe HTML for lists and cards."""
+        if name == "tags":
+            return cells.tags(record.tags)
         value: Any = record
         for part in name.split("."):
             value = getattr(value, part, None)
@@ -97,25 +96,57 @@ class CardView(Activities, ModelView):
     @expose("/show/<pk>", methods=["GET"])
     @has_access
     def show(self, pk: str) -> str:
-        """Show a record: head, facts, children, what happened to it."""
-        return self._card(self._found(pk))
+        """Show a record: head, facts or another tab, what happened to it."""
+        record = self.datamodel.one(pk, self._base_filters, self._linked_once())
+        if record is None:
+            abort(404)
+        return self._card(record)
+
+    def _linked_once(self) -> Sequence[Any]:
+        """Return how the card's record is read: what it links to comes with it, unless the row rule would cut it."""
+        kept: Sequence[Any] | None = getattr(self, "_joined_kept", None)
+        if kept is None:
+            shown = {*self.show_columns, *self.key_facts, "organisation"}  # dialogs ask for its currency
+            joined = [
+                joinedload(getattr(self.datamodel.obj, each.key))
+                for each in inspect(self.datamodel.obj).relationships
+                if each.direction is MANYTOONE and each.key in shown and not issubclass(each.mapper.class_, Owned)
+            ]
+            kept = self._joined_kept = (*joined, *self.card_options)
+        return kept
 
     def _card(
         self, record: Any, tried: Mapping[str, CrmForm] | None = None, note: Tried | None = None, **about: Any
     ) -> str:
-        verbs = [verb for verb in self.verbs if self.may(verb.name) and verb.when(record)]
-        dialogs = {v.name: dialog.open_dialog(v, record, self.label_columns) for v in verbs if dialog.asks(v)}
+        margin = self.margin(record)
+        tabs = self.tabs(record, margin)
+        offers = self._offers(record, tried or {})
         return self.page(
             self.card_template,
             title=self.title_of(record),
             record=record,
             fieldsets=self.show_fieldsets or [(None, {"fields": self.show_columns})],
-            verbs=verbs,
-            dialogs=dialogs | dict(tried or {}),
-            tried=tried,
+            acts=Acts.of(offers),
+            steps=card_state.steps(record, self.stages, offers),
+            has_dialogs=any(one.form is not None for one in offers),
+            margin=margin,
+            tabs=tabs,
+            tab=next((each.name for each in tabs if each.is_open), FACTS),
+            came_from=ways.came_from(),
             life=self.life(record, note),
             **about,
         )
+
+    def _offers(self, record: Any, tried: Mapping[str, CrmForm]) -> list[Offer]:
+        """Return what the reader may do to a record, with dialogs; what is not possible now comes with the reason."""
+        verbs = [verb for verb in self.verbs if self.may(verb.name)]
+        reasons = {verb.name: verb.refused(record) for verb in verbs if verb.fits(record)}
+        forms = {
+            verb.name: dialog.open_dialog(verb, record, self.label_columns)
+            for verb in verbs
+            if reasons.get(verb.name, "") is None and dialog.asks(verb) and verb.name not in tried
+        }
+        return card_state.offered(verbs, record, forms | dict(tried), reasons, next(iter(tried), ""))
 
     def _once(self, session: Any, key: str) -> tuple[Any, bool]:
         """Note the key of an empty form; the same form sent twice makes one record."""
@@ -126,6 +157,10 @@ class CardView(Activities, ModelView):
         return idempotency.begin(session, user_id=user_id, key=key, body_sha256=asked, at=clock.now())
 
     # --- verbs ----------------------------------------------------------------------------------------------------
+
+    def acts_on_many(self) -> list[Verb]:
+        """Return what this reader may do to many records at once."""
+        return [verb for verb in self.verbs if not verb.arguments and self.may(verb.name)]
 
     def _verb(self, name: str) -> Verb:
         verb = next((each for each in self.verbs if each.name == name), None)
@@ -157,10 +192,19 @@ class CardView(Activities, ModelView):
         except Conflict:
             flash(_("Somebody else has just changed this record. Look at it and try again."), "warning")
         else:
-            flash(_("Done: %(what)s", what=str(chosen.label)), "success")
+            self._say_done(chosen, pk)
             if isinstance(result, Entity) and result.__stem__ != self.stem:
                 return redirect(cells.card_url(result))
         return redirect(onward(request.form.get("back"), f"{self.route_base}/show/{pk}"))
+
+    def _say_done(self, verb: Verb, pk: int) -> None:
+        """Say that a verb is done, with the way back where there is one and the reader may go it."""
+        text = _("Done: %(what)s", what=str(verb.label))
+        back = next((each for each in self.verbs if verb.undo and each.name == verb.undo), None)
+        if back is None or not self.may(back.name):
+            flash(text, "success")
+        else:
+            toast.say(text, undo=(_("Undo"), f"{self.route_base}/{pk}/{back.name}", {}))
 
     def more_of(self, verb: Verb) -> dict[str, Any]:  # noqa: ARG002
         """Return a verb's arguments that its card asks for outside a dialog."""
@@ -196,28 +240,5 @@ class CardView(Activities, ModelView):
         """Show the card at a verb's address: a reloaded or remembered address is no act."""
         return self._card(self._found(str(pk)))
 
-    @expose("/many/<string:verb>", methods=["POST"])
-    @has_access
-    @permission_name("see")
-    def act_on_many(self, verb: str) -> Any:
-        """Do a verb to the ticked records, each for itself, and report what was refused and why."""
-        chosen = self._verb(verb)
-        ticked = list(dict.fromkeys(request.form.getlist("rowid")))[:MOST_AT_ONCE]
-        if chosen.arguments or not self.datamodel.has_all(ticked, self._base_filters):
-            abort(404)
-        done, refused = 0, []
-        for pk in ticked:
-            try:
-                run(db.session(), chosen, partial(self.datamodel.one, pk, self._base_filters), {})
-                done += 1
-            except NotFound:  # it went away meanwhile
-                refused.append(_("Not found"))
-            except Conflict:
-                refused.append(_("Somebody else has just changed this record. Look at it and try again."))
-            except DomainError as refusal:
-                refused.append(str(refusal))
-        if done:
-            flash(_("Done: %(what)s (%(count)s)", what=str(chosen.label), count=done), "success")
-        for text in dict.fromkeys(refused):
-            flash(f"{text} ({refused.count(text)})", "danger")
-        return redirect(onward(request.form.get("back"), f"{self.route_base}/list/"))
+
+__all__ = ["CardView", "Child"]

@@ -1,5 +1,6 @@
 """How a value looks in a list, on a card and in the history: by its type, in the reader's language and zone."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -16,6 +17,7 @@ from app.i18n import gettext as _
 from app.models.base import Entity
 from app.money import digits, format_decimal
 from app.services.channel import shown_phone
+from app.web.standard import standard_list
 
 NOTHING = Markup('<span class="muted" aria-hidden="true">—</span>')
 
@@ -38,7 +40,7 @@ def of_list(kind: str, code: str) -> str:
         return str(locale.territories.get(code, code))
     if kind == "language":
         return str(LANGUAGES.get(code, {}).get("name", code))
-    return code
+    return dict(standard_list(kind)).get(code, code) if kind == "entity" else code
 
 
 def cell(value: Any, *, name: str = "", column: Any = None) -> Markup:  # noqa: C901
@@ -76,6 +78,12 @@ def cell(value: Any, *, name: str = "", column: Any = None) -> Markup:  # noqa: 
             text, text.partition("//")[2].rstrip("/")
         )
     return escape(text)
+
+
+def tags(found: Iterable[Any]) -> Markup:
+    """Return tags as chips in their colours."""
+    chip = Markup('<span class="tag tag-{}">{}</span>')
+    return Markup(" ").join(chip.format(tag.colour.value, tag.name) for tag in found) or NOTHING
 
 
 def whole(value: int) -> str:

@@ -5,7 +5,7 @@ and paging, card with timeline, forms that keep what was typed, optimistic locki
 Every record is reached through the row rule; a foreign one answers like an unknown one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, cast
 
@@ -17,17 +17,30 @@ from app.db import db, unit_of_work
 from app.errors import Conflict, DomainError, NotFound, Refusals
 from app.i18n import gettext as _
 from app.models.base import Entity, Owned
+from app.models.deleted_record import DeletedRecord
 from app.services import access, idempotency
-from app.web import drafts, timeline
+from app.web import drafts, timeline, toast, ways
+from app.web.bulk import Bulk
 from app.web.card import Child
-from app.web.faces import Faces
 from app.web.fields import CrmForm, FormConverter, shown
+from app.web.form_help import FormHelp
+from app.web.form_page import for_browser, has_secret, wrongs
+from app.web.form_rules import Rule
 from app.web.labels import LABELS
-from app.web.lines import lines_fields
+from app.web.lines import asks_for_row, lines_fields
 from app.web.records import keep_empty, version_of
 
 CLOSED = {"download", "action", "action_post"}  # the framework's routes that reach records past our door
 RIGHTS = {"list": "see", "show": "see", "export": "export", "add": "add", "edit": "change", "delete": "delete"}
+CELLS = ("cell", "change_cell", "edit_many", "edit_many_again")  # ways to change a value without the form
+ASKED_WITH = {
+    "act": "see",
+    "acted": "see",
+    "act_on_many": "see",
+    "quick_form": "add",
+    "quick_add": "add",
+    "notice": "see",
+}
 DECLARED = (
     "list_columns",
     "show_columns",
@@ -39,11 +52,12 @@ DECLARED = (
 )
 
 
-class CrudView(Faces):
+class CrudView(FormHelp, Bulk):
     """The base of all screens of entities; see the module's text."""
 
     form_template = "web/form.html"
     lines: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # rows edited in the record's form: name → columns
+    rules: ClassVar[Sequence[Rule]] = ()  # what of the form is shown, needed and offered; see app/web/form_rules.py
     one_name: Any = ""  # "Party", lazy
     many_name: Any = ""  # "Parties", lazy
 
@@ -58,9 +72,9 @@ class CrudView(Faces):
         stem = records.obj.__stem__
         cls.route_base = cls.__dict__.get("route_base", f"/{stem}")
         cls.class_permission_name = cls.__dict__.get("class_permission_name", stem)
-        cells = {"cell", "change_cell"} if "edit" in cls.exclude_route_methods else set()
-        cls.exclude_route_methods = CLOSED | cls.exclude_route_methods | cells
-        cls.method_permission_name = RIGHTS | {"act": "see", "acted": "see", "act_on_many": "see"}
+        cells = set(CELLS) if "edit" in cls.exclude_route_methods else set()
+        cls.exclude_route_methods = CLOSED | cls.exclude_route_methods | cells | cls._unhelped()
+        cls.method_permission_name = RIGHTS | ASKED_WITH
         cls.base_permissions = [
             f"can_{verb}" for verb in dict.fromkeys([*cls.allowed_rights(), *(v.name for v in cls.verbs)])
         ]
@@ -69,6 +83,14 @@ class CrudView(Faces):
     def allowed_rights(cls) -> list[str]:
         """Return the basic rights that the view offers: those whose routes it has."""
         return [right for method, right in RIGHTS.items() if method not in cls.exclude_route_methods]
+
+    @classmethod
+    def _unhelped(cls) -> set[str]:
+        """Return the routes that help a form which the view does not have, or in ways that it does not declare."""
+        quick = (
+            set() if cls.quick is not None and "add" not in cls.exclude_route_methods else {"quick_form", "quick_add"}
+        )
+        return quick | ({"notice"} if cls.duplicates is None and cls.known is None else set())
 
     exclude_route_methods: ClassVar[set[str]] = set()  # routes that the view does not have
 
@@ -93,6 +115,8 @@ class CrudView(Faces):
                     rows | getattr(self, f"{name}_form_extra_fields"),
                 )
                 setattr(self, f"{name}_form", form)
+            if self.rules:
+                getattr(self, f"{name}_form").rules = self.rules
 
     def _init_titles(self) -> None:
         self.list_title = self.list_title or self.many_name
@@ -108,11 +132,13 @@ class CrudView(Faces):
         if request.method == "GET":
             typed = drafts.kept()
             if typed is not None:
-                return self._form_page(self.add_form(formdata=typed), None, rescued=True)
+                return self._form_page(self.add_form(formdata=typed), None, rescued=drafts.how_it_came())
             form = self.add_form.refresh()
             self.prefill(form)
             return self._form_page(form, None)
         form = self.add_form.refresh()
+        if asks_for_row(request.form):
+            return self._form_page(form, None)
         return self._make(form) if form.validate() else (self._form_page(form, None), 422)
 
     def _make(self, form: CrmForm) -> Any:
@@ -144,11 +170,14 @@ class CrudView(Faces):
         if request.method == "GET":
             typed = drafts.kept()
             if typed is not None:
-                return self._form_page(self.edit_form(formdata=typed, obj=record), record, rescued=True)
+                form = self.edit_form(formdata=typed, obj=record)
+                return self._form_page(form, record, rescued=drafts.how_it_came())
             form = self.open_form(record)
             form.record_version.data = str(version_of(record))
             return self._form_page(form, record)
         form = self.open_form(record)
+        if asks_for_row(request.form):
+            return self._form_page(form, record)
         if not form.validate():
             return self._form_page(form, record), 422
         opened = int(form.record_version.data) if (form.record_version.data or "").isdecimal() else None
@@ -172,7 +201,8 @@ class CrudView(Faces):
         return cast("CrmForm", self.edit_form.refresh(record))
 
     def prefill(self, form: CrmForm) -> None:
-        """Take defaults for a new record from the address: `?party=7` presets a link, `?name=…` a text."""
+        """Take defaults for a new record from the address: `?party=7` a link, `?name=…` a text, `?copy=7` all."""
+        self.take_over(form)
         for name in self.add_columns:
             given = request.args.get(name)
             if given:
@@ -183,7 +213,22 @@ class CrudView(Faces):
         columns = self.add_columns if record is None else self.edit_columns
         fieldsets = (self.add_fieldsets if record is None else self.edit_fieldsets) or [(None, {"fields": columns})]
         title = _("New: %(what)s", what=str(self.one_name)) if record is None else str(record)
-        return self.page(self.form_template, title=title, form=form, record=record, fieldsets=fieldsets, **about)
+        form.look()
+        order = [name for _legend, fields in fieldsets for name in fields["fields"]]
+        return self.page(
+            self.form_template,
+            title=title,
+            form=form,
+            record=record,
+            fieldsets=fieldsets,
+            wrongs=wrongs(form, order),
+            for_browser=for_browser(form),
+            draft=None if has_secret(form) else {"key": drafts.key(), "turn": drafts.turn()},
+            helps=type(self).duplicates is not None or type(self).known is not None,
+            back=ways.back_to_list(self),
+            leave=ways.back_to_list(self) if record is None else ways.with_list(f"{self.route_base}/show/{record.id}"),
+            **about,
+        )
 
     def _refused(self, form: CrmForm, refusal: DomainError, record: Any) -> tuple[str, int]:
         errors = refusal.errors if isinstance(refusal, Refusals) else {refusal.field or "": [str(refusal)]}
@@ -208,22 +253,24 @@ class CrudView(Faces):
             drafts.forget(session)
         flash(text, "success")
         if request.form.get("then") == "another":
-            return redirect(f"{self.route_base}/add")
+            return redirect(ways.with_list(f"{self.route_base}/add"))
+        if request.form.get("then") == "close":
+            return redirect(ways.back_to_list(self))
         if isinstance(record, Owned) and not access.visible(db.session(), record):
             return redirect(f"{self.route_base}/list/")  # it was given to somebody whose rows the reader does not see
-        return redirect(f"{self.route_base}/show/{record.id}")
+        return redirect(ways.with_list(f"{self.route_base}/show/{record.id}"))
 
     @expose("/delete/<pk>", methods=["POST"])
     @has_access
     def delete(self, pk: str) -> Any:
-        """Delete a record, or say what hangs on it."""
+        """Move a record into the bin, with a way back, or say what hangs on it."""
         record = self._found(pk)
         name = str(record)
         if not self.can_edit(record):
             flash(_("This record can no longer be changed."), "warning")
             return redirect(f"{self.route_base}/show/{pk}")
         try:
-            self.datamodel.erase(pk, filters=self._base_filters)
+            deleted = self.datamodel.erase(pk, filters=self._base_filters)
         except NotFound:
             abort(404)
         except Conflict:
@@ -232,8 +279,14 @@ class CrudView(Faces):
         except DomainError as refusal:
             flash(str(refusal), "danger")
             return redirect(f"{self.route_base}/show/{pk}")
-        flash(_("Deleted: %(name)s", name=name), "success")
+        toast.say(_("Deleted: %(name)s", name=name), undo=self._way_back(deleted))
         return redirect(f"{self.route_base}/list/")
+
+    def _way_back(self, deleted: DeletedRecord | None) -> toast.Undo | None:
+        """Return the button that takes a deletion back, None for those who may not."""
+        if deleted is None or not self.appbuilder.sm.may(DeletedRecord.__stem__, "restore"):
+            return None
+        return _("Undo"), "/deleted_record/undo", {"batch": deleted.batch}
 
 
 __all__ = ["Child", "CrudView", "Response"]

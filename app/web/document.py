@@ -4,14 +4,17 @@ While one types, the form asks `/<stem>/price` what the lines and totals come to
 function that prices the stored document.
 """
 
+from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from flask import Response, jsonify
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access, permission_name
 from sqlalchemy import select
-from wtforms import StringField
+from sqlalchemy.orm import Session
+from wtforms import TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
 from app.db import db
@@ -22,11 +25,24 @@ from app.models.organisation import Organisation
 from app.models.product import Product
 from app.models.tax import Tax
 from app.models.unit import Unit
-from app.money import LineIn, Options, Priced, TaxRounding, format_decimal, format_money, price
+from app.money import (
+    LineIn,
+    Options,
+    Priced,
+    PricedLine,
+    TaxRounding,
+    digits,
+    exact,
+    format_decimal,
+    format_money,
+    price,
+)
 from app.services import tax as taxes
 from app.web.crud import CrudView
-from app.web.fields import CrmForm, DecimalField, LinkField
+from app.web.fields import CrmForm, DecimalField
+from app.web.line_cells import CellLink
 from app.web.lines import LineForm, LinesField
+from app.web.standard import standard_list
 
 ZERO = Decimal(0)
 HUNDRED = Decimal(100)
@@ -36,24 +52,30 @@ LINE = ("product", "text", "quantity", "unit", "unit_price", "discount_percent",
 class DocumentLineForm(LineForm):
     """One line: a product or a text, with quantity, price and tax; what a product says need not be typed."""
 
-    product = LinkField(_l("Product"), [Optional()], entity=Product)
-    text = StringField(_l("Text"), [Optional(), Length(max=2000)])
+    product = CellLink(_l("Product"), [Optional()], entity=Product)
+    text = TextAreaField(_l("Text"), [Optional(), Length(max=2000)])
     quantity = DecimalField(_l("Quantity"), [InputRequired()])
-    unit = LinkField(_l("Unit"), [Optional()], entity=Unit)
+    unit = CellLink(_l("Unit"), [Optional()], entity=Unit)
     unit_price = DecimalField(_l("Price per unit"), [Optional()])
     discount_percent = DecimalField(_l("Discount (percent)"), [Optional()])
-    tax = LinkField(_l("Tax"), [Optional()], entity=Tax)
+    tax = CellLink(_l("Tax"), [Optional()], entity=Tax)
 
     @property
     def is_blank(self) -> bool:
         """A row without product, text and price is none, whatever its tax says."""
-        named = self.product.data is not None or bool((self.text.data or "").strip())
+        named = self.product.data is not None or bool((self.text.data or "").strip()) or "product" in self.unknown
         return not self.id.data and not named and not (self.unit_price.raw_data or [""])[0].strip()
+
+
+class DocumentLines(LinesField):
+    """The lines of a document: the script prices them while one types."""
+
+    row_kind = "document"
 
 
 def document_lines(entity: Any) -> LinesField:
     """Return the field of a document's lines."""
-    return LinesField(_l("Lines"), entity=entity, columns=LINE, form=DocumentLineForm, min_entries=1)
+    return DocumentLines(_l("Lines"), entity=entity, columns=LINE, form=DocumentLineForm, min_entries=1)
 
 
 class DocumentView(CrudView):
@@ -62,6 +84,7 @@ class DocumentView(CrudView):
     card_template = "web/document_card.html"
     form_template = "web/document_form.html"
     amounts: ClassVar = ("net", "tax", "gross")
+    quick: ClassVar = None  # a document needs its lines
 
     def title_of(self, record: Any) -> str:
         """Name the kind of document: a number alone says little."""
@@ -97,7 +120,13 @@ class DocumentView(CrudView):
             priced = priced_form(form, currency)
         except DomainError as refusal:
             return jsonify(error=str(refusal))
-        return jsonify(shown_totals(priced, currency))
+        at = iter(priced.lines)
+        amounts = [next(at) if counts(entry.form) else None for entry in form["lines"].entries]
+        return jsonify(shown_totals(priced, currency) | {"lines": [line and shown_line(line) for line in amounts]})
+
+    def money_marks(self) -> dict[str, Any]:
+        """Return what the script needs to write preliminary totals: rounding, and how amounts are written."""
+        return {"rounding": roundings(), "money": money_marks(language())}
 
     def totals(self, record: Any) -> dict[str, Any]:
         """Return a stored document's totals for its card."""
@@ -108,8 +137,13 @@ class DocumentView(CrudView):
         return format_money(amount, record.currency, language())
 
 
+def counts(row: Any) -> bool:
+    """Say whether a row of a form says enough to be priced; one that cannot be read yet counts as nothing."""
+    return not row.is_blank and bool(row.quantity.data) and row.tax.data is not None
+
+
 def priced_form(form: Any, currency: str) -> Priced:
-    """Price the lines of a form as they stand; rows that cannot be read yet count as nothing."""
+    """Price the lines of a form as they stand."""
     organisation = form["organisation"].data if "organisation" in form else None
     lines = [
         LineIn(
@@ -118,8 +152,8 @@ def priced_form(form: Any, currency: str) -> Priced:
             tax=taxes.key(row.tax.data),
             discount_percent=row.discount_percent.data or ZERO,
         )
-        for row in (entry.form for entry in form["lines"].filled)
-        if row.quantity.data and row.tax.data is not None
+        for row in (entry.form for entry in form["lines"].entries)
+        if counts(row)
     ]
     options = Options(
         currency=currency,
@@ -140,7 +174,6 @@ def shown_totals(priced: Priced, currency: str) -> dict[str, Any]:
     """Return a priced document as the script shows it."""
     said = language()
     return {
-        "lines": [format_decimal(line.net, said, least=2) for line in priced.lines],
         "groups": [
             {
                 "label": f"{format_decimal(group.rate * HUNDRED, said)} %",
@@ -152,4 +185,48 @@ def shown_totals(priced: Priced, currency: str) -> dict[str, Any]:
         "net": format_money(priced.net, currency, said),
         "tax": format_money(priced.tax, currency, said),
         "gross": format_money(priced.gross, currency, said),
+    }
+
+
+def shown_line(line: PricedLine) -> str:
+    """Return what a line comes to after its discount, with or without tax as the prices are."""
+    with exact():
+        return format_decimal(line.full - line.discount, language(), least=2)
+
+
+def roundings() -> dict[str, str]:
+    """Return how each of our organisations rounds taxes, by its key."""
+    found = db.session.execute(select(Organisation.id, Organisation.tax_rounding))
+    return {str(key): rounding.value for key, rounding in found}
+
+
+@lru_cache(maxsize=8)
+def money_marks(said: str) -> dict[str, list[Any]]:
+    """Return by currency what stands before and behind an amount, above and below zero, and its decimals."""
+    return {
+        code: [
+            *_around(format_money(Decimal(8), code, said)),
+            *_around(format_money(Decimal(-8), code, said)),
+            digits(code),
+        ]
+        for code, _name in standard_list("currency")
+    }
+
+
+def _around(written: str) -> list[str]:
+    """Return what stands before and behind the digits of an amount of 8."""
+    before, _digit, rest = written.partition("8")
+    return [before, rest.lstrip(".,0")]
+
+
+def about_product(session: Session, product: Product, *, on: date) -> dict[str, Any]:
+    """Return what a document's line takes from a product on a day, as the reader's forms write it."""
+    tax = product.tax and (taxes.rate_on(session, product.tax, day=on) or product.tax)
+    return {
+        "text": product.name,
+        "unit": product.unit and {"id": product.unit.id, "text": str(product.unit)},
+        "unit_price": None if product.price is None else format_decimal(product.price, language()),
+        "currency": product.currency,
+        "tax": tax and {"id": tax.id, "text": str(tax)},
+        "quantity": "1",
     }

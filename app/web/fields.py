@@ -4,11 +4,11 @@ Flask-AppBuilder builds a form from a model's columns; `FormConverter` gives it 
 and validators made anew for every form (its own lists grow with each one built).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -28,7 +28,9 @@ from app.errors import DomainError
 from app.i18n import gettext, label_of, language
 from app.money import format_decimal, parse_decimal
 from app.services import access
-from app.web.lookup import stem_of
+from app.web import form_rules
+from app.web.form_rules import text_of
+from app.web.lookup import KEY_DIGITS, Adder, adder_of, stem_of
 from app.web.standard import standard_list, standard_options
 
 
@@ -43,7 +45,14 @@ class Translations:
 
 
 class CrmForm(DynamicForm):
-    """The base of every form: our translations, errors that belong to no field, the version it was opened with."""
+    """The base of every form: our translations, errors that belong to no field, the version it was opened with.
+
+    `rules` say which fields are shown and needed as things stand; see app/web/form_rules.py.
+    """
+
+    rules: ClassVar[Sequence[form_rules.Rule]] = ()
+    stored: Any = None  # the record that the form was opened for
+    _fields: Any
 
     class Meta(DynamicForm.Meta):
         """Our own translations."""
@@ -57,6 +66,69 @@ class CrmForm(DynamicForm):
     def refresh(cls, obj: Any = None) -> "CrmForm":
         """Build the form for a request."""
         return cls(obj=obj)
+
+    def process(self, formdata: Any = None, obj: Any = None, *args: Any, **kwargs: Any) -> None:
+        """Take the values, and note the record that they are of."""
+        self.stored = obj
+        super().process(formdata, obj, *args, **kwargs)
+        self.look()
+
+    def look(self) -> None:
+        """Give every field what the rules say of it now: `off`, `asked`, and on what it depends (`by`)."""
+        off, needed, by = (
+            self.out_of_sight(),
+            form_rules.needed(self.rules, self.read),
+            form_rules.chosen_by(self.rules),
+        )
+        for name, field in self._fields.items():
+            field.off, field.asked, field.by = name in off, name in needed and name not in off, by.get(name, "")
+
+    def out_of_sight(self) -> set[str]:
+        """Return the fields that the rules hide now; what a record holds already is never hidden."""
+        return {name for name in form_rules.off(self.rules, self.read) if self._may_hide(name)}
+
+    def _may_hide(self, name: str) -> bool:
+        return self.stored is None or form_rules.is_empty(getattr(self.stored, name, None))
+
+    def read(self, path: str) -> str:
+        """Return what stands in a field as the rules compare it: "person", "7"; of a link also a fact of it."""
+        name, _dot, fact = path.partition(".")
+        value = self._fields[name].data if name in self._fields else getattr(self.stored, name, None)
+        return text_of(getattr(value, fact, None) if fact else value)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Judge what is in sight, and ask for what the rules need."""
+        every, hidden = self._fields, self.out_of_sight()
+        self._fields = type(every)((name, field) for name, field in every.items() if name not in hidden)
+        try:
+            valid = super().validate(extra_validators)
+        finally:
+            self._fields = every
+        return self._has_needed(hidden) and self._fits_choices() and valid
+
+    def _has_needed(self, hidden: set[str]) -> bool:
+        empty = [
+            field
+            for name in sorted(form_rules.needed(self.rules, self.read) - hidden)
+            if (field := self._fields.get(name)) is not None and not self.read(name).strip() and not field.errors
+        ]
+        for field in empty:
+            field.errors = [field.gettext("This field is required.")]
+        return not empty
+
+    def _fits_choices(self) -> bool:
+        """Say whether what was chosen belongs to what it depends on."""
+        strange = [
+            field
+            for name, by in form_rules.chosen_by(self.rules).items()
+            if (field := self._fields.get(name)) is not None
+            and field.data is not None
+            and self.read(by)
+            and self.read(f"{name}.{by}_id") != self.read(by)
+        ]
+        for field in strange:
+            field.errors = [*field.errors, gettext("Not a valid choice.")]
+        return not strange
 
     def refuse(self, errors: dict[str, list[str]]) -> None:
         """Put refusals at their fields; what belongs to no field of this form goes to the top."""
@@ -292,7 +364,7 @@ class LinkWidget:
         if "required" not in kwargs and getattr(field.flags, "required", False):
             kwargs["required"] = True
         stem = stem_of(field.entity)
-        if stem in FEW:
+        if is_few(field.entity):
             offered = all_of_few(field.entity)
             chosen = field.data
             if chosen is not None and all(each[0] != chosen.id for each in offered):
@@ -300,6 +372,10 @@ class LinkWidget:
         else:
             kwargs["data-lookup"] = url_for("LookupView.find", stem=stem)
             offered = [(field.data.id, str(field.data))] if field.data is not None else []
+        if getattr(field, "by", ""):
+            kwargs["data-by"] = field.by
+        if adds := adder_of(stem):
+            kwargs |= {"data-quick": adds.address, "data-quick-title": adds.title}
         here = field.data.id if field.data is not None else None
         options = Markup("").join(
             Markup('<option value="{}"{}>{}</option>').format(key, Markup(" selected") if key == here else "", text)
@@ -309,16 +385,23 @@ class LinkWidget:
         return Markup("<select {}><option value=''></option>{}</select>").format(attributes, options)
 
 
-def all_of_few(entity: Any) -> list[tuple[int, str]]:
-    """Return id and name of all records of a short list, asked once per request."""
+def is_few(entity: Any) -> bool:
+    """Say whether a select shows all records of an entity: there are few, or they have no name to ask for."""
+    stem = stem_of(entity)
+    return not stem or stem in FEW
+
+
+def few_of(entity: Any) -> list[Any]:
+    """Return the records of a short list, asked once per request."""
     kept = request_cache("_few")
     if entity not in kept:
-        found = db.session.execute(sa.select(entity).limit(MOST_OF_FEW)).unique().scalars()
-        kept[entity] = sorted(((record.id, str(record)) for record in found), key=lambda pair: pair[1])
-    return cast("list[tuple[int, str]]", kept[entity])
+        kept[entity] = list(db.session.execute(sa.select(entity).limit(MOST_OF_FEW)).unique().scalars())
+    return cast("list[Any]", kept[entity])
 
 
-KEY_DIGITS = 18  # more cannot be a key, and the database would complain
+def all_of_few(entity: Any) -> list[tuple[int, str]]:
+    """Return id and name of all records of a short list."""
+    return sorted(((record.id, str(record)) for record in few_of(entity)), key=lambda pair: pair[1])
 
 
 class LinkField(Field):
@@ -330,6 +413,11 @@ class LinkField(Field):
         super().__init__(label, validators, **kwargs)
         self.entity = entity
         self.unknown = False
+
+    @property
+    def adder(self) -> Adder | None:
+        """Return where the reader may make the record that is not there yet."""
+        return adder_of(stem_of(self.entity))
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Find the record; an invisible one is as unknown as one that does not exist."""
@@ -420,9 +508,15 @@ def _of_type(column: Any, kind: Any, about: dict[str, Any]) -> Any:
     return StringField(**about)
 
 
-def fill(form: CrmForm, record: Any, columns: Sequence[str]) -> None:
-    """Put the form's values of these columns into the record; an emptied text becomes None where it may."""
+def fill(form: Any, record: Any, columns: Iterable[str]) -> None:
+    """Put the form's values of these columns into the record; an emptied text becomes None where it may.
+
+    What the form's rules put out of sight stays as it stands in the record.
+    """
+    hidden = form.out_of_sight() if isinstance(form, CrmForm) else frozenset()
     for name in columns:
+        if name in hidden:
+            continue
         field = form._fields[name]
         if isinstance(field, StringField | TextAreaField) and not isinstance(field, SelectField):
             text = (field.data or "").replace("\r\n", "\n")
@@ -455,6 +549,7 @@ def request_cache(name: str) -> dict[Any, Any]:
 
 
 __all__ = [
+    "KEY_DIGITS",
     "ChoiceField",
     "CrmForm",
     "DateField",

@@ -21,7 +21,9 @@ from app.columns import Exact, Instant
 from app.db import db
 from app.errors import DomainError
 from app.i18n import gettext as _
+from app.models.tag import Tagging
 from app.services import access
+from app.services import tag as tags
 from app.web.locale import choose_time_zone
 from app.web.periods import PERIODS
 from app.web.periods import span as period
@@ -55,6 +57,7 @@ OF_MINE: dict[str, Callable[[Any, frozenset[int]], ColumnElement[bool]]] = {
     "eq": lambda column, keys: column.in_(keys),
     "neq": lambda column, keys: sa.or_(column.not_in(keys), column.is_(None)),
 }
+TAGS = "tags"  # of every entity whose cards take tags
 MINE = "mine"  # a person: the reader; a team: his own and those below it
 OPERATORS: dict[str, Compare] = {
     "eq": lambda column, value: column == value,
@@ -91,6 +94,8 @@ def column_of(entity: type[Any], name: str) -> Any:
     attribute = inspect(entity).all_orm_descriptors.get(name)
     prop = getattr(attribute, "property", None)
     if isinstance(prop, RelationshipProperty):
+        if name == TAGS:  # what a filter names is the tag
+            return Tagging.tag_id
         (local,) = prop.local_columns
         return local
     return getattr(entity, name)
@@ -196,9 +201,20 @@ def conditions(entity: type[Any], wanted: Iterable[Wanted], declared: Iterable[s
     for one in wanted:
         if one.column not in names:
             raise DomainError(_("One cannot filter by “%(column)s”", column=one.column[:60]), field=one.column[:60])
-        groups.setdefault(one.group, []).append(_condition(column_of(entity, one.column), one))
+        made = _tagged(entity, one) if one.column == TAGS else _condition(column_of(entity, one.column), one)
+        groups.setdefault(one.group, []).append(made)
     every = groups.pop(0, [])
     return [*every, *(sa.or_(*some) for some in groups.values())]
+
+
+def _tagged(entity: type[Any], one: Wanted) -> ColumnElement[bool]:
+    """Return the condition for tags, by their keys or words."""
+    if one.operator not in _CHOICE:
+        raise DomainError(_("Unknown operator “%(operator)s”", operator=str(one.operator)[:20]), field=one.column)
+    if one.operator == "empty":
+        return tags.having(entity, "empty", _empty(one.value))
+    several = one.value if isinstance(one.value, list) else str(one.value).split(",")
+    return tags.having(entity, one.operator, several[:500] if one.operator == "in" else str(one.value)[:200])
 
 
 def _condition(column: Any, one: Wanted) -> ColumnElement[bool]:

@@ -87,7 +87,7 @@ class InlineEdit(Totals):
 
     def _row_html(self, record: Any, changed: str = "") -> str:
         columns = self.asked().columns
-        bulk = any(not verb.arguments and self.may(verb.name) for verb in self.verbs)
+        bulk = bool(self.acts_on_many())
         return render_template(
             "web/row.html",
             view=self,

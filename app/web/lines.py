@@ -2,7 +2,8 @@
 
 A view declares `lines = {"contacts": ("name", "role", "phone")}` and names "contacts" among its columns. A row is
 matched to the standing ones by its hidden id within this record only: an id of another record's row makes a new row.
-Rows left blank are dropped, rows taken out of the form are deleted.
+Rows left blank are dropped, rows taken out of the form are deleted, and the order of the form is the order that is
+kept. A cell that names a record or a code of a list is a text with a hidden key beside it (app/web/line_cells.py).
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,15 +14,22 @@ from wtforms import BooleanField, FieldList, Form, FormField, HiddenField, Selec
 from wtforms.utils import unset_value
 
 from app.i18n import gettext as _
-from app.web.fields import CrmForm, FormConverter, Translations, fill
+from app.web import line_cells as cells
+from app.web.fields import CrmForm, FormConverter, Translations, fill, request_cache
 from app.web.labels import LABELS
+from app.web.line_cells import CellLink
 from app.web.records import Records
 
 MOST = 500
+ADD = "add_line"  # the button that asks for one more row without a script: its value names the rows
+GONE = "gone"  # the tick that takes a row out without a script
 
 
 class LineForm(Form):
-    """The base of one row's form: no form token of its own, our translations."""
+    """The base of one row's form: no form token of its own, our translations.
+
+    `unknown` are the cells whose text means nothing: name → (text, refusal).
+    """
 
     class Meta:
         """Our own translations."""
@@ -31,6 +39,7 @@ class LineForm(Form):
             return Translations()
 
     id = HiddenField()
+    unknown: Mapping[str, tuple[str, str]] = {}
 
     @property
     def is_blank(self) -> bool:
@@ -40,27 +49,89 @@ class LineForm(Form):
             for name, field in self._fields.items()
             if name != "id" and not isinstance(field, SelectField | BooleanField)
         ]
-        return not self.id.data and not any(field.raw_data and str(field.raw_data[0]).strip() for field in typed)
+        named = any(field.raw_data and str(field.raw_data[0]).strip() for field in typed)
+        return not self.id.data and not self.unknown and not named
+
+    def refuse_unknown(self) -> bool:
+        """Say at each cell that means nothing why; False when there is one."""
+        for name, (_text, refusal) in self.unknown.items():
+            self[name].errors = [refusal]
+        return not self.unknown
+
+
+class LineConverter(FormConverter):
+    """Makes links that find the records of all rows together."""
+
+    def _field(self, name: str, about: dict[str, Any]) -> Any:
+        made = super()._field(name, about)
+        if made.field_class.__name__ == "LinkField":
+            return CellLink(*made.args, **made.kwargs)
+        return made
 
 
 class LinesField(FieldList):
     """The rows of one to-many relationship."""
 
+    row_kind = ""  # what app/static/js looks for: "document" rows have a price
+
     def __init__(self, label: Any = None, entity: Any = None, columns: Iterable[str] = (), **options: Any) -> None:
         self.entity = entity
         self.columns = tuple(columns)
+        self.too_many = False
         form = options.pop("form", None) or line_form(entity, self.columns)
         self.row_form = form
         super().__init__(FormField(form), label, max_entries=MOST, **options)
 
+    @property
+    def is_ordered(self) -> bool:
+        """Say whether the order of the rows is kept."""
+        return self.entity is None or "position" in self.entity.__table__.c
+
+    @property
+    def most(self) -> int:
+        """Return how many rows are possible."""
+        return MOST
+
+    @property
+    def is_first_here(self) -> bool:
+        """Say whether no other rows of this page have asked: what all share is written once."""
+        kept = request_cache("_lines_page")
+        return kept.setdefault("first", self) is self
+
     def process(self, formdata: Any, data: Any = unset_value, extra_filters: Any = None) -> None:
         """Take the rows of the record, or those of the sent form."""
         rows = data if isinstance(data, list) else []
+        cells.preload(rows, self.columns)
         self.process_rows(formdata, [as_data(row, self.columns) for row in rows], extra_filters)
 
     def process_rows(self, formdata: Any, rows: list[dict[str, Any]], extra_filters: Any = None) -> None:
-        """Build the entries from plain rows, or from the sent form."""
-        super().process(formdata, rows, extra_filters)
+        """Build the entries from plain rows, or from the sent form in its order."""
+        self.too_many = False
+        if not formdata:
+            super().process(formdata, rows, extra_filters)
+            return
+        sent = self._sent(formdata)
+        self.too_many = len(sent) > MOST
+        unknown = cells.settle(sent, self.row_form, rows)
+        standing = {row["id"]: row for row in rows if row["id"]}
+        super().process(
+            cells.as_form(self.name, sent), [standing.get(row.get("id", ""), {}) for row in sent], extra_filters
+        )
+        for entry, found in zip(self.entries, unknown, strict=False):
+            entry.form.unknown = found
+        if formdata.get(ADD) == self.name and len(self.entries) < MOST:
+            self._add_entry(None)
+
+    def _sent(self, formdata: Any) -> list[dict[str, str]]:
+        """Return the rows of a sent form by the names of their cells, in the order of the form."""
+        found: dict[str, dict[str, str]] = {}
+        start = f"{self.name}-"
+        for key, value in formdata.items(multi=True):
+            if key.startswith(start):
+                number, dash, cell = key.removeprefix(start).partition("-")
+                if dash and number.isdecimal():
+                    found.setdefault(number, {}).setdefault(cell, value)
+        return [row for row in found.values() if GONE not in row]
 
     @property
     def filled(self) -> list[Any]:
@@ -70,7 +141,10 @@ class LinesField(FieldList):
     def validate(self, form: Any, extra_validators: Any = ()) -> bool:  # noqa: ARG002 -- rows judge themselves
         """Check the rows that are not blank."""
         self.errors = []
-        results = [entry.form.validate() for entry in self.filled]
+        if self.too_many:
+            self.errors = [_("At most %(most)s lines are possible", most=MOST)]
+            return False
+        results = [entry.form.validate() & entry.form.refuse_unknown() for entry in self.filled]
         if not all(results):
             self.errors = [_("Please look at the marked rows.")]
         return all(results)
@@ -103,6 +177,27 @@ class LinesField(FieldList):
         """Return an unbound row for the template that the script clones."""
         return self.row_form(prefix=f"{self.name}-__n__-")
 
+    def about(self, blank: Any) -> list[tuple[str, str, str, str]]:
+        """Return name, label, kind and short list of each column, asked once for all rows."""
+        return [
+            (name, str(blank[name].label.text), cells.kind_of(blank[name]), cells.list_of(blank[name]))
+            for name in self.columns
+        ]
+
+    stem_of = staticmethod(cells.stem_of_cell)
+    decimal_marks = staticmethod(cells.decimal_marks)
+    key_of = staticmethod(cells.key_of)
+    text_of = staticmethod(cells.text_of)
+
+    def lists(self) -> list[tuple[str, list[tuple[Any, str, tuple[str, ...], str]]]]:
+        """Return the short lists that the cells choose from and that stand nowhere on the page yet."""
+        return cells.lists(self.blank())
+
+
+def asks_for_row(typed: Any) -> bool:
+    """Say whether a form was sent only to get one more row."""
+    return bool(typed.get(ADD))
+
 
 def as_data(row: Any, columns: Iterable[str]) -> dict[str, Any]:
     """Return a row's values as a form takes them."""
@@ -111,7 +206,7 @@ def as_data(row: Any, columns: Iterable[str]) -> dict[str, Any]:
 
 def line_form(entity: Any, columns: Iterable[str]) -> type[LineForm]:
     """Return a form class for one row of an entity."""
-    converter = FormConverter(Records(entity, search=None))
+    converter = LineConverter(Records(entity, search=None))
     return cast("type[LineForm]", converter.create_form(LABELS, list(columns), base=LineForm))
 
 

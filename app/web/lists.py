@@ -20,10 +20,10 @@ from app.columns import Exact, Instant
 from app.db import db
 from app.i18n import gettext as _
 from app.services import access
-from app.web import listing
+from app.web import listing, settings
 from app.web.card import CardView
 from app.web.fields import choices_of
-from app.web.filters import MINE, Wanted, column_of, operators_of
+from app.web.filters import MINE, TAGS, Wanted, column_of, operators_of
 from app.web.filters import conditions as conditions_of
 from app.web.keyset import Page
 from app.web.labels import LABELS
@@ -57,7 +57,8 @@ class ListView(CardView):
         selection = self.selection(wish)
         count = self.datamodel.count(selection)
         found = self.datamodel.page(
-            selection.options(*self._loaders(wish.columns)),
+            selection,
+            options=self._loaders(wish.columns),
             sorts=wish.sorts,
             page_size=self._size_of_page(wish, count),
             after=wish.after,
@@ -73,7 +74,7 @@ class ListView(CardView):
 
     def _list_page(self, wish: listing.Asked, found: Page, count: int, **about: Any) -> str:
         return self.page(
-            self.list_template,
+            about.pop("template", self.list_template),
             title=self.list_title,
             rows=found.rows,
             found=found,
@@ -82,13 +83,14 @@ class ListView(CardView):
             cap=COUNT_CAP,
             wish=wish,
             sizes=listing.PAGE_SIZES,
-            filters=[self._filter_field(name, wish) for name in self.search_columns],
+            filters=[self._filter_field(name, wish) for name in self.filter_columns],
             filter_name=listing.name_of,
             in_panel=self._panel_filters(wish).__contains__,
             choices=self.column_choices(),
             kinds={name: self.kind_of(name) for name in wish.columns},
             names={name: self.label(name) for name in wish.columns},
-            bulk=[verb for verb in self.verbs if not verb.arguments and self.may(verb.name)],
+            bulk=self.acts_on_many(),
+            trail=self.trail(wish),
             partial=request.headers.get("HX-Target") == "list",
             **about,
         )
@@ -97,17 +99,22 @@ class ListView(CardView):
         """Return what the address asks for."""
         return listing.asked(
             self.datamodel.obj,
-            search_columns=self.search_columns,
+            search_columns=self.filter_columns,
             order_columns=self.order_columns,
             list_columns=self.list_columns,
             other_columns=self.column_choices(),
             base_order=self.base_order,
-            page_size=self.page_size,
+            page_size=settings.page_size(self.page_size),
         )
+
+    @property
+    def filter_columns(self) -> Sequence[str]:
+        """Return what one filters by: the declared columns, and tags where records take them."""
+        return [*self.search_columns, TAGS] if self.has_tags else self.search_columns
 
     def selection(self, wish: listing.Asked) -> Any:
         """Return the query of all records that the reader asked for."""
-        where = conditions_of(self.datamodel.obj, wish.filters, self.search_columns)
+        where = conditions_of(self.datamodel.obj, wish.filters, self.filter_columns)
         return self.datamodel.selection(where=where, text=wish.text, filters=self._base_filters)
 
     # --- pages ----------------------------------------------------------------------------------------------------
@@ -130,7 +137,7 @@ class ListView(CardView):
         """Return the columns that a reader may show: the list's own, then those of the card."""
         kept: many[str] | None = getattr(self, "_column_choices", None)
         if kept is None:
-            others = self.show_columns if self.other_columns is None else self.other_columns
+            others = [*(self.show_columns if self.other_columns is None else self.other_columns), TAGS]
             kept = [name for name in dict.fromkeys([*self.list_columns, *others]) if self._is_cheap(name)]
             self._column_choices = kept
         return kept
@@ -139,6 +146,8 @@ class ListView(CardView):
         """Say whether a column can be read for a whole page at once: of the table, or one record that it names."""
         if name in self.list_columns:
             return True
+        if name == TAGS:
+            return self.has_tags
         mapper = inspect(self.datamodel.obj)
         relation = mapper.relationships.get(name)
         return name in mapper.columns or (relation is not None and relation.direction is MANYTOONE)

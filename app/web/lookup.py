@@ -1,13 +1,19 @@
-"""`/lookup/<stem>?q=…`: records of one kind by name, for the selects in forms and filters."""
+"""`/lookup/<stem>?q=…`: records of one kind by name, for the selects in forms and filters.
+
+`by.<link>=<id>` offers only what belongs to another record, within what the reader may see anyway: the number series of
+one organisation.
+"""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, abort, jsonify, request
+from flask import Response, abort, current_app, g, has_request_context, jsonify, request
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access_api, permission_name
 from flask_appbuilder.security.sqla.models import Role, User
-from sqlalchemy import inspect, or_, select
+from sqlalchemy import false, inspect, or_, select
+from sqlalchemy.orm import RelationshipDirection
 
 from app.db import Model, db
 from app.search import escape_like
@@ -51,7 +57,7 @@ def offered(entity: type[Any], args: Mapping[str, str]) -> Iterable[Any]:
     columns = inspect(entity).columns
     named = [columns[name] for name in NAMES if name in columns]
     order = next((columns[name] for name in ("name", "last_name") if name in columns), columns["id"])
-    query = select(entity).order_by(order).limit(MOST)
+    query = select(entity).where(*belonging(entity, args)).order_by(order).limit(MOST)
     if text and "search_text" in columns:
         found = select(columns["id"]).where(*search.conditions(session, entity, text)).limit(CANDIDATES)
         exact = (
@@ -64,6 +70,48 @@ def offered(entity: type[Any], args: Mapping[str, str]) -> Iterable[Any]:
         like = f"%{escape_like(text)}%"
         query = query.where(or_(*(column.ilike(like, escape="\\") for column in named)))
     return session.execute(query).unique().scalars()
+
+
+KEY_DIGITS = 18  # more cannot be a key, and the database would complain
+
+
+def belonging(entity: type[Any], args: Mapping[str, str]) -> list[Any]:
+    """Return the conditions of `by.<link>=<id>`; a link that the entity does not have finds nothing."""
+    links, found = inspect(entity).relationships, []
+    for name, value in args.items():
+        if not name.startswith("by.") or not value:
+            continue
+        link = links.get(name.removeprefix("by."))
+        known = link is not None and link.direction is RelationshipDirection.MANYTOONE
+        if not known or not value.isdecimal() or len(value) > KEY_DIGITS:
+            return [false()]
+        [column] = link.local_columns
+        found.append(column == int(value))
+    return found
+
+
+@dataclass(frozen=True)
+class Adder:
+    """Where a reader adds a record of a kind without leaving the form, and what that is called."""
+
+    address: str
+    title: str
+    whole: str  # the address of the whole form
+
+
+def adder_of(stem: str) -> Adder | None:
+    """Return where the reader may add a record of a stem, None where he may not or the kind has no screen."""
+    if not stem or not has_request_context() or g.get("no_adders"):
+        return None
+    if "adders" not in g:
+        screens: Any = current_app.extensions["appbuilder"].baseviews
+        g.adders = {
+            view.stem: Adder(f"{view.route_base}/quick", str(view.one_name), f"{view.route_base}/add")
+            for view in screens
+            if hasattr(view, "quick") and view.offers_quick()
+        }
+    found: Adder | None = g.adders.get(stem)
+    return found
 
 
 OFFERED: dict[str, Any] = {"user": User, "role": Role}  # the framework's tables have no stem of their own

@@ -1,11 +1,14 @@
-"""The sidebar: groups and entries as the views registered them, cut to what the reader may see."""
+"""The sidebar and the menu of what one may add: as the views registered them, cut to what the reader may do."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app, request
+from flask import current_app, g, request
 
+from app.i18n import language
 from app.i18n import lazy_gettext as _l
+
+MOST_TO_ADD = 10
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,12 @@ class Group:
 
     label: str
     entries: list[Entry]
+    name: str = ""
+
+    @property
+    def is_here(self) -> bool:
+        """Say whether the reader is in one of its entries."""
+        return any(entry.here for entry in self.entries)
 
 
 GROUPS = {
@@ -34,6 +43,7 @@ GROUPS = {
     "settings": _l("Settings"),
     "security": _l("Security"),
 }
+RARE = ("settings", "security")  # what one adds there comes last in the menu of what may be added
 
 
 def place(appbuilder: Any, view: Any, name: str, *, label: Any, group: str = "", icon: str = "circle") -> Any:
@@ -44,7 +54,19 @@ def place(appbuilder: Any, view: Any, name: str, *, label: Any, group: str = "",
 
 
 def sidebar() -> list[Group]:
-    """Return the groups for the current reader; empty groups are left out."""
+    """Return the groups for the current reader; empty groups are left out. Worked out once per request and language."""
+    return _once("sidebar", _sidebar)
+
+
+def _once(name: str, make: Any) -> Any:
+    kept = g.setdefault("menus", {})
+    key = (name, language())
+    if key not in kept:
+        kept[key] = make()
+    return kept[key]
+
+
+def _sidebar() -> list[Group]:
     appbuilder: Any = current_app.extensions["appbuilder"]
     found: dict[str, list[Entry]] = {name: [] for name in GROUPS}
     here = _stem_here(appbuilder)
@@ -55,7 +77,34 @@ def sidebar() -> list[Group]:
             )
         elif item.baseview is not None and _may_see(appbuilder, item):
             found[""].append(_entry(item, here))
-    return [Group(str(GROUPS.get(name, name)), entries) for name, entries in found.items() if entries]
+    return [Group(str(GROUPS.get(name, name)), entries, name) for name, entries in found.items() if entries]
+
+
+def create_menu() -> list[Group]:
+    """Return what the reader may add, by group, at most ten: every screen of an entity with the right and the form."""
+    return _once("create", _create_menu)
+
+
+def _create_menu() -> list[Group]:
+    appbuilder: Any = current_app.extensions["appbuilder"]
+    found: dict[str, list[Entry]] = {}
+    groups = [item for item in appbuilder.menu.get_list() if item.childs]
+    order = {name: place for place, name in enumerate(GROUPS)}
+    left = MOST_TO_ADD
+    for group in sorted(groups, key=lambda item: (item.name in RARE, order.get(item.name, len(order)))):
+        entries = [_adds(item) for item in group.childs if _may_add(item.baseview)][:left]
+        left -= len(entries)
+        if entries:
+            found[group.name] = entries
+    return [Group(str(GROUPS.get(name, name)), entries, name) for name, entries in found.items()]
+
+
+def _may_add(view: Any) -> bool:
+    return bool(getattr(view, "one_name", None)) and "add" not in view.exclude_route_methods and view.may("add")
+
+
+def _adds(item: Any) -> Entry:
+    return Entry(str(item.baseview.one_name), f"{item.baseview.route_base}/add", item.icon or "plus", here=False)
 
 
 def _may_see(appbuilder: Any, item: Any) -> bool:

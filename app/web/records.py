@@ -13,10 +13,13 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Query, Session
 from sqlalchemy.orm.exc import StaleDataError
 
+from app import clock
 from app.db import unit_of_work
 from app.errors import Conflict, DomainError, NotFound, Refusals
 from app.i18n import gettext as _
+from app.models.deleted_record import DeletedRecord
 from app.services import access
+from app.services import bin as bins
 from app.services import search as searches
 from app.web.filters import column_of
 from app.web.keyset import Page, Term, beyond, cursor_of, values_of
@@ -82,11 +85,12 @@ class Records(SQLAInterface):
         before: str = "",
         from_end: bool = False,
         page: int = 0,
+        options: Sequence[Any] = (),
     ) -> Page:
         """Return one page of records in a stable order: behind a cursor, before one, or the last ones.
 
         The keys of the page are found first, within an index where there is one; whole rows are read for them only.
-        Without a cursor `page` counts from the start, which costs more the further it is.
+        Without a cursor `page` counts from the start, which costs more the further it is. `options` load more of each.
         """
         terms = self.terms(selection, sorts)
         start = values_of(before or after, terms)
@@ -101,7 +105,7 @@ class Records(SQLAInterface):
             wanted = wanted.offset(page * page_size)
         found = wanted.subquery()
         rows = self.session.query(self.obj).join(found, found.c.key == self.get_pk())
-        read = rows.options(*self.options).order_by(*by).all()
+        read = rows.options(*self.options, *options).order_by(*by).all()
         more, kept = len(read) > page_size, read[:page_size]
         if backward:
             kept.reverse()
@@ -126,8 +130,13 @@ class Records(SQLAInterface):
             found.append(Term(key, found[-1].down if found else True))
         return found
 
-    def one(self, key: Any, filters: Any = None) -> Any:
-        """Return a record by id within the filters and the actor's rows, None otherwise."""
+    @staticmethod
+    def cursor(record: Any, terms: Sequence[Term]) -> str:
+        """Return the cursor of a record: what comes after it begins there."""
+        return cursor_of(_standing(record, terms))
+
+    def one(self, key: Any, filters: Any = None, options: Sequence[Any] | None = None) -> Any:
+        """Return a record by id within the filters and the actor's rows, None otherwise; `options` replace our own."""
         query = self.session.query(self.obj)
         if filters is not None:
             query = filters.apply_all(query)
@@ -137,7 +146,8 @@ class Records(SQLAInterface):
             return None
         if abs(value) >= 2**63:
             return None
-        return query.options(*self.options).filter(self.get_pk() == value).one_or_none()
+        chosen = self.options if options is None else options
+        return query.options(*chosen).filter(self.get_pk() == value).one_or_none()
 
     def has_all(self, keys: Sequence[str], filters: Any = None) -> bool:
         """Say whether every one of these records is there for the actor."""
@@ -181,8 +191,11 @@ class Records(SQLAInterface):
         except (IntegrityError, DataError) as error:
             raise refused_by_database(error, self.obj.__table__) from None
 
-    def erase(self, key: Any, *, filters: Any = None) -> None:
-        """Delete a record; DomainError when others hang on it, NotFound when there is none."""
+    def erase(self, key: Any, *, filters: Any = None, batch: str | None = None) -> DeletedRecord | None:
+        """Move a record into the bin, or delete it where its kind has none, and return what stands in the bin.
+
+        Raises DomainError when others hang on it, NotFound when there is none.
+        """
         session = self.session()
         try:
             with unit_of_work(session):
@@ -191,8 +204,11 @@ class Records(SQLAInterface):
                     raise NotFound(key)
                 if self.remove is not None:
                     self.remove(session, record)
+                if bins.is_kept(type(record)):
+                    return bins.discard(session, record, actor=access.required(session), at=clock.now(), batch=batch)
                 session.delete(record)
                 session.flush()
+                return None
         except StaleDataError:
             raise Conflict from None
         except IntegrityError:

@@ -1,5 +1,8 @@
 """What cards say of settling: the allocations of a document or payment with everything that their table names."""
 
+from typing import Any
+
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import selectinload
 
 from app.db import db
@@ -14,6 +17,11 @@ NAMED = [
     selectinload(Allocation.invoice),
     selectinload(Allocation.refund),
 ]
+
+
+def count_of(record: Invoice | Payment) -> Select[Any]:
+    """Return the statement for how many allocations a document or payment has."""
+    return select(func.count()).select_from(allocations.of(record).order_by(None).subquery())
 
 
 def rows_of(record: Invoice | Payment) -> list[tuple[Allocation, bool]]:

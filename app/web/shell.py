@@ -7,13 +7,19 @@ from flask import Flask, current_app, g, redirect, request
 from flask_appbuilder import AppBuilder, expose
 from flask_appbuilder.api.manager import OpenApi
 from flask_appbuilder.baseviews import BaseView
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from sqlalchemy import text
 
 from app import clock
 from app.db import db
 from app.i18n import LANGUAGES, language
+from app.i18n import gettext as _
 from app.services import job as jobs
-from app.web import drafts, menu
+from app.web import drafts, glossary, manifest, menu, settings, settings_start, ways
+from app.web import jobs as started
+
+MOST_TOLD = 3  # filters in a page's title
 
 
 class DocumentationApi(OpenApi):
@@ -42,10 +48,10 @@ class IndexView(BaseView):
 
     @expose("/")
     def index(self) -> Any:
-        """Lead to the right page."""
+        """Lead to where the reader begins."""
         if not g.user.is_authenticated:
             return redirect("/login/")
-        return redirect("/home/")
+        return redirect(settings_start.address(db.session()))
 
     @expose("/health")
     def health(self) -> Any:
@@ -87,10 +93,29 @@ def widget_files() -> list[str]:
     return [static_url(name) for name in ("lib/flatpickr/flatpickr.min.js", *own, "lib/tom-select/tom-select.min.js")]
 
 
-def theme() -> str:
-    """Return the reader's theme: system, light or dark."""
-    profile = getattr(g.user, "profile", None) if g.user.is_authenticated else None
-    return str(profile.theme) if profile is not None else "system"
+def _told(view: Any, one: Any) -> str:
+    """Return a filter in words; a linked record is not looked up for it."""
+    column = view.datamodel.obj.__table__.c.get(one.column)
+    return str(view.label(one.column) if column is not None and column.foreign_keys else view.told(one))
+
+
+@pass_context
+def page_title(context: Context, title: Any = "") -> str:
+    """Return what a browser's tab says: what one sees, cut to which view or filters, and the program's name.
+
+    Shape: `Overdue · Invoices · Countinghouse`, `Invoices: State: Draft · Countinghouse`.
+    """
+    view, wish, current = context.get("view"), context.get("wish"), context.get("current")
+    told = [str(title or "")]
+    if current is not None:
+        told.insert(0, str(current.name))
+    elif wish is not None and view is not None:
+        asked = [f"“{wish.text}”"] if wish.text else []
+        asked += [_told(view, one) for one in wish.filters[:MOST_TOLD]]
+        told[0] += f": {', '.join(asked)}" if asked else ""
+    if request.endpoint and request.endpoint.endswith(".edit") and context.get("record") is not None:
+        told.insert(0, _("Edit"))
+    return " · ".join([*filter(None, told), str(current_app.config["APP_NAME"])])
 
 
 def may_start_own() -> bool:
@@ -107,9 +132,20 @@ def init_app(app: Flask) -> None:
         "form_owner": drafts.mark,
         "language": language,
         "may_start_own": may_start_own,
+        "own_jobs": started.own,
+        "back_to_list": ways.back_to_list,
+        "column_widths": settings.widths,
+        "create_menu": menu.create_menu,
+        "density": settings.density,
+        "explained": glossary.explained,
+        "is_away": settings.is_away,
+        "page_title": page_title,
         "sidebar": menu.sidebar,
         "static_url": static_url,
-        "theme": theme,
+        "term_id": glossary.next_id,
+        "theme": settings.theme,
+        "theme_colours": manifest.COLOURS,
+        "way_back": ways.way_back,
         "widget_files": widget_files,
     }
     app.jinja_env.trim_blocks = True

@@ -200,6 +200,7 @@ def _event(group: list[Any], changes: dict[int, Any], told: _Told) -> Event | No
             _as_note(event, row, told)
         case "file":
             event.what = _("File") if len(group) == 1 else _("Files")
+            event.is_own = told.reader is not None and row.person_id == told.reader.actor.user_id
             event.files = [File(one.id, one.text, one.number, one.word) for one in reversed(group)]
         case "letter":
             event.what, event.state = _("Letter"), LetterState(row.word)
@@ -207,7 +208,7 @@ def _event(group: list[Any], changes: dict[int, Any], told: _Told) -> Event | No
         case "payment":
             _as_payment(event, row)
         case _:
-            titles = {"add": _("Created"), "change": _("Changed"), "delete": _("Deleted")}
+            titles = {"add": _("Created"), "change": _("Changed"), "delete": _("Deleted"), "restore": _("Restored")}
             event.who, event.what = name or _("System"), titles.get(oldest.word, oldest.word)
             event.changes = [] if oldest.word == "add" else _readable(told, changes[oldest.id])
             if oldest.word == "change" and not event.changes:
@@ -288,7 +289,8 @@ def _links(session: Session, record: Entity, changes: Sequence[Mapping[str, Any]
     wanted: dict[type[Any], set[int]] = {}
     for name, values in (item for one in changes for item in one.items()):
         column = columns.get(name)
-        target = _target(record, column) if column is not None and column.foreign_keys else None
+        is_told = column is not None and column.foreign_keys and not column.info.get("internal")
+        target = _target(record, column) if is_told else None
         if target is not None:
             wanted.setdefault(target, set()).update(value for value in values if isinstance(value, int))
     found: Links = {}

@@ -111,7 +111,7 @@ class Totals(Exports):
 
     def places(self, wish: Grouped) -> dict[str, Any]:
         """Return where the sums stand: how many columns come before the first sum, and whether there are ticks."""
-        ticks = any(not verb.arguments and self.may(verb.name) for verb in self.verbs)
+        ticks = bool(self.acts_on_many())
         lead = next((at for at, name in enumerate(wish.columns) if name in self.total_columns), len(wish.columns))
         return {"lead": lead, "ticks": int(ticks)}
 

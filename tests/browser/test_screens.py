@@ -32,6 +32,7 @@ def test_one_signs_in_and_adds_a_party_by_keyboard_alone(visit: Visit) -> None:
     page.keyboard.press("Enter")
     page.locator("#tax_number").focus()
     page.keyboard.type("NL854502131B01")  # the check digits are wrong
+    page.select_option("#kind", "person")
     page.locator("#birthday").focus()
     page.keyboard.type("1779-04-23")
     page.locator("#owner-ts-control").focus()
@@ -62,6 +63,7 @@ def test_one_signs_in_and_adds_a_party_by_keyboard_alone(visit: Visit) -> None:
 def test_a_day_is_picked_from_the_calendar_by_keyboard_in_the_readers_pattern(visit: Visit) -> None:
     page = visit("/lang/nl?next=/party/add")
     wait_for_widgets(page)
+    page.select_option("#kind", "person")
     day = page.locator("#birthday")
     day.fill("30-04-2026")
     day.press("ArrowDown")
@@ -79,6 +81,7 @@ def test_a_day_is_picked_from_the_calendar_by_keyboard_in_the_readers_pattern(vi
 def test_what_is_no_date_stays_as_it_was_typed(visit: Visit) -> None:
     page = visit("/party/add")
     page.fill("#name", "Nobody")
+    page.select_option("#kind", "person")
     page.fill("#birthday", "31 februari")
     page.click("[data-save]")
     expect(page.locator("#birthday-error")).to_contain_text("2026-03-31")
@@ -262,6 +265,7 @@ def test_axe_finds_nothing_where_something_is_open_or_wrong(visit: Visit) -> Non
     assert in_both_themes(page) == []
     page.goto("/party/add")
     wait_for_widgets(page)
+    page.select_option("#kind", "person")
     page.fill("#birthday", "soon")
     page.locator(".form-group:has(#country) .ts-control").click()
     page.keyboard.type("land")

@@ -150,6 +150,7 @@ def serve(folder: Path, port: int) -> None:
     for name in [name for name in os.environ if name.startswith("CRM_")]:
         del os.environ[name]  # nobody's installation is touched
     os.environ |= {"CRM_VAR": str(folder), "CRM_ADMIN_PASSWORD": PASSWORD, "PORT": str(port), "CRM_DEMO": demo}
+    os.environ["CRM_DEMO_PASSWORD"] = PASSWORD
     from werkzeug.serving import make_server
 
     from app import create_app, installation
@@ -159,7 +160,7 @@ def serve(folder: Path, port: int) -> None:
     app = create_app()
     fresh = not list(folder.glob("*.db"))
     installation.prepare(app)
-    if fresh:
+    if fresh and demo != "1":
         with app.app_context():
             access.act_as(db.session(), access.SYSTEM)
             with unit_of_work(db.session()) as session:
@@ -176,14 +177,10 @@ def _answers(port: int) -> bool:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """Serve the company from a process of its own and return its address."""
-    server = Server(
-        "Countinghouse",
-        folder,
-        lambda port: ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "tests.browser.world", str(folder), str(port)],
-        _answers,
-    )
+def running(folder: Path, *, demo: bool = False) -> Iterator[str]:
+    """Serve the company, or the demo company, from a process of its own and return its address."""
+    given = ["env", f"PYTHONPATH={ROOT}", f"CRM_DEMO={int(demo)}", sys.executable, "-m", "tests.browser.world"]
+    server = Server("Countinghouse", folder, lambda port: [*given, str(folder), str(port)], _answers)
     try:
         server.start()
         yield f"http://127.0.0.1:{server.port}"

@@ -119,7 +119,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"id": 2, "name": "north", "parent_id": 1} | ENTITY,
     ],
     "user_profile": [
-        {"id": 1, "user_id": 1, "team_id": 1, "language": "hy", "time_zone": "Asia/Yerevan", "theme": "dark"} | ENTITY
+        {"id": 1, "user_id": 1, "team_id": 1, "language": "hy", "time_zone": "Asia/Yerevan", "theme": "dark"}
+        | {"density": "compact", "column_widths": '{"party": {"name": 240}}', "put_away": '["side"]'}
+        | ENTITY
     ],
     "login_attempt": [{"id": 1, "at": AT, "address": "127.0.0.1", "username": "ada"}],
     "sign_in": [
@@ -136,7 +138,15 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "setting": [{"name": "worker_heartbeat", "value": '"2026-03-31T12:00:00+00:00"'}],
     "form_draft": [
-        {"key": "d" * 43, "user_id": 1, "path": "/party/add", "fields": '{"name": ["Ромашка"]}', "created_at": AT}
+        {
+            "key": "d" * 43,
+            "user_id": 1,
+            "path": "/party/add",
+            "fields": '[["name", "Ромашка"]]',
+            "turn": 1,
+            "created_at": AT,
+            "changed_at": AT,
+        }
     ],
     "search_entry": [
         {
@@ -171,6 +181,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"id": 2, "user_id": 1, "kind": "change_of_state", "entity": "invoice", "record_id": 1, "said": "issued"}
         | {"made_at": AT, "read_at": AT},
     ],
+    "tag": [{"id": 1, "name": "VIP", "name_key": "vip", "colour": "teal"} | ENTITY],
+    "tagging": [{"id": 1, "entity": "party", "record_id": 1, "tag_id": 1}],
     "notification_setting": [{"id": 1, "user_id": 1, "kind": "note", "is_wanted": False}],
     "outbox": [
         {
@@ -204,6 +216,21 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             (2, "import_run", "import", "parties.csv", "text/csv", "b"),
         )
     ],
+    "deleted_record": [
+        {
+            "id": 1,
+            "entity": "product",
+            "record_id": 9,
+            "name": "Spade",
+            "is_nobodys": True,
+            "deleted_by_id": 1,
+            "deleted_at": AT,
+            "batch": "b" * 32,
+            "data": '{"rows": [["product", {"id": 9, "name": "Spade"}]], "links": []}',
+        }
+        | ENTITY
+    ],
+    "deleted_file": [{"id": 1, "deleted_record_id": 1, "sha256": "d" * 64}],
     "field_change": [
         {
             "id": 1,
@@ -269,6 +296,31 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             (1, "ООО «Ромашка»", "RU", "7707083893", TEXT),
             (2, "Tulpen & Zonen B.V.", "NL", None, "  tulpen  zonen  b  v"),
         )
+    ],
+    "bulk_run": [
+        {
+            "id": 1,
+            "entity": "party",
+            "act": "edit",
+            "state": "done",
+            "given": '{"country": "NL"}',
+            "total_rows": 1,
+            "done_rows": 1,
+            "changed_rows": 1,
+            "same_rows": 0,
+            "refused_rows": 0,
+        }
+        | OWNED
+    ],
+    "bulk_row": [
+        {
+            "id": 1,
+            "run_id": 1,
+            "record_id": 2,
+            "outcome": "changed",
+            "before": '{"country": "BE"}',
+            "after": '{"country": "NL"}',
+        }
     ],
     "party_address": [{"id": 1, "party_id": 1, "usage": "legal", "street": "ул. Ленина, 1", "city": "Москва"}],
     "party_bank_account": [{"id": 1, "party_id": 2} | BANK],

@@ -226,7 +226,7 @@ def test_a_credit_note_settles_its_invoice_when_it_is_issued(session, made, invo
     back = payments.refund(session, note, when=NOW, reference="Back to you")
     assert (back.kind, back.amount, back.unallocated, note.rest) == (PaymentKind.refund, D(30), D(0), D(0))
     assert owed(session, invoice.party) == {"EUR": D(0)}
-    assert refused(lambda: payments.refund(session, note, when=NOW)) == {"amount": ["At most €0.00 is left of it"]}
+    assert refused(lambda: payments.refund(session, note, when=NOW)) == {"amount": ["Nothing is left to allocate"]}
 
 
 def test_a_credit_note_settles_another_invoice(session, made, tax, invoice):

@@ -84,8 +84,8 @@ def test_the_list_and_the_card_say_what_became_of_a_letter(as_user, session, inv
     shown = [verb for verb in VERBS if f'action="/letter/{letter.id}/{verb}"' in card]
     assert shown == ["resend", "mark_sent", "cancel"]
     assert 'href="/letter/list/"' in page
-    assert f'href="/letter/show/{letter.id}"' in accountant.get("/letter/list/?q=tulpen").text
-    assert f'href="/letter/show/{letter.id}"' not in accountant.get("/letter/list/?q=rozen").text
+    assert f'href="/letter/show/{letter.id}?from=q%3Dtulpen"' in accountant.get("/letter/list/?q=tulpen").text
+    assert f'href="/letter/show/{letter.id}?' not in accountant.get("/letter/list/?q=rozen").text
 
 
 def test_buttons_do_what_they_say(as_user, session, made, letter):

@@ -39,6 +39,7 @@ PUBLIC = {
     "IndexView.index": "leads to the start page or to signing in",
     "IndexView.health": "for the monitor; says green or red",
     "LanguageView.index": "the sign-in page has languages too",
+    "ManifestView.manifest": "browsers ask for it without a cookie; it names the program and nothing else",
     "AuthView.login": "signing in",
     "AuthView.logout": "signing out",
     "SignInApi.login": "answers to a password",

@@ -135,9 +135,10 @@
   /* --- forms: sent once, never lost ------------------------------------------------------------------------------- */
 
   const sent = new WeakSet();
-  const snapshot = (form) => JSON.stringify([...new FormData(form)].map(([name, value]) => [name, value?.name ?? value]));
+  const snapshot = (form) => JSON.stringify([...new FormData(form)].filter(([name]) => !name.startsWith("draft_")).map(([name, value]) => [name, value?.name ?? value]));
   const first = new WeakMap();
   const isChanged = (form) => !sent.has(form) && first.has(form) && first.get(form) !== snapshot(form);
+  const release = (form) => first.delete(form); // it may be left without a question
 
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -163,9 +164,10 @@
 
   const focusFirstError = () => {
     const field = $("[aria-invalid=true]:not(.tomselected), .ts-control [aria-invalid=true]");
-    const start = field ?? $("#form-errors");
+    // of several errors the summary tells first; it leads to each
+    const start = $$("#form-errors li").length > 1 ? $("#form-errors") : field ?? $("#form-errors");
     start?.focus({ preventScroll: true });
-    (field?.closest(".form-group") ?? start)?.scrollIntoView({ block: "center" });
+    (start?.closest(".form-group") ?? start)?.scrollIntoView({ block: "center" });
   };
 
   /* --- colours: at once, and kept ---------------------------------------------------------------------------------- */
@@ -177,7 +179,9 @@
     event.stopPropagation();
     const body = new FormData(form);
     body.set("theme", chosen);
+    body.set("quiet", "1");
     document.documentElement.dataset.theme = chosen;
+    document.dispatchEvent(new CustomEvent("theme", { detail: chosen }));
     $$("button", form).forEach((button) => button.setAttribute("aria-pressed", String(button.value === chosen)));
     await fetch(form.action, { method: "POST", body }).catch(() => {});
   }));
@@ -341,7 +345,15 @@
   const lookup = (select) => {
     let answered = null; // the query that the options shown belong to
     const forget = (made) => made.clearOptions((option) => made.items.includes(String(option.id)));
+    let tabbed = false; // Tab leaves the field: it makes nothing
+    select.closest(".form-group, td, form")?.addEventListener("keydown", ({ key }) => { tabbed = key === "Tab"; }, true);
+    const kit = select.dataset.quick ? globalThis.formKit : null;
+    const creating = kit && {
+      create: (typed, done) => (tabbed ? done() : kit.create(select, typed, done)),
+      createFilter: (typed) => answered === typed,
+    };
     searchSelect(select, {
+      ...creating,
       valueField: "id",
       labelField: "text",
       searchField: "text",
@@ -356,6 +368,9 @@
       load(query, done) {
         const address = new URL(select.dataset.lookup, location.href);
         address.searchParams.set("q", query);
+        const by = select.dataset.by && select.form?.elements.namedItem(select.dataset.by)?.value;
+        if (by) address.searchParams.set(`by.${select.dataset.by}`, by);
+        select.dataset.chosenBy = by ?? "";
         fetch(address, { headers: { Accept: "application/json" } })
           .then((answer) => (answer.ok ? answer.json() : { results: [] }))
           .catch(() => ({ results: [] }))
@@ -367,6 +382,9 @@
           });
       },
       render: {
+        ...(kit && {
+          option_create: ({ input }, escape) => `<div class="create">${escape(kit.label(input))}</div>`,
+        }),
         no_results: ({ input }) => (answered === input
           ? `<div class="no-results">${text("no_results")}</div>`
           : `<div class="loading-text">${text("loading")}</div>`),
@@ -400,5 +418,5 @@
   $$("form[data-guard]").forEach((form) => first.set(form, $("#form-errors, .theirs") ? "" : snapshot(form)));
   document.documentElement.dataset.ready = "1";
 
-  globalThis.countinghouse = { $, $$, ask, enhance, icon, isTyping, language, text, widgets };
+  globalThis.countinghouse = { $, $$, ask, enhance, icon, isChanged, isTyping, language, release, text, widgets };
 })();

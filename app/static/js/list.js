@@ -21,7 +21,10 @@
     const bulk = $(".bulk", form);
     if (!bulk) return;
     bulk.hidden = chosen === 0;
-    $(".bulk-count", bulk).textContent = text("selected", { count: chosen.toLocaleString(language) });
+    const everything = $('[name="all"]', bulk); // everything that matches, offered once the whole page is ticked
+    if (everything && chosen < ticks().length) everything.checked = false;
+    const count = everything?.checked ? everything.dataset.all : chosen.toLocaleString(language);
+    $(".bulk-count", bulk).textContent = text("selected", { count });
   };
   let lastTick = null;
 

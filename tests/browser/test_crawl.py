@@ -1,0 +1,119 @@
+"""Every page that somebody is offered: it is there, it complains of nothing, it speaks the reader's language.
+
+The small walk follows every link as every role, reads everything as administrator in English and Russian, and draws
+every screen once. `CRM_CRAWL=full`, which `make drill` sets, reads and draws it as every role in all languages.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.conftest import PATIENCE, PHONE, ROOT, Watch, violations
+from tests.browser.crawler import Walk, left_in_english, screen_of, signed_in, walk, words_of
+from tests.browser.world import PASSWORD, running
+from tests.servers import chromium, need
+
+pytestmark = pytest.mark.browser
+
+FULL = os.environ.get("CRM_CRAWL") == "full"
+ROLES = ("admin", "head", "manager", "manager2", "accountant", "marketer", "office")
+READ = ("ru", "hy") if FULL else ("ru",)  # written in other letters: what is English stands out
+DRAWN = ROLES if FULL else ("admin",)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    need("browser")
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def demo(place: Path) -> Iterator[str]:
+    with running(place, demo=True) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def drawer(demo: str) -> Iterator[Browser]:
+    with sync_playwright() as player:
+        made = player.chromium.launch(
+            executable_path=chromium(), args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def walks(drawer: Browser, demo: str) -> dict[tuple[str, str], Walk]:
+    """Remember the walks: who walked, in which language."""
+    return {}
+
+
+def walked(walks: dict[tuple[str, str], Walk], drawer: Browser, demo: str, user: str, language: str = "en") -> Walk:
+    if (user, language) not in walks:
+        context = signed_in(drawer, demo, user, PASSWORD, language)
+        walks[user, language] = walk(context)
+        context.close()
+    return walks[user, language]
+
+
+@pytest.mark.parametrize("user", ROLES)
+def test_nothing_that_is_offered_is_missing(walks: Any, drawer: Browser, demo: str, user: str) -> None:
+    found = walked(walks, drawer, demo, user)
+    assert found.broken == []
+    assert len(found.pages) > 20
+
+
+@pytest.mark.parametrize("language", READ)
+@pytest.mark.parametrize("user", DRAWN)
+def test_nothing_is_left_in_english(
+    walks: Any, drawer: Browser, demo: str, place: Path, user: str, language: str
+) -> None:
+    english, other = (walked(walks, drawer, demo, user, code) for code in ("en", language))
+    listed = (ROOT / "translations" / "same-as-english.txt").read_text().splitlines()
+    same = {line.split("|")[1].strip() for line in listed if line.startswith(f"{language} |")} | {"Countinghouse"}
+    same |= {"Nederlands", "English"}  # the languages' own names for themselves
+    wrote = words_of(next(place.glob("*.db")))
+    assert left_in_english(english, other, wrote, frozenset(same)) == []
+
+
+@pytest.mark.parametrize("user", DRAWN)
+def test_no_page_complains(walks: Any, drawer: Browser, demo: str, user: str) -> None:
+    """Draw every screen: no error, nothing against the content policy, no other host, nothing that axe finds."""
+    firsts = {screen_of(page).partition("?")[0]: page for page in reversed(walked(walks, drawer, demo, user).pages)}
+    context = signed_in(drawer, demo, user, PASSWORD, "en")
+    context.set_default_timeout(PATIENCE)
+    watch = Watch(context, demo)
+    page = context.new_page()
+    found = []
+    for address in firsts.values():
+        page.goto(address)
+        page.wait_for_selector("html[data-ready]")
+        page.wait_for_load_state("networkidle")
+        for colours, rules in (("light", None), ("dark", ["color-contrast"])):
+            page.emulate_media(color_scheme=colours, reduced_motion="reduce")  # type: ignore[arg-type]
+            found += [f"{address} {colours}: {line}" for line in violations(page, rules)]
+    context.close()
+    assert found == []
+    assert watch.found == []
+
+
+def test_no_page_is_wider_than_a_phone(walks: Any, drawer: Browser, demo: str) -> None:
+    firsts = {screen_of(page).partition("?")[0]: page for page in reversed(walked(walks, drawer, demo, "admin").pages)}
+    context = signed_in(drawer, demo, "admin", PASSWORD, "ru")  # the longest words
+    state: Any = context.storage_state()
+    context.close()
+    phone = drawer.new_context(base_url=demo, storage_state=state, locale="ru", **PHONE)
+    page = phone.new_page()
+    wide = [address for address in firsts.values() if _is_too_wide(page, address)]
+    phone.close()
+    assert wide == []
+
+
+def _is_too_wide(page: Page, address: str) -> bool:
+    page.goto(address)
+    return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"))
