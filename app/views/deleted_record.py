@@ -98,6 +98,7 @@ class DeletedRecordView(CrudView):
     order_columns: ClassVar = ORDERED
     base_order = ("deleted_at", "desc")
     key_facts: ClassVar = ["entity", "deleted_by", "deleted_at", "kept_until"]
+    worked_out: ClassVar = frozenset({"kept_until"})
     verbs: ClassVar = VERBS
     has_activities: ClassVar = False  # it has its history, notes and files with it
 

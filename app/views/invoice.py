@@ -1,6 +1,5 @@
 """Screens and REST of invoices and credit notes."""
 
-from decimal import Decimal
 from typing import Any, ClassVar
 
 from flask import Response, abort, current_app, flash, redirect, send_file
@@ -8,45 +7,39 @@ from flask_appbuilder import expose
 from flask_appbuilder.api import protect, safe
 from flask_appbuilder.security.decorators import has_access, permission_name
 from markupsafe import Markup
-from marshmallow import fields, validate
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import joinedload, selectinload
 
-from app import clock, lifecycle
+from app import clock
 from app.db import db, unit_of_work
 from app.errors import NotFound
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
-from app.models.invoice import INVOICE_MOVES, Invoice, InvoiceKind, InvoiceLine, InvoiceState
+from app.models.invoice import Invoice, InvoiceKind, InvoiceLine, InvoiceState
 from app.models.organisation import Organisation
 from app.models.party import Party
-from app.models.payment import PaymentMethod
 from app.outbox import Outbox
 from app.services import access
-from app.services import allocation as allocations
 from app.services import attachment as attachments
 from app.services import balance as balances
 from app.services import invoice as invoices
 from app.services import job as jobs
 from app.services import letter as letters
-from app.services import payment as payments
 from app.services import period as periods
-from app.services.allocation import When
+from app.views.invoice_acts import VERBS, is_issued, lacks_of
 from app.web import menu
 from app.web.api import CrudApi
-from app.web.arguments import AMOUNT, NOTE, ON, PAID, RATE, REASON, WRITE_OFF
 from app.web.board import Board
 from app.web.calendar import Calendar
 from app.web.card_chain import CHAIN, Chained
 from app.web.card_tabs import Own, Related
 from app.web.charts import Chart, Sum
 from app.web.document import DocumentView, document_lines
-from app.web.fields import CrmForm, request_cache
+from app.web.fields import CrmForm
 from app.web.filters import Wanted
 from app.web.records import Records
-from app.web.schema import Lines, LinkedField
+from app.web.schema import Lines
 from app.web.settled import count_of, rows_of
 from app.web.totals import signed
-from app.web.verbs import Verb, reason
 
 ORDER = 40
 LOADED = [
@@ -87,167 +80,6 @@ LINES = Lines(
     optional=("text", "unit_price", "tax"),
     computed=("position", "net", "tax_amount", "gross"),
 )
-
-
-def is_owed(invoice: Invoice) -> bool:
-    """Say whether something of an invoice is still to be paid."""
-    return not invoice.is_credit_note and invoice.rest > 0
-
-
-def is_unused_credit(invoice: Invoice) -> bool:
-    """Say whether a credit note may still settle something."""
-    return invoice.is_credit_note and invoice.rest > 0
-
-
-def paid_as(invoice: Invoice, amount: Decimal) -> dict[str, Any]:
-    """Return what the dialogs of money begin with."""
-    return {"amount": amount, "method": PaymentMethod.bank_transfer, "exchange_rate": invoice.exchange_rate}
-
-
-def settle(session: Session, note: Invoice, *, when: When, invoice: Invoice, **more: Any) -> None:
-    """Let a credit note settle another invoice of the same counterparty."""
-    allocations.allocate(session, note, invoice, when=when, **more)
-
-
-def lacks_of(invoice: Invoice) -> list[invoices.Missing]:
-    """Return what a draft lacks to be issued; asked once in a request, whatever needs it."""
-    kept = request_cache("lacks_of_invoices")
-    key = (invoice.id, invoice.version)
-    if key not in kept:
-        kept[key] = invoices.missing_for_issue(db.session(), invoice)
-    found: list[invoices.Missing] = kept[key]
-    return found
-
-
-def why_not_issue(invoice: Invoice) -> str | None:
-    """Return why a document is not issued now: it is already, or what it lacks."""
-    is_issued = reason(invoices.refuse_unless_draft, invoice)
-    return is_issued or "; ".join(lack.text for lack in lacks_of(invoice)) or None
-
-
-def is_issued(invoice: Invoice) -> bool:
-    """Say whether a document is one that others may settle."""
-    return not invoice.is_draft
-
-
-def is_claim(invoice: Invoice) -> bool:
-    """Say whether a document claims money."""
-    return not invoice.is_credit_note
-
-
-def is_credit(invoice: Invoice) -> bool:
-    """Say whether a document takes a claim back."""
-    return invoice.is_credit_note
-
-
-VERBS = [
-    Verb(
-        "issue",
-        invoices.issue,
-        label=_l("Issue"),
-        icon="file-check",
-        when=lambda invoice: invoice.is_draft,
-        why=why_not_issue,
-        to=InvoiceState.issued,
-        arguments={"on": ON},
-        needs_time=True,
-        needs_actor=True,
-        primary=True,
-    ),
-    Verb(
-        "send",
-        letters.send_invoice,
-        label=_l("Send by e-mail"),
-        icon="mail",
-        when=lambda invoice: not invoice.is_draft,
-        why=lambda invoice: reason(letters.refuse_draft, invoice),
-        arguments={
-            "to": fields.String(validate=validate.Length(max=250)),
-            "subject": fields.String(validate=validate.Length(max=250)),
-            "text": fields.String(validate=validate.Length(max=20_000)),
-        },
-        offered=lambda invoice: {
-            "to": letters.addressee(invoice.party)[1],
-            "subject": letters.subject_of(invoice),
-            "text": letters.text_of(invoice),
-        },
-        needs_time=True,
-        needs_actor=True,
-    ),
-    Verb(
-        "pay",
-        payments.pay,
-        label=_l("Register payment"),
-        icon="banknote",
-        when=is_owed,
-        fits=is_claim,
-        why=lambda invoice: reason(payments.refuse_unpayable, invoice) or reason(allocations.refuse_settled, invoice),
-        arguments=PAID,
-        offered=lambda invoice: paid_as(invoice, invoice.rest),
-        needs_when=True,
-        primary=True,
-    ),
-    Verb(
-        "settle",
-        settle,
-        label=_l("Settle an invoice"),
-        icon="link",
-        when=is_unused_credit,
-        fits=is_credit,
-        why=lambda note: reason(allocations.refuse_spent, note),
-        arguments={"invoice": LinkedField(Invoice, required=True), "amount": AMOUNT, "on": ON, "exchange_rate": RATE},
-        needs_when=True,
-    ),
-    Verb(
-        "refund",
-        payments.refund,
-        label=_l("Pay back"),
-        icon="banknote",
-        when=is_unused_credit,
-        fits=is_credit,
-        why=lambda note: reason(allocations.refuse_spent, note),
-        arguments=PAID,
-        offered=lambda note: paid_as(note, note.rest),
-        needs_when=True,
-    ),
-    Verb(
-        "write_off",
-        allocations.write_off,
-        label=_l("Write off the rest"),
-        icon="percent",
-        when=is_owed,
-        fits=is_claim,
-        why=lambda invoice: reason(allocations.refuse_settled, invoice),
-        arguments={"reason": WRITE_OFF, "amount": AMOUNT, "on": ON, "note": NOTE},
-        offered=lambda invoice: {"amount": invoice.rest},
-        needs_when=True,
-    ),
-    Verb(
-        "credit",
-        invoices.credit,
-        label=_l("Credit"),
-        icon="undo-2",
-        when=lambda invoice: not invoice.is_draft and not invoice.is_credit_note,
-        fits=is_claim,
-        why=lambda invoice: reason(invoices.refuse_uncreditable, invoice),
-        arguments={
-            "reason": REASON,
-            "lines": fields.Dict(keys=fields.Integer(), values=fields.Decimal(as_string=True)),
-        },
-    ),
-    Verb("copy", invoices.copy, label=_l("Copy"), icon="copy", when=is_claim, fits=is_claim),
-    Verb(
-        "close",
-        invoices.close,
-        label=_l("Close"),
-        icon="archive",
-        when=lambda invoice: invoice.state == InvoiceState.issued,
-        why=lambda invoice: reason(lifecycle.refuse, INVOICE_MOVES, invoice, InvoiceState.closed),
-        to=InvoiceState.closed,
-        arguments={"reason": REASON},
-        needs_time=True,
-    ),
-]
 
 
 class InvoiceView(Chained, DocumentView):

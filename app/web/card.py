@@ -46,6 +46,7 @@ class CardView(Activities, Tabs, Tagged, Beside, Copies, ModelView):
     stages: ClassVar[Sequence[Any]] = ()  # the states that a record goes through; those beside the way are left out
     key_facts: ClassVar[list[str]] = []  # columns in the card's head
     label_columns: Any = None
+    worked_out: ClassVar[frozenset[str]] = frozenset()  # columns on screen whose values the view works out itself
 
     @property
     def stem(self) -> str:

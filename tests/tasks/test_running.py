@@ -168,7 +168,7 @@ def test_the_sweeper_rings_what_is_due_once_in_a_while_and_nothing_else(world):
 def test_daily_work_is_enqueued_once_a_day_by_whichever_sweeper_comes_first(world):
     from app.tasks.registry import schedule
 
-    assert ("job.tidy", schedule()[0][1]) in schedule()
+    assert "job.tidy" in dict(schedule())
     noon = clock.now().replace(hour=12, minute=0)
     found = []
     for at in (noon, noon, noon + timedelta(days=1)):

@@ -158,7 +158,7 @@ def test_browsers_are_told_to_stay_on_https_only_where_it_is_spoken(app: Flask, 
 
 
 def test_templates_hold_no_inline_scripts_styles_or_unescaped_values(root: Path):
-    allowed = {"web/base.html"}  # the page's words for the scripts, as JSON
+    data = re.compile(r"""<script type="application/json"[^>]*>""")  # words and figures for the scripts; it never runs
     found = {}
     for path in sorted((root / "app/templates").rglob("*.html")):
         name = path.relative_to(root / "app/templates").as_posix()
@@ -166,7 +166,7 @@ def test_templates_hold_no_inline_scripts_styles_or_unescaped_values(root: Path)
             continue  # documents and letters have rules of their own
         source = path.read_text()
         broken = re.findall(r"\son\w+=[\"']|javascript:|<style|\|\s*safe\b|autoescape\s+false", source)
-        broken += [s for s in re.findall(r"<script\b[^>]*>", source) if "nonce=" not in s and name not in allowed]
+        broken += [s for s in re.findall(r"<script\b[^>]*>", source) if "nonce=" not in s and not data.fullmatch(s)]
         if broken:
             found[name] = broken
     assert found == {}

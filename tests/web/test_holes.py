@@ -516,7 +516,7 @@ def test_a_screen_cannot_open_them_again_by_forgetting_them(app: Flask):
         "show_columns": ["name"], "add_columns": ["name"], "edit_columns": ["name"], "search_columns": ["name"],
         "order_columns": ["name"], "base_order": ("name", "asc"),
     })  # fmt: skip
-    assert made.exclude_route_methods == {"delete", "download", "action", "action_post"}
+    assert made.exclude_route_methods >= {"delete", "download", "action", "action_post"}
     assert made.base_permissions == ["can_see", "can_export", "can_add", "can_change"]
 
 
@@ -557,6 +557,9 @@ def test_no_post_works_without_the_forms_token(
             several = DRESSES if len(asked) < 3 else [{}]
             for headers in several if path.startswith("/api/") else [*several, {"Authorization": "Bearer x"}]:
                 answer = admin.client.open(path, method=method, headers=headers, **body)
+                if path.endswith("/notice"):  # asks while one types: whoever is signed out is told nothing
+                    assert answer.json == {"alike": [], "known": []}
+                    continue
                 assert answer.status_code == 400, (method, path, headers)
             asked.add((method, path))
     assert len(asked) >= 15

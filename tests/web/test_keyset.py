@@ -33,7 +33,7 @@ def gardens(session: Session, made: Made) -> None:
 
 
 def rows(page: str) -> list[int]:
-    return [int(key) for key in re.findall(r'class="row-link" href="/party/show/(\d+)"', page)]
+    return [int(key) for key in re.findall(r'class="row-link" href="/party/show/(\d+)(?:\?[^"]*)?"', page)]
 
 
 def link(page: str, rel: str) -> str | None:
