@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 from flask import Response, abort, current_app, flash, jsonify, redirect, request, send_file
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access, has_access_api, permission_name
-from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import FileStorage
@@ -28,7 +27,7 @@ from app.services import access, colleague, idempotency
 from app.services import activity as activities
 from app.services import attachment as attachments
 from app.services import notification as notifications
-from app.web import drafts, timeline
+from app.web import drafts, timeline, toast
 
 MOST_FILES = 20
 _SIGNS = {
@@ -254,9 +253,8 @@ class Activities:
         with unit_of_work(db.session()) as session:
             note = self._own(self._of_life(pk), note_id)
             activities.remove(session, note, by=access.required(session), at=clock.now())
-        way_back = Markup('{} <button class="link" type="submit" form="undo-note" formaction="{}">{}</button>')
         address = f"{self.route_base}/{pk}/note/{note_id}/restore"
-        flash(way_back.format(_("The note is deleted."), address, _("Undo the deletion")), "success")
+        toast.say(_("The note is deleted."), undo=(_("Undo the deletion"), address, {}))
         return redirect(self._card_of(pk))
 
     @expose("/<int:pk>/note/<int:note_id>/restore", methods=["POST"])

@@ -17,8 +17,6 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from playwright.sync_api import APIResponse, Browser, BrowserContext
 
 STARTS = ("/home/", "/find/?q=a")
-OF_ONE_SCREEN = 2  # addresses that are opened of those that differ in numbers or in the values of what they ask
-OF_ONE_PATH = 6  # … and of those that differ in what they ask of the same screen
 LEADS_AWAY = re.compile(r"^/(logout|lang|theme|static)\b")  # signs out, changes the language, is a file
 SPOKEN = {"aria-label", "title", "placeholder", "alt", "data-confirm"}
 SILENT = {"script", "style", "template", "code", "kbd", "svg", "time"}
@@ -94,17 +92,21 @@ class Walk:
     broken: list[str] = field(default_factory=list)
 
 
-def walk(context: BrowserContext, *, most: int = 2000) -> Walk:
-    """Open every screen that can be reached by links, without drawing it."""
+def walk(context: BrowserContext, *, of_one: int = 2, of_path: int = 6) -> Walk:
+    """Open every screen that can be reached by links, without drawing it.
+
+    Of addresses that differ in their numbers and values only, `of_one` are opened; of those that ask one screen for
+    different things, `of_path`.
+    """
     done = Walk()
     to_do: list[tuple[str, str]] = [(start, "the start") for start in STARTS]
     known: set[str] = set()
     paths: Counter[str] = Counter()
-    while to_do and len(known) < most:
+    while to_do:
         address, source = to_do.pop(0)
         screen = screen_of(address)
         path = screen.partition("?")[0]
-        if address in known or done.screens[screen] >= OF_ONE_SCREEN or paths[path] >= OF_ONE_PATH:
+        if address in known or done.screens[screen] >= of_one or paths[path] >= of_path:
             continue
         known.add(address)
         done.screens[screen] += 1

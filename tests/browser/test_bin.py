@@ -49,7 +49,7 @@ def test_good_news_leave_unless_looked_at_and_bad_ones_stay(visit: Visit) -> Non
     page.clock.install()
     say(page, "Saved")
     say(page, "Broken", "danger")
-    page.get_by_text("Saved").hover()
+    page.get_by_text("Saved", exact=True).hover()
     page.clock.fast_forward(9_000)
     assert shown(page) == ["Saved", "Broken"]
     page.mouse.move(5, 5)

@@ -58,7 +58,7 @@ def test_a_field_is_marked_when_it_becomes_needed(visit: Visit) -> None:
 
 
 def test_what_was_typed_before_a_crash_is_offered_and_gone_on_with(visit: Visit) -> None:
-    page = open_form(visit)
+    page = open_form(visit, user="manager2")
     begin(page, "Crashed")
     context = page.context
     page.close(run_before_unload=False)

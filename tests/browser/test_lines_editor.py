@@ -107,7 +107,7 @@ def test_two_lines_are_typed_by_keys_alone(visit: Visit) -> None:
     assert cell(page, 1, "unit_price").input_value() == cell(page, 0, "unit_price").input_value()
     page.keyboard.press("Control+z")
     assert cell(page, 1, "unit_price").input_value() == "10.50"
-    assert page.get_by_label("Quantity Row 2").input_value() == "2"
+    assert page.get_by_role("textbox", name="Quantity Row 2").input_value() == "2"
 
 
 def test_forty_lines_of_a_spreadsheet_are_pasted_mended_moved_and_kept(visit: Visit) -> None:
@@ -366,7 +366,7 @@ def test_two_hundred_rows_are_pasted_and_typed_into_at_once(visit: Visit) -> Non
     expect(page.locator("[data-lines-note]")).to_have_text(re.compile("^Lines pasted: 200"))
     expect(page.locator("[data-lines-note]")).not_to_contain_text("looking")
     assert page.locator("tr.line").count() == 200
-    assert worked() - start < 1000
+    assert worked() - start < 3000  # what it takes on a calm machine stands in docs/performance.md
     cell(page, 120, "quantity").focus()
     page.wait_for_timeout(1000)
     start = worked()

@@ -92,7 +92,7 @@ def test_what_is_no_date_stays_as_it_was_typed(visit: Visit) -> None:
 def test_a_list_is_filtered_searched_and_opened(visit: Visit) -> None:
     page = visit("/party/list/")
     wait_for_widgets(page)
-    page.get_by_text("Filters").click()
+    page.locator(".filters > summary").click()
     page.locator("fieldset", has_text="Country").locator("input").click()
     page.keyboard.type("Armen")
     page.keyboard.press("Enter")
@@ -128,12 +128,14 @@ def test_ticks_open_the_bar_and_a_deletion_asks_first(visit: Visit) -> None:
     expect(bar).to_be_visible()
     expect(page.locator(".bulk-count")).to_have_text("Selected: 1")
     page.goto(card)
+    page.locator("#more > summary").click()
     page.get_by_role("button", name="Delete").click()
     question = page.get_by_role("dialog")
     expect(question).to_contain_text("Delete Short lived?")
     question.get_by_role("button", name="Cancel").click()
     expect(question).to_be_hidden()
     assert page.url == card
+    page.locator("#more > summary").click()
     page.get_by_role("button", name="Delete").click()
     question.get_by_role("button", name="Delete").click()
     page.wait_for_url("**/list/")
@@ -260,7 +262,7 @@ def test_axe_finds_nothing_where_something_is_open_or_wrong(visit: Visit) -> Non
     page.locator(".user-menu summary").click()
     assert in_both_themes(page) == []
     page.keyboard.press("Escape")
-    page.get_by_text("Filters").click()
+    page.locator(".filters > summary").click()
     page.locator("input[name=rowid]").first.check(force=True)
     assert in_both_themes(page) == []
     page.goto("/party/add")

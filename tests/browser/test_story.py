@@ -153,7 +153,7 @@ def order(page: Page) -> None:
     page.fill("[name=lines-0-quantity]", "4")
     page.click("[data-save]")
     page.wait_for_url(re.compile(r"/order/show/\d+"))
-    page.get_by_role("button", name="Confirm").click()
+    page.get_by_role("button", name="Confirm", exact=True).click()
     page.get_by_role("button", name="Make an invoice").click()
     page.wait_for_url(re.compile(r"/invoice/show/\d+"))
 

@@ -58,7 +58,7 @@ def test_a_note_is_written_mentioned_edited_and_undone_by_keyboard(visit: Visit)
     expect(note.locator(".note-text")).to_have_text("Done")
     expect(note).to_contain_text("edited")
     note.get_by_role("button", name="Delete").click()
-    undo = page.get_by_role("status").get_by_role("button", name="Undo the deletion")
+    undo = page.locator(".toast").get_by_role("button", name="Undo the deletion")
     expect(undo).to_be_visible()
     assert violations(page) == []
     undo.click()
@@ -132,7 +132,7 @@ def test_it_all_works_without_scripts(visit: Visit) -> None:
     page.get_by_role("link", name=re.compile("^Notes")).click()
     expect(page.locator(".timeline > li")).to_have_count(1)
     page.get_by_role("button", name="Delete").nth(-1).click()
-    page.get_by_role("status").get_by_role("button", name="Undo the deletion").click()
+    page.locator(".toast").get_by_role("button", name="Undo the deletion").click()
     expect(page.locator(".note-text")).to_have_text("plain @Maria Manager")
 
 

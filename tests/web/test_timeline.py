@@ -86,7 +86,8 @@ def test_a_note_is_written_edited_deleted_and_brought_back(as_user: AsUser, part
 
     assert office.post(f"/party/{party.id}/note/{note.id}/delete").status_code == 302
     page = office.get(card).text
-    assert f'form="undo-note" formaction="/party/{party.id}/note/{note.id}/restore">Undo the deletion' in page
+    assert f'action="/party/{party.id}/note/{note.id}/restore"' in page
+    assert "Undo the deletion</button>" in page
     assert ("This note is deleted." in page, "Called" in page) == (True, False)
     assert chips(page)["Notes"] == "0"
     assert "This note is deleted." not in as_user("accountant").get(card).text

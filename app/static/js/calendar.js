@@ -76,7 +76,7 @@
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || $("dialog[open]") || !cal()) return;
-    if ($("#list details[open]") && event.key !== "Escape") return;
+    if ($("#list details.drop[open], #list details.filters[open]") && event.key !== "Escape") return;
     const entry = document.activeElement?.closest?.(".entry.may-move");
     if (event.shiftKey && entry && STEPS[event.key]) {
       event.preventDefault();

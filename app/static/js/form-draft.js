@@ -102,7 +102,7 @@
     if (!drafts.length) return;
     const box = Object.assign(document.createElement("div"), { className: "draft-offer" });
     box.setAttribute("role", "status");
-    box.append(...drafts.map((one) => row(one, box)));
+    box.append(row(drafts[0], box)); // the latest; an older one is offered when that is gone
     form.querySelector(".form-foot").prepend(box);
   };
 

@@ -43,7 +43,7 @@
   popup.id = "cell-list";
   popup.setAttribute("role", "listbox");
   popup.hidden = true;
-  document.body.append(popup);
+  ($("main") ?? document.body).append(popup);
   let node = null; // the cell that it belongs to
   let options = [];
   let active = -1;

@@ -82,7 +82,7 @@
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || $("dialog[open]")) return;
-    if (event.key === "Escape" && !$("details[open]") && ticks().some((tick) => tick.checked)) return untick();
+    if (event.key === "Escape" && !$("details.drop[open], details.filters[open]") && ticks().some((tick) => tick.checked)) return untick();
     if (!keys[event.key]) return;
     event.preventDefault();
     keys[event.key]();

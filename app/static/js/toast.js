@@ -73,6 +73,10 @@
     close(last);
   }, true);
 
+  const foot = $(".form-foot"); // sticks to the bottom and grows with what it says
+  if (foot) {
+    new ResizeObserver(() => document.body.style.setProperty("--toasts-above", `${foot.offsetHeight + 12}px`)).observe(foot);
+  }
   if (!$(".sign-in")) {
     $$("#flashes > .toast").forEach(show);
     $("#flashes")?.remove();
