@@ -22,7 +22,7 @@ SPOKEN = {"aria-label", "title", "placeholder", "alt", "data-confirm"}
 SILENT = {"script", "style", "template", "code", "kbd", "svg", "time"}
 WORD = re.compile(r"[a-z]{3,}")
 ZONE = re.compile(r"^[A-Z]\w+(/[\w+ -]+)+$|\{")  # Europe/Amsterdam has this name everywhere; {year} is a pattern
-PARTS = re.compile(r" · | – |, |: ")
+PARTS = re.compile(r" · | – |, |: | (?=\d)")
 
 
 @dataclass
