@@ -17,7 +17,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     from app.services import access, chain, find, history, letter_office, notification
     from app.tasks import dispatch
     from app.views import register_all
-    from app.web import cells, errors, headers, locale, security, shell
+    from app.web import cells, errors, guard, headers, locale, security, shell
 
     app = Flask(__name__, static_folder="static", template_folder="templates")
     app.config.from_mapping(settings if settings is not None else load_settings())
@@ -31,12 +31,12 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     with app.app_context():
         prepare_engine(db.engine)
         headers.init_app(app)
-        security.init_app(app)
+        guard.init_app(app)
         appbuilder = shell.CrmAppBuilder(
             security_manager_class=security.CrmSecurityManager, base_template="web/base.html"
         )
         appbuilder.init_app(app, db.session)
-        security.init_late(app)
+        guard.init_late(app)
         locale.init_app(app)
         cells.install(app)
         shell.init_app(app)

@@ -58,7 +58,7 @@ def import_party(
     from app.exchange.party_csv import guess, read_mapping
     from app.exchange.party_import import Plan
     from app.services import access
-    from app.services.import_party import Mode
+    from app.services.import_rows import Mode
 
     app = create_app()
     with app.app_context():

@@ -102,7 +102,7 @@ def in_browser(arguments: list[str]) -> Row:
         return Row("browser", remark=why, left_out=True)
     env = environment()
     env.pop("CRM_TEST_DATABASE_URL", None)
-    return pytest("browser", env, ["-m", "browser", *arguments])
+    return pytest("browser", env, ["-n", WORKERS, "--dist", "loadfile", "-m", "browser", *arguments])
 
 
 ROUNDS = {"sqlite": on_sqlite, "postgres": on_postgres, "browser": in_browser}

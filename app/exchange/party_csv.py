@@ -19,7 +19,7 @@ from app.i18n import LANGUAGES
 from app.i18n import gettext as _
 from app.models.party import ChannelKind, PartyKind
 from app.search import fold
-from app.services.import_party import Incoming, Mode, draft, draft_line
+from app.services.import_rows import Incoming, Mode, draft, draft_line
 
 __all__ = ["Layout", "guess", "layout", "read_mapping"]
 

@@ -36,7 +36,8 @@ from app.services import access
 from app.services import attachment as attachments
 from app.services import import_run as runs
 from app.services import user as users
-from app.services.import_party import Mode, Outcome, Result, Seen, store
+from app.services.import_party import store
+from app.services.import_rows import Mode, Outcome, Result, Seen
 from app.services.import_run import Chunk
 
 CHUNK = 500  # rows of one transaction: on SQLite nobody else can write meanwhile, for about half a second

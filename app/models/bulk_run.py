@@ -1,16 +1,16 @@
 """Bulk runs: the same change of many records, or the same act on them, how far it is and what came of each."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.columns import Choice, Instant, Key
+from app.columns import Choice, Key
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.models.base import Entity, Line, Owned
+from app.models.job import Job
 
 
 class BulkState(StrEnum):
@@ -59,7 +59,7 @@ EDIT = "edit"
 UNDO = "undo"
 
 
-class BulkRun(Entity, Owned):
+class BulkRun(Entity, Owned, Job):
     """The same act on many records; it reads and writes for whoever started it.
 
     Shape: `act` is "edit", "undo" or the name of a verb; `given` maps a column of the records to its new value as
@@ -68,6 +68,7 @@ class BulkRun(Entity, Owned):
 
     __tablename__ = "bulk_run"
     __stem__ = "bulk_run"
+    __done__ = "done_rows"
     __unrecorded__ = True  # what it does is recorded with the records themselves
     __table_args__ = (Index("ix_bulk_run_owner_id_state", "owner_id", "state"),)
 
@@ -82,22 +83,9 @@ class BulkRun(Entity, Owned):
     changed_rows: Mapped[int] = mapped_column(Integer, default=0)
     same_rows: Mapped[int] = mapped_column(Integer, default=0)
     refused_rows: Mapped[int] = mapped_column(Integer, default=0)
-    message: Mapped[str | None] = mapped_column(Text)
-    started_at: Mapped[datetime | None] = mapped_column(Instant())
-    ended_at: Mapped[datetime | None] = mapped_column(Instant())
 
     def __str__(self) -> str:
         return f"{self.act} {self.id}"
-
-    @property
-    def is_under_way(self) -> bool:
-        """Say whether it waits for the worker or runs."""
-        return self.state in {BulkState.queued, BulkState.running}
-
-    @property
-    def percent(self) -> int:
-        """Return how much of it is done."""
-        return 100 * self.done_rows // self.total_rows if self.total_rows else 0
 
 
 class BulkRow(Line):

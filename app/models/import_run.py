@@ -1,16 +1,16 @@
 """Imports of files: what was asked, how far it is, what came of it."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.columns import Choice, Instant
+from app.columns import Choice
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.models.base import Entity, Line, Owned
+from app.models.job import Job
 
 if TYPE_CHECKING:
     from app.models.attachment import Attachment
@@ -43,7 +43,7 @@ IMPORT_MOVES = {
 }
 
 
-class ImportRun(Entity, Owned):
+class ImportRun(Entity, Owned, Job):
     """One file being imported; it belongs to whoever started it, since it quotes the rows of his file.
 
     Shape: `mapping` maps a column of the file to a field ("ИНН" → "inn"); `read_rows` says how far it is. `report`
@@ -53,6 +53,7 @@ class ImportRun(Entity, Owned):
 
     __tablename__ = "import_run"
     __stem__ = "import_run"
+    __done__ = "read_rows"
 
     entity: Mapped[str] = mapped_column(String(40))
     state: Mapped[ImportState] = mapped_column(Choice(ImportState), default=ImportState.draft)
@@ -73,22 +74,9 @@ class ImportRun(Entity, Owned):
     rejected_rows: Mapped[int] = mapped_column(Integer, default=0)
     warned_rows: Mapped[int] = mapped_column(Integer, default=0)
     report: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    message: Mapped[str | None] = mapped_column(Text)
-    started_at: Mapped[datetime | None] = mapped_column(Instant())
-    ended_at: Mapped[datetime | None] = mapped_column(Instant())
 
     def __str__(self) -> str:
         return self.file_name
-
-    @property
-    def is_under_way(self) -> bool:
-        """Say whether it waits for the worker or runs."""
-        return self.state in {ImportState.queued, ImportState.running}
-
-    @property
-    def percent(self) -> int:
-        """Return how much of the file has been read."""
-        return 100 * self.read_rows // self.total_rows if self.total_rows else 0
 
 
 class ImportProblem(Line):

@@ -16,7 +16,6 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
-    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -24,7 +23,7 @@ from app.columns import Amount, Choice, Instant, Quantity, Rate
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.lifecycle import Moves
-from app.models.base import Entity, Line, Owned
+from app.models.base import Entity, Line, Owned, index_where
 from app.money import TaxCategory
 
 if TYPE_CHECKING:
@@ -123,12 +122,11 @@ class Invoice(Entity, Owned):
         CheckConstraint("state <> 'draft' OR allocated = 0", name="draft_unallocated"),
         Index("ix_invoice_state_id", "state", "id"),
         Index("ix_invoice_kind_settlement_due_on", "kind", "settlement", "due_on"),
-        Index(
+        index_where(
             "ix_invoice_open",
             "party_id",
             "due_on",
-            sqlite_where=text("state <> 'draft' AND allocated < gross"),
-            postgresql_where=text("state <> 'draft' AND allocated < gross"),
+            where="state <> 'draft' AND allocated < gross",
         ),
         Index("ix_invoice_series_id_number_period_number_n", "series_id", "number_period", "number_n"),
     )

@@ -4,14 +4,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.columns import Choice, Instant, Key
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.lifecycle import Moves
-from app.models.base import Entity, Owned
+from app.models.base import Entity, Owned, index_where
 from app.models.search_entry import Facts
 
 if TYPE_CHECKING:
@@ -72,15 +72,14 @@ class Letter(Entity, Owned):
     __table_args__ = (
         Index("ix_letter_state_due_at", "state", "due_at"),
         Index("ix_letter_entity_record_id", "entity", "record_id"),
-        Index(
+        index_where(
             "ix_letter_open",
             "entity",
             "record_id",
             "purpose",
             "to_address",
             unique=True,
-            sqlite_where=text(_OPEN),
-            postgresql_where=text(_OPEN),
+            where=_OPEN,
         ),
         CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_complete"),
         CheckConstraint(

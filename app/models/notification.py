@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from flask_appbuilder.security.sqla.models import User as Account
-from sqlalchemy import Connection, ForeignKey, Index, String, UniqueConstraint, delete, event, text
+from sqlalchemy import Connection, ForeignKey, Index, String, UniqueConstraint, delete, event
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app import clock
@@ -15,7 +15,7 @@ from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.models.activity import Activity
 from app.models.attachment import Attachment
-from app.models.base import Entity, Line
+from app.models.base import Entity, Line, index_where
 
 if TYPE_CHECKING:
     from flask_appbuilder.security.sqla.models import User
@@ -66,17 +66,16 @@ class Notification(Model):
     __tablename__ = "notification"
     __table_args__ = (
         UniqueConstraint("activity_id", "user_id", "kind"),
-        Index(
+        index_where(
             "ix_notification_alone",
             "user_id",
             "entity",
             "record_id",
             "kind",
             unique=True,
-            sqlite_where=text(_ALONE),
-            postgresql_where=text(_ALONE),
+            where=_ALONE,
         ),
-        Index("ix_notification_unread", "user_id", sqlite_where=text(_UNREAD), postgresql_where=text(_UNREAD)),
+        index_where("ix_notification_unread", "user_id", where=_UNREAD),
         Index("ix_notification_user_id_id", "user_id", "id"),
         Index("ix_notification_entity_record_id", "entity", "record_id"),
     )

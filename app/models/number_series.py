@@ -4,14 +4,14 @@ from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.columns import Choice
 from app.db import Model
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
-from app.models.base import Entity
+from app.models.base import Entity, index_where
 
 if TYPE_CHECKING:
     from app.models.organisation import Organisation
@@ -47,13 +47,12 @@ class NumberSeries(Entity):
     __stem__ = "number_series"
     __table_args__ = (
         UniqueConstraint("organisation_id", "kind", "prefix"),
-        Index(
+        index_where(
             "uq_number_series_default",
             "organisation_id",
             "kind",
             unique=True,
-            sqlite_where=text("is_default"),
-            postgresql_where=text("is_default"),
+            where="is_default",
         ),
     )
 

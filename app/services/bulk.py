@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from app import clock, outbox
@@ -147,7 +147,7 @@ def go(open_session: Callable[[], Session], run_id: int, *, pace: Pace | None = 
     session = open_session()
     with access.acting(session, access.SYSTEM), unit_of_work(session):
         run = access.get(session, BulkRun, run_id)
-        if run is None or not _begin(run, at=pace.now()):
+        if run is None or not run.begin(BULK_MOVES, BulkState.running, at=pace.now()):
             return
         who = starter(session, run.owner_id)
         door = _door(session, run, who, at=pace.now())
@@ -165,17 +165,6 @@ def _next(session: Session, run_id: int, door: Door, pace: Pace) -> bool:
     pace.watch()
     with unit_of_work(session):
         return _portion(session, run_id, door, at=pace.now())
-
-
-def _begin(run: BulkRun, *, at: datetime) -> bool:
-    """Begin a queued run, or go on with one that was killed; False when there is nothing to do."""
-    if run.state is BulkState.running:
-        return True
-    if run.state is not BulkState.queued:
-        return False
-    move(BULK_MOVES, run, BulkState.running)
-    run.started_at = at
-    return True
 
 
 def _door(session: Session, run: BulkRun, who: Starter, *, at: datetime) -> Door | None:
@@ -264,3 +253,13 @@ def under_way(session: Session, user_id: int) -> Sequence[BulkRun]:
     """Return somebody's runs that wait or run, the oldest first."""
     found = select(BulkRun).where(BulkRun.owner_id == user_id, BulkRun.state.in_([BulkState.queued, BulkState.running]))
     return session.scalars(found.order_by(BulkRun.id).limit(20)).all()
+
+
+# --- in the end -------------------------------------------------------------------------------------------------------
+
+
+def purge(session: Session, *, at: datetime) -> int:
+    """Forget the runs that ended more than 30 days ago, with their rows; return how many. What they did stays."""
+    with access.everything(session, why="runs of everybody are kept for the same time"):
+        gone = session.execute(delete(BulkRun).where(BulkRun.ended_at < at - KEPT).returning(BulkRun.id)).all()
+    return len(gone)

@@ -6,182 +6,41 @@ of history; known ones are changed as records, so that the history listener and 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from types import SimpleNamespace
 from typing import Any, cast
 
 from flask_appbuilder.security.sqla.models import User
-from sqlalchemy import Table, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from app.errors import Refusals
 from app.i18n import gettext as _
-from app.i18n import label, label_of
-from app.i18n import lazy_gettext as _l
+from app.i18n import label_of
 from app.models.history import FieldChange
-from app.models.party import Party, PartyAddress, PartyBankAccount, PartyChannel, PartyContact
+from app.models.party import Party
 from app.models.team import UserProfile
 from app.roles import Scope
 from app.services import access, find, history
 from app.services import import_merge as merging
 from app.services import party as parties
 from app.services import party_rules as rules
+from app.services.import_rows import (
+    LINE_COLUMNS,
+    LINES,
+    PARTY,
+    PARTY_COLUMNS,
+    Incoming,
+    Mode,
+    Outcome,
+    Result,
+    Seen,
+    table_of,
+)
 from app.services.legal_form import name_key
 from app.services.party import Duplicate, DuplicateReason
-
-
-class Mode(StrEnum):
-    """What becomes of a row whose counterparty is known already, and of one whose is not."""
-
-    create = "create"
-    update = "update"
-    both = "both"
-
-
-class Result(StrEnum):
-    """What became of a row."""
-
-    created = "created"
-    updated = "updated"
-    duplicate = "duplicate"
-    rejected = "rejected"
-
-
-label(
-    Mode,
-    create=_l("Add new ones, leave known ones as they are"),
-    update=_l("Change known ones, add none"),
-    both=_l("Add new ones and change known ones"),
-)
-label(
-    Result,
-    created=_l("Added"),
-    updated=_l("Changed"),
-    duplicate=_l("Known already"),
-    rejected=_l("Rejected"),
-)
-label(
-    DuplicateReason,
-    tax_number=_l("Tax number"),
-    phone=_l("Phone"),
-    email=_l("E-mail"),
-    name=_l("Name"),
-)
-
-_LINES: dict[str, type[Any]] = {
-    "addresses": PartyAddress,
-    "contacts": PartyContact,
-    "channels": PartyChannel,
-    "bank_accounts": PartyBankAccount,
-}
-
-
-def _table(entity: type[Any]) -> Table:
-    return cast("Table", entity.__table__)
-
-
-_PARTY = _table(Party)
-_SET_HERE = frozenset({"id", "created_at", "changed_at", "version", "archived_at"})
-_PARTY_COLUMNS = [column.key for column in _PARTY.columns if column.key not in _SET_HERE]
-_LINE_COLUMNS = {
-    name: [column.key for column in _table(entity).columns if column.key not in {"id", "party_id"}]
-    for name, entity in _LINES.items()
-}
-_BLANK_PARTY: dict[str, Any] = {column.key: None for column in _PARTY.columns}
-_BLANK_LINES: dict[str, dict[str, Any]] = {
-    name: {column.key: None for column in _table(entity).columns} for name, entity in _LINES.items()
-}
-
-
-def draft(**values: Any) -> SimpleNamespace:  # noqa: ANN401
-    """Return an object with the attributes of a Party and nothing stated but the given values."""
-    lists: dict[str, Any] = {name: [] for name in (*_LINES, "identifiers")}
-    return SimpleNamespace(**(_BLANK_PARTY | lists | values))
-
-
-def draft_line(of: str, **values: Any) -> SimpleNamespace:  # noqa: ANN401
-    """Return an object with the attributes of a row of one of a party's lists ("addresses", "contacts", …)."""
-    return SimpleNamespace(**(_BLANK_LINES[of] | values))
-
-
-@dataclass
-class Incoming:
-    """One row of a file on its way to a counterparty.
-
-    Shape: `errors` maps a field, named as party_rules names it, to what is wrong with its cell already; `stated`
-    are the party's own fields that the row speaks of; `owner` is a user name; `origins` names the cell behind a
-    field of the rules where that is not plain from its name ("channels-0-value" → "phone").
-    """
-
-    line: int
-    party: SimpleNamespace
-    stated: frozenset[str]
-    owner: str | None = None
-    errors: dict[str, list[str]] = field(default_factory=dict)
-    origins: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass
-class Outcome:
-    """What became of one row, and why; `warnings` do not keep it from being stored."""
-
-    line: int
-    result: Result
-    party_id: int | None = None
-    errors: dict[str, list[str]] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Twin:
-    """Who a row is about: a stored counterparty, or one that an earlier row of the file has brought."""
-
-    party_id: int | None
-    line: int | None
-    name: str
-    by: str
-
-
-@dataclass
-class Seen:
-    """The rows of the file so far, by what they must not share.
-
-    One for each call is enough where the rows are stored, since the database then knows them; a dry run keeps one.
-    """
-
-    by_tax_number: dict[str, list[tuple[int, str | None, str | None]]] = field(default_factory=dict)
-    by_external_id: dict[str, int] = field(default_factory=dict)
-    by_trait: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    def strong(self, party: SimpleNamespace) -> tuple[int, str] | None:
-        """Return the line of an earlier row about the same counterparty, and the field that says so."""
-        if party.external_id in self.by_external_id:
-            return self.by_external_id[party.external_id], "external_id"
-        for line, country, branch in self.by_tax_number.get(party.tax_number, []):
-            if _agree(country, party.country) and _agree(branch, party.tax_branch):
-                return line, "tax_number"
-        return None
-
-    def weak(self, party: SimpleNamespace) -> dict[int, list[str]]:
-        """Return the lines of earlier rows that share less: telephone, e-mail, name."""
-        found: dict[int, list[str]] = {}
-        for reason, value in _weak_traits(party):
-            line = self.by_trait.get((reason, value))
-            if line is not None and not (reason == "name" and party.tax_number):
-                found.setdefault(line, []).append(reason)
-        return found
-
-    def add(self, party: SimpleNamespace, line: int) -> None:
-        """Remember a row."""
-        if party.tax_number:
-            self.by_tax_number.setdefault(party.tax_number, []).append((line, party.country, party.tax_branch))
-        if party.external_id:
-            self.by_external_id.setdefault(party.external_id, line)
-        for trait in _weak_traits(party):
-            self.by_trait.setdefault(trait, line)
 
 
 def store(
@@ -206,6 +65,16 @@ def store(
         work.change()
         work.create()
     return [work.outcomes[row.line] for row in rows]
+
+
+@dataclass(frozen=True)
+class _Twin:
+    """Who a row is about: a stored counterparty, or one that an earlier row of the file has brought."""
+
+    party_id: int | None
+    line: int | None
+    name: str
+    by: str
 
 
 class _Work:
@@ -395,25 +264,25 @@ class _Work:
             self._insert(rows[middle:])
 
     def _insert_all(self, rows: list[Incoming]) -> None:
-        session, table = self.session, _PARTY
+        session, table = self.session, PARTY
         values = [self._party_values(row.party) for row in rows]
         statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
         ids = list(session.execute(statement, values).scalars())
         for row, party_id in zip(rows, ids, strict=True):
             self.outcomes[row.line].party_id = party_id
-        for name, entity in _LINES.items():
+        for name, entity in LINES.items():
             lines = [
-                {"party_id": party_id} | {key: getattr(line, key) for key in _LINE_COLUMNS[name]}
+                {"party_id": party_id} | {key: getattr(line, key) for key in LINE_COLUMNS[name]}
                 for row, party_id in zip(rows, ids, strict=True)
                 for line in getattr(row.party, name)
             ]
             if lines:
-                session.execute(insert(_table(entity)), lines)
+                session.execute(insert(table_of(entity)), lines)
         self._write_history(values, ids)
         find.index(session, Party, ids)
 
     def _party_values(self, party: SimpleNamespace) -> dict[str, Any]:
-        values = {name: getattr(party, name) for name in _PARTY_COLUMNS}
+        values = {name: getattr(party, name) for name in PARTY_COLUMNS}
         for name in ("is_customer", "is_supplier", "is_partner"):
             values[name] = bool(values[name])
         return values | {"created_at": self.at, "changed_at": self.at, "version": 1}
@@ -428,7 +297,7 @@ class _Work:
             "request_id": self.session.info.get("request_id"),
         }
         self.session.execute(
-            insert(_table(FieldChange)),
+            insert(table_of(FieldChange)),
             [
                 about
                 | {
@@ -456,14 +325,5 @@ def _owners(session: Session, names: set[str]) -> dict[str, tuple[int | None, in
     return {row.username.casefold(): (row.id, row.team_id) for row in session.execute(found)}
 
 
-def _weak_traits(party: SimpleNamespace) -> list[tuple[str, str]]:
-    found = (("phone", party.phone), ("email", party.email), ("name", party.name_key))
-    return [(reason, value) for reason, value in found if value]
-
-
 def _reasons(names: list[str]) -> str:
     return ", ".join(label_of(DuplicateReason(name)) for name in names)
-
-
-def _agree(one: str | None, other: str | None) -> bool:
-    return not one or not other or one == other

@@ -124,13 +124,7 @@ def queue(session: Session, run: ImportRun, *, at: datetime, for_worker: bool = 
 
 def start(run: ImportRun, *, at: datetime) -> bool:
     """Begin a queued run, or go on with one that was killed; False when there is nothing to do."""
-    if run.state is ImportState.running:
-        return True
-    if run.state is not ImportState.queued:
-        return False
-    move(IMPORT_MOVES, run, ImportState.running)
-    run.started_at = run.started_at or at
-    return True
+    return run.begin(IMPORT_MOVES, ImportState.running, at=at)
 
 
 def progress(session: Session, run_id: int, *, done: int, chunk: Chunk, report: dict[str, Any]) -> dict[str, Any]:

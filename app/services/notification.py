@@ -112,15 +112,14 @@ def _write(
         same += [Notification.activity_id.is_(None), Notification.read_at.is_(None)]
     else:
         same.append(Notification.activity_id == activity.id)
-    standing = session.scalars(select(Notification).where(Notification.user_id.in_(user_ids), *same))
-    told = {row.user_id: row for row in standing}
-    for user_id in sorted(user_ids):
-        row = told.get(user_id)
-        if row is None:
-            session.add(Notification(user_id=user_id, activity_id=activity.id if activity else None, **about, **values))
-        elif activity is None:
-            for name, value in values.items():
-                setattr(row, name, value)
+    standing = session.execute(
+        select(Notification.user_id, Notification.id).where(Notification.user_id.in_(user_ids), *same)
+    ).all()
+    for user_id in sorted(user_ids - {row.user_id for row in standing}):
+        session.add(Notification(user_id=user_id, activity_id=activity.id if activity else None, **about, **values))
+    if standing and activity is None:  # a statement, since a flush forgets what its listeners change of records
+        again = update(Notification).where(Notification.id.in_([row.id for row in standing])).values(values)
+        session.execute(again.execution_options(synchronize_session="evaluate"))
 
 
 def job_failed(session: Session, job_id: int, *, at: datetime) -> None:

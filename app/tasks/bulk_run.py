@@ -1,7 +1,8 @@
 """Background work of bulk runs: portion by portion, each of which holds the claim."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 
+from app import clock
 from app.db import db
 from app.errors import Conflict
 from app.services import bulk
@@ -24,3 +25,10 @@ def run(work: Work) -> None:
         bulk.go(db.session, work.record_id, pace=bulk.Pace(watch=watch, pause=PAUSE))
     except Conflict:
         raise LostClaim(work.name) from None  # somebody else stores what comes of this run
+
+
+@handles("bulk.purge", daily=time(2, 50))
+def purge(work: Work) -> None:
+    """Forget the runs of long ago."""
+    with work.storing() as session:
+        bulk.purge(session, at=clock.now())

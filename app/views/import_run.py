@@ -30,11 +30,13 @@ from app.models.import_run import ImportRun, ImportState
 from app.services import access
 from app.services import attachment as attachments
 from app.services import import_run as runs
-from app.services.import_party import Mode
+from app.services.import_rows import Mode
 from app.services.import_run import Chunk
 from app.web import jobs, menu
+from app.web.crm_form import CrmForm
 from app.web.crud import CrudView
-from app.web.fields import ChoiceField, CrmForm, LinkField, ListField
+from app.web.fields import ChoiceField, ListField
+from app.web.link_field import LinkField
 from app.web.records import Records
 
 ORDER = 60

@@ -33,8 +33,8 @@ from app.web.calendar import Calendar
 from app.web.card_chain import CHAIN, Chained
 from app.web.card_tabs import Own, Related
 from app.web.charts import Chart, Sum
+from app.web.crm_form import CrmForm
 from app.web.document import DocumentView, document_lines
-from app.web.fields import CrmForm
 from app.web.filters import Wanted
 from app.web.records import Records
 from app.web.schema import Lines

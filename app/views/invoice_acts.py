@@ -17,7 +17,7 @@ from app.services import letter as letters
 from app.services import payment as payments
 from app.services.allocation import When
 from app.web.arguments import AMOUNT, NOTE, ON, PAID, RATE, REASON, WRITE_OFF
-from app.web.fields import request_cache
+from app.web.request_cache import request_cache
 from app.web.schema import LinkedField
 from app.web.verbs import Verb, reason
 
@@ -106,6 +106,7 @@ VERBS = [
         },
         needs_time=True,
         needs_actor=True,
+        primary=True,
     ),
     Verb(
         "pay",

@@ -19,8 +19,9 @@ from app.services import number as numbers
 from app.services import set_up as setting_up
 from app.web import menu
 from app.web.api import CrudApi
+from app.web.crm_form import CrmForm
 from app.web.crud import CrudView
-from app.web.fields import CrmForm, ListField
+from app.web.fields import ListField
 from app.web.records import Records
 
 ORDER = 84

@@ -19,8 +19,8 @@ from app.web.card_chain import CHAIN, Chained
 from app.web.card_tabs import Related
 from app.web.charts import Chart, Sum
 from app.web.document import DocumentView, document_lines
-from app.web.fields import request_cache
 from app.web.records import Records
+from app.web.request_cache import request_cache
 from app.web.schema import Lines
 from app.web.verbs import Verb, reason
 

@@ -34,10 +34,11 @@ from app.web.calendar import Calendar
 from app.web.card_chain import CHAIN, Chained
 from app.web.card_tabs import Own
 from app.web.charts import Chart, Sum
+from app.web.crm_form import CrmForm
 from app.web.crud import CrudView
-from app.web.fields import KEY_DIGITS, CrmForm
 from app.web.filters import Wanted
 from app.web.form_rules import Choose, Differs, Is, Not, Require, Show
+from app.web.lookup import KEY_DIGITS
 from app.web.records import Records
 from app.web.schema import LinkedField, schema, strict
 from app.web.settled import count_of, rows_of

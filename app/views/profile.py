@@ -22,7 +22,8 @@ from app.services import api_key as api_keys
 from app.services import profile as profiles
 from app.services import user as users
 from app.web import settings_start
-from app.web.fields import ChoiceField, CrmForm, ListField
+from app.web.crm_form import CrmForm
+from app.web.fields import ChoiceField, ListField
 from app.web.listing import PAGE_SIZES
 from app.web.ways import onward
 

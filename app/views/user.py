@@ -17,8 +17,10 @@ from app.models.team import Team, UserProfile
 from app.roles import PUBLIC
 from app.services import user as users
 from app.web import menu
+from app.web.crm_form import CrmForm
 from app.web.crud import CrudView
-from app.web.fields import CrmForm, LinkField, ListField
+from app.web.fields import ListField
+from app.web.link_field import LinkField
 from app.web.records import Records
 from app.web.verbs import Verb
 

@@ -22,16 +22,15 @@ from app import clock
 from app.db import db, unit_of_work
 from app.errors import Conflict, DomainError, NotFound
 from app.i18n import gettext as _
-from app.i18n import lazy_gettext as _l
 from app.models.bulk_run import EDIT, BulkRun
 from app.services import bulk, bulk_door, idempotency
 from app.services.bulk_door import Door
 from app.web import bulk_form, bulk_preview, jobs, toast
 from app.web.cells import whole as number
+from app.web.crm_form import CrmForm
 from app.web.faces import Faces
-from app.web.fields import CrmForm
 from app.web.records import refused_by_database
-from app.web.verbs import Verb, run, told
+from app.web.verbs import ForMany, Verb, run, told
 from app.web.ways import onward
 
 AT_ONCE = 100  # records that are done while one waits: a page of the list; more go to the worker
@@ -63,10 +62,10 @@ class Bulk(Faces):
         if "datamodel" in cls.__dict__:
             _SCREENS.setdefault(str(cls.datamodel.obj.__stem__), cls)
 
-    def acts_on_many(self) -> many[Verb]:
+    def acts_on_many(self) -> many[ForMany]:
         """Return what this reader may do to many records: editing first, then verbs that ask for nothing."""
         verbs = super().acts_on_many()
-        edit = Verb("edit", _edited, label=_l("Edit"), icon="pencil")
+        edit = ForMany("edit", _("Edit"), "pencil")
         return [edit, *verbs] if self.may_edit_many() else verbs
 
     def may_edit_many(self) -> bool:
@@ -262,10 +261,6 @@ def summary(made: BulkRun) -> str:
     if made.refused_rows:
         parts.append(_("Refused: %(count)s", count=number(made.refused_rows)))
     return " · ".join(parts)
-
-
-def _edited(_session: Session, _record: Any) -> None:  # pragma: no cover -- the page of fields has its own route
-    raise NotImplementedError
 
 
 def _act(verb: Verb, session: Session, record: Any, at: datetime) -> Any:

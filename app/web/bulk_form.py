@@ -14,7 +14,7 @@ from wtforms import BooleanField
 
 from app.i18n import gettext as _
 from app.services.history import plain
-from app.web.fields import CrmForm, fill
+from app.web.crm_form import CrmForm, fill
 
 KEEP, SET, CLEAR, YES, NO = "", "set", "clear", "yes", "no"
 

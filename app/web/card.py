@@ -29,10 +29,10 @@ from app.web.card_copy import Copies
 from app.web.card_state import Acts, Offer
 from app.web.card_tabs import FACTS, Child, Tabs
 from app.web.card_tags import Tagged
-from app.web.fields import CrmForm
+from app.web.crm_form import CrmForm
 from app.web.lookup import entity_of
 from app.web.records import Records
-from app.web.verbs import Verb, run
+from app.web.verbs import ForMany, Verb, run
 from app.web.ways import onward
 
 
@@ -159,9 +159,9 @@ class CardView(Activities, Tabs, Tagged, Beside, Copies, ModelView):
 
     # --- verbs ----------------------------------------------------------------------------------------------------
 
-    def acts_on_many(self) -> list[Verb]:
+    def acts_on_many(self) -> list[ForMany]:
         """Return what this reader may do to many records at once."""
-        return [verb for verb in self.verbs if not verb.arguments and self.may(verb.name)]
+        return [verb.for_many() for verb in self.verbs if not verb.arguments and self.may(verb.name)]
 
     def _verb(self, name: str) -> Verb:
         verb = next((each for each in self.verbs if each.name == name), None)

@@ -7,7 +7,7 @@ from flask import request
 from sqlalchemy import inspect
 from sqlalchemy.schema import UniqueConstraint
 
-from app.web.fields import CrmForm
+from app.web.crm_form import CrmForm
 
 NUMBERS = frozenset({"number", "reference", "external_id"})  # they name one record, whether the table says so or not
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.i18n import label_of
-from app.web.fields import CrmForm
+from app.web.crm_form import CrmForm
 from app.web.verbs import Verb
 
 MOST_SHOWN = 2  # buttons beside the menu of all that may be done

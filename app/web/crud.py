@@ -22,7 +22,9 @@ from app.services import access, idempotency
 from app.web import drafts, timeline, toast, ways
 from app.web.bulk import Bulk
 from app.web.card import Child
-from app.web.fields import CrmForm, FormConverter, shown
+from app.web.crm_form import CrmForm
+from app.web.fields import shown
+from app.web.form_converter import FormConverter
 from app.web.form_help import FormHelp
 from app.web.form_page import for_browser, has_secret, wrongs
 from app.web.form_rules import Rule

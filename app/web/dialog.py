@@ -17,7 +17,9 @@ from app.columns import Amount
 from app.errors import DomainError, Refusals
 from app.money import digits
 from app.services import period as periods
-from app.web.fields import ChoiceField, CrmForm, DateField, DecimalField, LinkField
+from app.web.crm_form import CrmForm
+from app.web.fields import ChoiceField, DateField, DecimalField
+from app.web.link_field import LinkField
 from app.web.locale import choose_time_zone
 from app.web.schema import ExactField, LinkedField, MemberField
 from app.web.verbs import Verb

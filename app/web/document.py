@@ -38,8 +38,9 @@ from app.money import (
     price,
 )
 from app.services import tax as taxes
+from app.web.crm_form import CrmForm
 from app.web.crud import CrudView
-from app.web.fields import CrmForm, DecimalField
+from app.web.fields import DecimalField
 from app.web.line_cells import CellLink
 from app.web.lines import LineForm, LinesField
 from app.web.standard import standard_list

@@ -21,8 +21,8 @@ from app.errors import Conflict, DomainError, Refusals
 from app.i18n import gettext as _
 from app.services import idempotency
 from app.services.duplicate import Alike
+from app.web.crm_form import CrmForm
 from app.web.faces import Faces
-from app.web.fields import CrmForm
 from app.web.lookup import KEY_DIGITS
 
 Typed = Mapping[str, str]

@@ -7,8 +7,9 @@ from typing import Any
 from wtforms import FieldList, PasswordField
 
 from app.web import form_rules
-from app.web.fields import CrmForm, LinkField, few_of, is_few
+from app.web.crm_form import CrmForm
 from app.web.form_rules import text_of
+from app.web.link_field import LinkField, few_of, is_few
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ from app.db import db
 from app.errors import Conflict, DomainError, NotFound, Refusals
 from app.i18n import gettext as _
 from app.web import timeline
-from app.web.fields import CrmForm, FormConverter, fill, shown
+from app.web.crm_form import CrmForm, fill
+from app.web.fields import shown
+from app.web.form_converter import FormConverter
 from app.web.records import version_of
 from app.web.totals import Totals
 

@@ -17,18 +17,11 @@ from app.db import db
 from app.i18n import language
 from app.models.base import Owned
 from app.money import format_decimal, plain
-from app.web.fields import (
-    FEW,
-    KEY_DIGITS,
-    ChoiceField,
-    DateField,
-    DecimalField,
-    LinkField,
-    ListField,
-    request_cache,
-)
-from app.web.lookup import stem_of
+from app.web.fields import ChoiceField, DateField, DecimalField, ListField
+from app.web.link_field import FEW, LinkField
+from app.web.lookup import KEY_DIGITS, stem_of
 from app.web.naming import Meant, few_records, meant, meant_in_list, spoken
+from app.web.request_cache import request_cache
 from app.web.standard import standard_list
 
 TEXT = "-text"  # the name of the typed text: that of the cell with this behind it

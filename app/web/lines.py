@@ -15,10 +15,12 @@ from wtforms.utils import unset_value
 
 from app.i18n import gettext as _
 from app.web import line_cells as cells
-from app.web.fields import CrmForm, FormConverter, Translations, fill, request_cache
+from app.web.crm_form import CrmForm, Translations, fill
+from app.web.form_converter import FormConverter
 from app.web.labels import LABELS
 from app.web.line_cells import CellLink
 from app.web.records import Records
+from app.web.request_cache import request_cache
 
 MOST = 500
 ADD = "add_line"  # the button that asks for one more row without a script: its value names the rows

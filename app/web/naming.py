@@ -19,8 +19,9 @@ from app.i18n import language
 from app.money import parse_decimal, plain
 from app.search import fold
 from app.services.legal_form import name_key
-from app.web.fields import FEW, MOST_OF_FEW, request_cache
+from app.web.link_field import FEW, MOST_OF_FEW
 from app.web.lookup import stem_of
+from app.web.request_cache import request_cache
 from app.web.standard import standard_list
 
 CODES = ("sku", "code", "number")

@@ -17,7 +17,7 @@ from app.models.saved_view import SavedView
 from app.services import access
 from app.services import saved_view as saved_views
 from app.web import listing
-from app.web.fields import CrmForm
+from app.web.crm_form import CrmForm
 from app.web.keyset import Page
 from app.web.lists import ListView
 from app.web.records import COUNT_CAP

@@ -7,7 +7,7 @@ work, behind the right `can_<verb>` of the area. A view and an API name the same
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
@@ -22,6 +22,16 @@ from app.services.allocation import When
 from app.web.records import refused_by_database
 
 Act = Callable[..., Any]
+
+
+class ForMany(NamedTuple):
+    """What the bar over the ticked records of a list offers: a button that sends them to `/many/<name>`."""
+
+    name: str
+    label: Any
+    icon: str
+    confirm: Any = None
+    danger: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,10 @@ class Verb:
     why: Callable[[Any], str | None] | None = None
     to: Any = None
     undo: str = ""
+
+    def for_many(self) -> ForMany:
+        """Return its button in the bar over the ticked records."""
+        return ForMany(self.name, self.label, self.icon, self.confirm, self.danger)
 
     def refused(self, record: Any) -> str | None:
         """Return why the act is not possible now, None when nothing is known against it."""

@@ -16,9 +16,6 @@ APP = ROOT / "app"
 # Files that may pass 400 lines, each with its reason.
 LARGE: dict[str, str] = {
     "app/web/crud.py": "one base class: a screen is read from top to bottom",
-    "app/web/security.py": "sign-in and rights, one subject",
-    "app/web/fields.py": "one field beside the next",
-    "app/services/import_party.py": "one import from the first row to the last",
     "app/documents/invoice.py": "one document from head to foot",
 }
 # Places that look over all rows, each for a reason that its `why` says.
@@ -28,7 +25,7 @@ EVERYTHING: dict[str, int] = {
     "app/services/balance.py": 2,
     "app/services/document_chain.py": 1,
     "app/services/bin.py": 2,
-    "app/services/bulk.py": 1,
+    "app/services/bulk.py": 2,
     "app/services/document.py": 2,
     "app/services/find_index.py": 2,
     "app/services/import_party.py": 2,
@@ -120,7 +117,7 @@ def test_functions_fit_on_a_screen():
                 size = node.end_lineno - node.lineno + 1
                 if size > 50 and "openapi" not in name(path):
                     long[f"{name(path)}:{node.name}"] = size
-    described = {"app/web/security.py:login"}  # most of it is its description for OpenAPI
+    described = {"app/web/sign_in.py:login"}  # most of it is its description for OpenAPI
     assert {where: size for where, size in long.items() if where not in described and size > 70} == {}
 
 

@@ -1,6 +1,7 @@
 """Bulk runs: chosen once, each record by the rules of its form, stopped, resumed, undone; nobody else's rows."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -293,3 +294,19 @@ def test_a_portion_costs_a_few_statements_per_record(session: Session, made: Mad
         done(session, run)
         measured[count] = len(statements)
     assert (measured[30] - measured[10]) / 20 <= 3, measured
+
+
+@pytest.mark.usefixtures("context")
+def test_runs_of_long_ago_are_forgotten_and_what_they_did_stays(session: Session, made: Made) -> None:
+    (party,) = parties(made, 1)
+    old, new = (done(session, started(session, [party.id], given={"source": each})) for each in ("Web", "Fair"))
+    assert old.ended_at is not None
+    assert bulk.purge(session, at=old.ended_at + bulk.KEPT) == 0
+    old.ended_at -= timedelta(days=1)
+    session.commit()
+    assert bulk.purge(session, at=old.ended_at + bulk.KEPT + timedelta(seconds=1)) == 1
+    session.commit()
+    session.expire_all()
+    assert session.scalars(select(BulkRun.id)).all() == [new.id]
+    assert session.scalars(select(BulkRow.run_id)).all() == [new.id]
+    assert party.source == "Fair"

@@ -22,7 +22,7 @@ from app.outbox import LEASE, Outbox
 from app.services import access
 from app.services import attachment as attachments
 from app.services import import_run as runs
-from app.services.import_party import Mode
+from app.services.import_rows import Mode
 
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
 HEADER = "Название;ИНН;Телефон\n"

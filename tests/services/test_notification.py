@@ -140,6 +140,20 @@ def test_followers_learn_of_a_change_of_state_that_a_person_made(session: Sessio
     assert row.by_id == made.user("office").id
 
 
+def test_a_second_change_of_state_stands_in_place_of_the_first_that_nobody_has_read(session: Session, made: Made):
+    order = made.order(owner=made.user("manager"))
+    from app.services import sale_order as orders
+
+    with access.acting(session, actor(session, made, "office")):
+        orders.confirm(session, order, at=AT)
+        session.commit()
+        orders.cancel(session, order)
+        session.commit()
+    session.expire_all()
+    [row] = session.scalars(select(Notification))
+    assert row.said == "cancelled"
+
+
 def test_a_failed_job_is_told_to_who_started_it_at_its_record(session: Session, made: Made):
     party = made.party(owner="manager")
     job = outbox.enqueue(session, "party.something", party.id, due_at=AT, actor_id=made.user("manager").id)

@@ -10,7 +10,7 @@ from app.exchange.csv_file import Row
 from app.exchange.party_csv import guess, layout, read_mapping
 from app.exchange.party_field import FIELDS, key
 from app.models.party import ChannelKind, PartyKind
-from app.services.import_party import Mode
+from app.services.import_rows import Mode
 
 
 def read(cells: dict[str, str], **options):

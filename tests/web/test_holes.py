@@ -106,7 +106,8 @@ def test_a_foreign_record_in_a_relation_is_unknown_by_form_and_by_rest(
     session.commit()
     from marshmallow import ValidationError
 
-    from app.web.fields import CrmForm, LinkField
+    from app.web.crm_form import CrmForm
+    from app.web.link_field import LinkField
     from app.web.schema import LinkedField
 
     person = user(session, "manager")

@@ -416,7 +416,26 @@
   enhance(document);
   focusFirstError();
   $$("form[data-guard]").forEach((form) => first.set(form, $("#form-errors, .theirs") ? "" : snapshot(form)));
-  document.documentElement.dataset.ready = "1";
+  document.addEventListener("DOMContentLoaded", () => { document.documentElement.dataset.ready = "1"; }); // all scripts have run
 
-  globalThis.countinghouse = { $, $$, ask, enhance, icon, isChanged, isTyping, language, release, text, widgets };
+  /* --- a part of the page that comes anew by htmx ----------------------------------------------------------------- */
+
+  const part = (id) => {
+    const wait = ({ detail }) => { if (detail.target.id === id) detail.target.setAttribute("aria-busy", "true"); };
+    document.addEventListener("htmx:beforeRequest", wait);
+    document.addEventListener("htmx:sendError", () => { $(`#${id}`)?.removeAttribute("aria-busy"); });
+    document.addEventListener("htmx:beforeSwap", (event) => {
+      const { detail } = event;
+      if (detail.target.id !== id) return;
+      if (detail.xhr.status < 400 && detail.serverResponse.includes(`id="${id}"`)) return;
+      event.preventDefault(); // signed out meanwhile, or refused: the whole page says it better
+      location.assign(detail.pathInfo.finalRequestPath ?? location.href);
+    });
+  };
+  /* Who goes back twice may do so before this script is there to hear of it: the page is then not the one that the
+     address names. */
+  const loaded = performance.getEntriesByType("navigation")[0]?.name.split("#")[0];
+  if (history.state?.htmx && loaded && loaded !== location.href.split("#")[0]) location.reload();
+
+  globalThis.countinghouse = { $, $$, ask, enhance, icon, isChanged, isTyping, language, part, release, text, widgets };
 })();

@@ -4,7 +4,7 @@
 (() => {
   "use strict";
 
-  const { $, $$, ask, isTyping } = globalThis.countinghouse;
+  const { $, $$, ask, dragging, isTyping } = globalThis.countinghouse;
   const board = () => $("#board");
   const mover = () => $("#mover");
   const columnOf = (node) => node?.closest?.(".board-column") ?? null;
@@ -93,30 +93,16 @@
     column.classList.toggle("is-open", Boolean(card) && open.includes(column.dataset.column));
     column.classList.toggle("is-closed", Boolean(card) && column !== columnOf(card) && !open.includes(column.dataset.column));
   });
-  const ready = () => {
-    if (!board() || !globalThis.Sortable) return;
-    $$(".board-cards", board()).filter((list) => !list.dataset.ready).forEach((list) => {
-      list.dataset.ready = "1";
-      Sortable.create(list, {
-        group: "board",
-        draggable: ".bcard",
-        filter: ".is-fixed, .bcard-menu, .board-more",
-        preventOnFilter: false,
-        sort: false,
-        animation: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 120,
-        delay: 180,
-        delayOnTouchOnly: true,
-        touchStartThreshold: 6,
-        ghostClass: "is-ghost",
-        onStart: ({ item }) => { from = placeOf(item); mark(item); },
-        onEnd: ({ item, to }) => {
-          mark(null);
-          if (to === from.list) return;
-          send(item, columnOf(to).dataset.column, from);
-        },
-      });
-    });
-  };
+  const ready = () => dragging(board(), ".board-cards", {
+    group: "board",
+    draggable: ".bcard",
+    filter: ".is-fixed, .bcard-menu, .board-more",
+    onStart: ({ item }) => { from = placeOf(item); mark(item); },
+    onEnd: ({ item, to }) => {
+      mark(null);
+      if (to !== from.list) send(item, columnOf(to).dataset.column, from);
+    },
+  });
   document.addEventListener("pointerdown", ({ target }) => { // an own place, before the library moves anything
     const card = target instanceof Element && target.closest(".bcard");
     if (card) from = placeOf(card);

@@ -3,7 +3,7 @@
 (() => {
   "use strict";
 
-  const { $, $$, isTyping } = globalThis.countinghouse;
+  const { $, $$, dragging, isTyping } = globalThis.countinghouse;
   const cal = () => $("#cal");
   const say = (text, options) => {
     if (globalThis.countinghouse.toast) globalThis.countinghouse.toast(text, options);
@@ -46,24 +46,12 @@
     send(entry, $("[name=to]", event.target).value);
   }, true);
 
-  const ready = () => {
-    if (!cal() || !globalThis.Sortable) return;
-    $$(".cal-entries", cal()).filter((list) => !list.dataset.ready).forEach((list) => {
-      list.dataset.ready = "1";
-      Sortable.create(list, {
-        group: "calendar",
-        draggable: ".entry",
-        filter: ".entry:not(.may-move), .entry-menu",
-        preventOnFilter: false,
-        sort: false,
-        animation: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 120,
-        delay: 180,
-        delayOnTouchOnly: true,
-        ghostClass: "is-ghost",
-        onEnd: ({ item, from, to }) => { if (from !== to) send(item, dayOf(to)); },
-      });
-    });
-  };
+  const ready = () => dragging(cal(), ".cal-entries", {
+    group: "calendar",
+    draggable: ".entry",
+    filter: ".entry:not(.may-move), .entry-menu",
+    onEnd: ({ item, from, to }) => { if (from !== to) send(item, dayOf(to)); },
+  });
 
   /* --- keys ---------------------------------------------------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
 (() => {
   "use strict";
 
-  const { $, language } = globalThis.countinghouse;
+  const { $, language, part } = globalThis.countinghouse;
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const narrow = matchMedia("(max-width: 720px)");
@@ -168,15 +168,7 @@
     const data = detail.formData;
     for (const name of [...new Set(data.keys())]) if (data.getAll(name).every((value) => value === "")) data.delete(name);
   });
-  document.addEventListener("htmx:beforeRequest", ({ detail }) => { if (detail.target.id === "chart") detail.target.setAttribute("aria-busy", "true"); });
-  document.addEventListener("htmx:sendError", () => { $("#chart")?.removeAttribute("aria-busy"); });
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const { detail } = event;
-    if (detail.target.id !== "chart") return;
-    if (detail.xhr.status < 400 && detail.serverResponse.includes('id="chart"')) return;
-    event.preventDefault(); // signed out meanwhile, or refused: the whole page says it better
-    location.assign(detail.pathInfo.finalRequestPath ?? location.href);
-  });
+  part("chart");
   document.addEventListener("htmx:afterSettle", draw);
   draw();
 })();

@@ -14,6 +14,7 @@
     return fetch(url, { redirect: "manual", headers: { "X-Part": "1" }, ...options }).catch(() => ({ status: 0, text: async () => "" }));
   };
   const show = async (cell, html) => {
+    if (!before.has(cell)) return; // left while it came
     cell.innerHTML = html;
     await widgets(cell);
     if (!before.has(cell)) return; // left meanwhile

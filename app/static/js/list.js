@@ -3,7 +3,7 @@
 (() => {
   "use strict";
 
-  const { $, $$, icon, text, isTyping, language, widgets } = globalThis.countinghouse;
+  const { $, $$, icon, text, isTyping, language, part, widgets } = globalThis.countinghouse;
 
   /* --- ticks ------------------------------------------------------------------------------------------------------ */
 
@@ -144,16 +144,8 @@
 
   /* --- a part of the page that comes anew ------------------------------------------------------------------------------ */
 
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const { detail } = event;
-    if (detail.target.id !== "list") return;
-    if (detail.xhr.status < 400 && detail.serverResponse.includes('id="list"')) return;
-    event.preventDefault(); // signed out meanwhile, or refused: the whole page says it better
-    location.assign(detail.pathInfo.finalRequestPath ?? location.href);
-  });
+  part("list");
   document.addEventListener("click", ({ target }) => { if (target instanceof Element && target.closest("[data-print]")) globalThis.print(); });
-  document.addEventListener("htmx:sendError", () => { $("#list")?.removeAttribute("aria-busy"); });
-  document.addEventListener("htmx:beforeRequest", ({ detail }) => { if (detail.target.id === "list") detail.target.setAttribute("aria-busy", "true"); });
   document.addEventListener("htmx:afterSettle", () => {
     const list = $("#list");
     if (!list || list.dataset.known) return;

@@ -4,15 +4,16 @@
 (() => {
   "use strict";
 
-  const dialog = document.querySelector("#palette");
-  const opener = document.querySelector("[data-palette-open]");
+  const { $, $$, icon } = globalThis.countinghouse;
+  const dialog = $("#palette");
+  const opener = $("[data-palette-open]");
   const WAIT = 120; // milliseconds after the last letter
   const PATIENCE = 150; // an answer that takes no longer needs no sign that one waits
 
   /* --- what one opens is remembered, after the page is there ------------------------------------------------------- */
 
   const card = /^\/([a-z_]+)\/show\/(\d+)$/.exec(location.pathname);
-  const token = () => document.querySelector("input[name=csrf_token]")?.value;
+  const token = () => $("input[name=csrf_token]")?.value;
   if (card && token()) {
     addEventListener("load", () => {
       const body = new FormData();
@@ -26,12 +27,11 @@
 
   /* --- the window -------------------------------------------------------------------------------------------------- */
 
-  const input = dialog.querySelector("#palette-input");
-  const list = dialog.querySelector("#palette-list");
-  const note = dialog.querySelector(".palette-note");
-  const status = dialog.querySelector("#palette-status");
+  const input = $("#palette-input", dialog);
+  const list = $("#palette-list", dialog);
+  const note = $(".palette-note", dialog);
+  const status = $("#palette-status", dialog);
   const said = dialog.dataset;
-  const sprite = document.querySelector("svg.icon use").getAttribute("href").split("#")[0];
   const isMac = /mac/i.test(navigator.userAgentData?.platform ?? navigator.platform);
   const kept = new Map(); // answers of this page, by query
   let asked = null; // the query that is under way or shown
@@ -40,22 +40,13 @@
   let waiting = 0;
   let slow = 0;
 
-  const options = () => [...list.querySelectorAll("[role=option]")];
-  const current = () => list.querySelector('[aria-selected="true"]');
+  const options = () => $$("[role=option]", list);
+  const current = () => $('[aria-selected="true"]', list);
   const node = (name, attributes = {}, ...children) => {
     const made = document.createElement(name);
     Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
     made.append(...children);
     return made;
-  };
-  const icon = (name) => {
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    svg.setAttribute("class", "icon");
-    svg.setAttribute("aria-hidden", "true");
-    const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-    use.setAttribute("href", `${sprite}#${name}`);
-    svg.append(use);
-    return svg;
   };
   const pieces = (texts) => texts.map(([text, isSought]) => (isSought ? node("mark", {}, text) : text));
 
@@ -143,8 +134,8 @@
   };
 
   const open = () => {
-    if (dialog.open || document.querySelector("dialog[open]")) return;
-    document.querySelectorAll("details.drop[open], details.filters[open]").forEach((menu) => { menu.open = false; });
+    if (dialog.open || $("dialog[open]")) return;
+    $$("details.drop[open], details.filters[open]").forEach((menu) => { menu.open = false; });
     dialog.showModal();
     input.select();
     kept.delete(""); // what was opened last may be another by now
@@ -157,8 +148,8 @@
     if (act && !inNewTab) {
       dialog.close();
       const button = act === "theme"
-        ? document.querySelector(`form[data-theme-form] button[value="${value}"]`)
-        : document.querySelector(`form[action="${value}"] button`);
+        ? $(`form[data-theme-form] button[value="${value}"]`)
+        : $(`form[action="${value}"] button`);
       if (button) return button.form.requestSubmit(button);
     }
     if (inNewTab) return window.open(option.href, "_blank", "noopener");

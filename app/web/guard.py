@@ -1,0 +1,92 @@
+"""What every request passes before a screen sees it: who asks, broken texts, the form's token."""
+
+import re
+import uuid
+from typing import Any
+
+from flask import Flask, Response, abort, current_app, g, request
+from flask_login import current_user
+from flask_wtf.csrf import CSRFError, CSRFProtect
+
+from app.db import db, writing
+from app.services import access
+from app.web import drafts
+
+csrf = CSRFProtect()
+READS_FIRST = frozenset({"AuthView.login", "SignInApi.login"})  # the password is checked before anything is locked
+_BROKEN = re.compile("[\0\ud800-\udfff]")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def _actor() -> access.Actor | None:
+    """Return the actor of this request: the signed-in user, whoever proved it and how."""
+    user = getattr(g, "user", None)
+    if user is None or not user.is_authenticated:
+        return None
+    kept: tuple[int, access.Actor] | None = g.get("_actor")
+    if kept is None or kept[0] != user.id:
+        roles = {role.name for role in user.roles} | {role.name for group in user.groups for role in group.roles}
+        g._actor = kept = (  # noqa: SLF001
+            user.id,
+            access.actor_of(db.session(), user_id=user.id, name=user.username, roles=roles),
+        )
+    return kept[1]
+
+
+def _begin_request() -> None:
+    g.request_id = str(uuid.uuid4())
+    work = db.session()
+    work.info["request_id"] = g.request_id
+    if request.method not in SAFE_METHODS and request.endpoint not in READS_FIRST:
+        writing(work)
+    access.act_as(work, _actor)
+
+
+def _refuse_broken_text() -> None:
+    """Refuse what no text holds and no database keeps: NUL, and halves of surrogate pairs in JSON."""
+    texts: list[Any] = [*request.args.values(), *request.form.values()]
+    if request.is_json:
+        texts.append(request.get_json(silent=True))
+    while texts:
+        one = texts.pop()
+        if isinstance(one, str):
+            if _BROKEN.search(one):
+                abort(400)
+        elif isinstance(one, dict):
+            texts += [*one, *one.values()]
+        elif isinstance(one, list):
+            texts += one
+
+
+def _check_form_token() -> Response | None:
+    """Refuse changing requests without the form's token; a bearer token proves by itself that no other site asks."""
+    if request.method in SAFE_METHODS or not current_app.config["WTF_CSRF_ENABLED"]:
+        return None
+    rest = request.path.startswith("/api/")
+    if request.endpoint is None or (rest and request.headers.get("Authorization", "").lower().startswith("bearer ")):
+        return None
+    if request.endpoint in {"SignInApi.login", "SignInApi.refresh"}:
+        return None
+    if rest and not current_user.is_authenticated:
+        return None  # no cookie proves anything here: REST itself says that one must sign in
+    try:
+        csrf.protect()
+    except CSRFError:
+        rescued = drafts.rescue()
+        if rescued is not None:
+            return rescued
+        raise
+    return None if current_user.is_authenticated else drafts.rescue()
+
+
+def init_app(app: Flask) -> None:
+    """Install the request hooks, before Flask-AppBuilder adds its own."""
+    app.config.setdefault("WTF_CSRF_ENABLED", True)
+    csrf.init_app(app)
+    app.before_request(_begin_request)
+
+
+def init_late(app: Flask) -> None:
+    """Install what must run once the user is known."""
+    app.before_request(_refuse_broken_text)
+    app.before_request(_check_form_token)
