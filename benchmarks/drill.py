@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -35,6 +35,7 @@ SUITES = {
     "worker: killed, hung, its broker away": ["tests/tasks/test_worker.py", "tests/tasks/test_running.py"],
     "mail: what the server refuses, or forgets": ["tests/services/test_letter.py"],
 }
+PAGES = "every page, as every role, in four languages (SQLite)"
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
@@ -64,7 +65,9 @@ def main(arguments: list[str]) -> int:
         place = Path(folder)
         drill.fires = [fire_on(name, place, asked, seed) for name in ("sqlite", "postgresql")]
         server = stack.enter_context(postgres())
-        drill.suites = [suite(what, files, server.url) for what, files in SUITES.items()]
+        both = ({}, {"CRM_TEST_DATABASE_URL": server.url})
+        drill.suites = [suite(what, files, both) for what, files in SUITES.items()]
+        drill.suites.append(suite(PAGES, ["tests/browser/test_crawl.py", "--timeout=3600"], ({"CRM_CRAWL": "full"},)))
         drill.stories = stories(place, server.url, asked, seed, until)
     text = drill_report.write(drill, on=clock.today(), commit=commit())
     asked.out.write_text(text, encoding="utf-8")
@@ -113,13 +116,13 @@ def fire_on(name: str, place: Path, asked: argparse.Namespace, seed: int) -> Fir
 # --- suites of tests that are drills --------------------------------------------------------------------------------
 
 
-def suite(what: str, arguments: list[str], url: str) -> Suite:
-    """Run tests on both databases and count them."""
+def suite(what: str, arguments: list[str], settings: Sequence[dict[str, str]]) -> Suite:
+    """Run tests once with each of these settings and count them."""
     tell(what)
     found = Suite(what=what)
     begun = time.monotonic()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
-    for env in ({}, {"CRM_TEST_DATABASE_URL": url}):
+    for env in settings:
         command = [sys.executable, "-m", "pytest", "-n", "0", *arguments]
         done = subprocess.run(command, cwd=stage.ROOT, env=kept | env, capture_output=True, text=True, check=False)
         last = done.stdout.strip().splitlines()[-1:] or [""]

@@ -32,7 +32,7 @@ before it could say so: they are found done, not done twice.
 """
 _SUITES = """### Tests that are drills
 
-Run on both databases.
+Run on both databases, where nothing else is said.
 """
 
 

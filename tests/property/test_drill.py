@@ -67,7 +67,8 @@ def test_a_drill_that_tried_nothing_does_not_hold():
 def test_tests_are_counted_on_both_databases(tmp_path: Path):
     tests = tmp_path / "test_two.py"
     tests.write_text("def test_one():\n    pass\n\n\ndef test_other():\n    assert False\n")
-    found = suite("two", [str(tests), "--rootdir", str(tmp_path), "-c", "/dev/null"], "postgresql://nowhere")
+    settings = ({}, {"CRM_TEST_DATABASE_URL": "postgresql://nowhere"})
+    found = suite("two", [str(tests), "--rootdir", str(tmp_path), "-c", "/dev/null"], settings)
     assert (found.what, found.passed, found.failed) == ("two", 2, 2)
 
 
