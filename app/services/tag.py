@@ -45,13 +45,27 @@ def add(session: Session, record: Entity, *, name: str) -> Tag:
     return tag
 
 
-def remove(session: Session, record: Entity, *, tag_id: int) -> None:
-    """Take a tag off a record; the tag itself stays for others."""
+def remove(session: Session, record: Entity, *, tag_id: int) -> str | None:
+    """Take a tag off a record and return its word, None when it had no such tag; the tag itself stays for others."""
     if not -(2**63) < tag_id < 2**63:
-        return
-    for row in session.scalars(select(Tagging).where(_about(record), Tagging.tag_id == tag_id)):
-        session.delete(row)
+        return None
+    row = session.scalar(select(Tagging).where(_about(record), Tagging.tag_id == tag_id))
+    if row is None:
+        return None
+    name = session.scalars(select(Tag.name).where(Tag.id == tag_id)).one()
+    session.delete(row)
     session.flush()
+    return name
+
+
+def put(session: Session, record: Entity, names: Sequence[str]) -> None:
+    """Give a record exactly these tags. Raises DomainError at "tag"."""
+    wanted = {key_of(_name(name, field=_FIELD)) for name in names}
+    for tag in session.scalars(of(record)).all():
+        if tag.name_key not in wanted:
+            remove(session, record, tag_id=tag.id)
+    for name in names:
+        add(session, record, name=name)
 
 
 def of(record: Entity) -> Select[Tag]:
@@ -125,4 +139,4 @@ def _about(record: Entity) -> ColumnElement[bool]:
     return and_(Tagging.entity == record.__stem__, Tagging.record_id == record.id)
 
 
-__all__: Sequence[str] = ("MOST", "add", "having", "key_of", "named", "of", "remove", "rows", "save")
+__all__: Sequence[str] = ("MOST", "add", "having", "key_of", "named", "of", "put", "remove", "rows", "save")

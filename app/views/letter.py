@@ -144,6 +144,8 @@ class LetterView(CrudView):
 class LetterApi(CrudApi):
     """REST of letters."""
 
+    has_tags: ClassVar = False
+
     datamodel = Records(Letter, options=LOADED)
     exclude_route_methods: ClassVar = {"post", "put", "delete", "info"}
     list_columns: ClassVar = ["entity", "purpose", *LISTED]

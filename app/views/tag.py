@@ -34,6 +34,8 @@ class TagView(CrudView):
 class TagApi(CrudApi):
     """REST of tags."""
 
+    has_tags: ClassVar = False
+
     datamodel = Records(Tag, save=tags.save, search=None)
     list_columns: ClassVar = COLUMNS
     show_columns: ClassVar = COLUMNS

@@ -19,7 +19,9 @@ from app import clock
 from app.db import db, unit_of_work
 from app.errors import Conflict, DomainError, NotAllowed, NotFound, Refusals
 from app.i18n import gettext as _
+from app.models.base import Entity
 from app.services import access, idempotency
+from app.web.api_tags import TAGS_OUT, TagsApi
 from app.web.filters import Wanted, conditions
 from app.web.keyset import LONGEST
 from app.web.labels import LABELS
@@ -27,10 +29,12 @@ from app.web.records import COUNT_CAP, Records, keep_empty
 from app.web.schema import Lines, schema
 from app.web.verbs import Verb, run
 
-RIGHTS = {"get": "see", "get_list": "see", "info": "see", "post": "add", "put": "change", "delete": "delete"}
+RIGHTS = {"get": "see", "get_list": "see", "info": "see", "post": "add", "put": "change", "put_tags": "change"} | {
+    "delete": "delete"
+}
 
 
-class CrudApi(ModelRestApi):
+class CrudApi(TagsApi, ModelRestApi):
     """The base of all REST resources of entities; see the module's text."""
 
     datamodel: Records
@@ -40,6 +44,7 @@ class CrudApi(ModelRestApi):
     examples: ClassVar[Mapping[str, Any]] = {}
     more_in: ClassVar[Mapping[str, Any]] = {}  # fields of a new record beyond its columns; `store_more` takes them
     more_out: ClassVar[Mapping[str, Any]] = {}  # fields of an answer beyond its columns
+    has_tags: ClassVar[bool] = True  # False: records of this kind take no tags
     csrf_exempt = False
     allow_browser_login = True
     include_route_methods: ClassVar[set[str] | None] = None
@@ -56,6 +61,9 @@ class CrudApi(ModelRestApi):
             raise TypeError(f"{cls.__name__} declares more_in but nothing that stores it")
         entity = records.obj
         stem = entity.__stem__
+        cls.has_tags = cls.has_tags and issubclass(entity, Entity)
+        if not cls.has_tags or "put" in cls.exclude_route_methods:
+            cls.exclude_route_methods = {*cls.exclude_route_methods, "put_tags"}
         cls.resource_name = stem
         cls.class_permission_name = stem
         cls.openapi_spec_tag = stem
@@ -64,9 +72,10 @@ class CrudApi(ModelRestApi):
         cls.base_permissions = [f"can_{verb}" for verb in dict.fromkeys([*rights, *(v.name for v in cls.verbs)])]
         title = "".join(part.capitalize() for part in stem.split("_"))
         standing = [name for name in ("version", "created_at", "changed_at") if name in entity.__table__.c]
+        more = dict(cls.more_out) | ({"tags": TAGS_OUT} if cls.has_tags else {})
         out = list(dict.fromkeys(["id", *cls.show_columns, *standing]))
         cls.show_schema = cls.show_schema or schema(
-            entity, out, name=f"{title}Out", out=True, lines=cls.lines, more=cls.more_out
+            entity, out, name=f"{title}Out", out=True, lines=cls.lines, more=more
         )
         cls.list_schema = cls.list_schema or schema(entity, ["id", *cls.list_columns], name=f"{title}Row", out=True)
         cls.add_schema = cls.add_schema or schema(

@@ -11,6 +11,7 @@ from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.tag import LONGEST
 from app.services import tag as tags
+from app.web import toast
 from app.web.ways import onward
 
 
@@ -51,8 +52,10 @@ class Tagged:
     def untag(self, pk: int, tag_id: int) -> Any:
         """Take a tag off a record, with a way back."""
         with unit_of_work(db.session()) as session:
-            tags.remove(session, self._taggable(pk), tag_id=tag_id)
-        flash(_("The tag is taken off."), "success")
+            name = tags.remove(session, self._taggable(pk), tag_id=tag_id)
+        if name is not None:
+            undo = (_("Undo"), f"{self.route_base}/{pk}/tag", {"tag": name})
+            toast.say(_("The tag “%(name)s” is taken off.", name=name), "success", undo=undo)
         return self._back_to_card(pk)
 
     def _back_to_card(self, pk: int) -> Any:

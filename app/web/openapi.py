@@ -4,6 +4,9 @@ from typing import Any
 
 from marshmallow import Schema
 
+from app.models.tag import LONGEST
+from app.services.tag import MOST
+
 _ERRORS: dict[str, dict[str, Any]] = {
     "400": {"description": "The request cannot be read"},
     "401": {"description": "Not signed in"},
@@ -71,6 +74,12 @@ _AFTER = {
     "schema": {"type": "string"},
     "description": "`next` of the page before; as quick on the last page as on the first, unlike a page number",
 }
+_TAGS = {
+    "type": "object",
+    "required": ["tags"],
+    "properties": {"tags": {"type": "array", "maxItems": MOST, "items": {"type": "string", "maxLength": LONGEST}}},
+    "example": {"tags": ["VIP"]},
+}
 _SECURITY: list[dict[str, list[str]]] = [{"jwt": []}, {"api_key": []}]
 
 
@@ -111,6 +120,14 @@ def describe(api: Any, method: str, operations: dict[str, Any]) -> None:
                 "parameters": [_KEY],
                 "requestBody": _body(change),
                 "responses": {"200": _one(out)} | _errors("400", "401", "403", "404", "409", "422"),
+            }
+        },
+        "put_tags": {
+            "put": {
+                "summary": f"Give a {noun} exactly these tags",
+                "parameters": [_KEY],
+                "requestBody": {"required": True, "content": {"application/json": {"schema": _TAGS}}},
+                "responses": {"200": _one(out)} | _errors("400", "401", "403", "404", "422"),
             }
         },
         "delete": {

@@ -64,12 +64,44 @@ def test_a_record_is_made_read_changed_and_deleted(as_user: Callable[[str], Brow
     assert session.scalar(select(func.count(Party.id))) == 0
 
 
+def test_the_tags_of_a_record_are_read_with_it_and_put_as_a_whole(as_user: Callable[[str], Browser], made: Made):
+    party = made.party("Tagged", owner_id=made.user("manager").id)
+    made.session.commit()
+    manager, address = as_user("manager"), f"{PARTIES}{party.id}"
+    assert manager.get(address).json["result"]["tags"] == []
+    put = manager.api("PUT", f"{address}/tags", json={"tags": ["VIP", "Trade fair", "vip"]})
+    assert (put.status_code, put.json["result"]["tags"]) == (200, ["Trade fair", "VIP"])
+    manager.api("PUT", f"{address}/tags", json={"tags": ["Fair 2026", "VIP"]})
+    assert manager.get(address).json["result"]["tags"] == ["Fair 2026", "VIP"]
+
+
+@pytest.mark.parametrize(
+    ("username", "body", "status"),
+    [
+        ("manager", {"tags": ["x" * 41]}, 422),
+        ("manager", {"tags": [" "]}, 422),
+        ("manager", {"tags": [f"t{at}" for at in range(21)]}, 422),
+        ("manager", {}, 422),
+        ("manager", ["VIP"], 422),
+        ("auditor", {"tags": ["Mine"]}, 403),
+        ("manager2", {"tags": ["Mine"]}, 404),
+    ],
+)
+def test_tags_that_cannot_be_are_refused(
+    as_user: Callable[[str], Browser], made: Made, username: str, body: Any, status: int
+):
+    party = made.party("Tagged", owner_id=made.user("manager").id)
+    made.session.commit()
+    assert as_user(username).api("PUT", f"{PARTIES}{party.id}/tags", json=body).status_code == status
+    assert as_user("manager").get(f"{PARTIES}{party.id}").json["result"]["tags"] == []
+
+
 def test_a_resource_shows_exactly_what_it_declares(office: Browser, made: Any, session: Session, app: Flask):
     party = made.party("Tulpen")
     session.commit()
     api = next(view for view in app.appbuilder.baseviews if type(view).__name__ == "PartyApi")
     result = office.get(f"{PARTIES}{party.id}").json["result"]
-    assert set(result) == {"id", *api.show_columns, "version", "created_at", "changed_at"}
+    assert set(result) == {"id", *api.show_columns, "version", "created_at", "changed_at", "tags"}
     row = office.get(PARTIES).json["result"][0]
     assert set(row) == {"id", *api.list_columns}
 
@@ -604,7 +636,14 @@ def test_the_described_schemas_are_those_that_work(app: Flask, spec: dict[str, A
     schemas = spec["components"]["schemas"]
     assert set(schemas["PartyIn"]["properties"]) == set(api.add_columns)
     assert set(schemas["PartyChange"]["properties"]) == {*api.edit_columns, "version"}
-    assert set(schemas["PartyOut"]["properties"]) == {"id", *api.show_columns, "version", "created_at", "changed_at"}
+    assert set(schemas["PartyOut"]["properties"]) == {
+        "id",
+        *api.show_columns,
+        "version",
+        "created_at",
+        "changed_at",
+        "tags",
+    }
     assert schemas["PartyIn"]["required"] == ["name"]
     assert schemas["PartyIn"]["properties"]["credit_limit"]["type"] == "string"
     assert schemas["PartyIn"]["properties"]["kind"]["enum"] == ["company", "person"]

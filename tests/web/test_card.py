@@ -176,7 +176,10 @@ def test_the_states_stand_in_order_and_the_next_one_is_a_button(as_user, session
 def test_at_most_two_acts_stand_beside_the_menu(as_user, business):
     page = as_user("accountant").get(address(business["invoice"])).text
     head = page[page.index('class="head-right"') : page.index('id="more"')]
-    assert len(re.findall(r'class="btn[ "]', head)) <= 2
+    shown = re.findall(r'<(?:details|form)[^>]* id="act-(\w+)"', head)
+    assert shown == ["send", "pay"]
+    assert head.count("<summary") == len(re.findall(r'<summary class="btn', head)) == 2
+    assert head.count('<summary class="btn btn-primary"') == 1, "one act is the first"
 
 
 # --- archive with a way back ------------------------------------------------------------------------------------------
@@ -207,6 +210,9 @@ def test_who_may_change_a_record_tags_it(as_user, session, business):
     key = session.scalar(select(Tag.id).where(Tag.name == "VIP"))
     manager.post(f"/party/{party.id}/untag/{key}")
     assert [tag.name for tag in session.scalars(tags.of(party))] == ["Trade fair"]
+    card = manager.get(f"/party/show/{party.id}").text
+    assert "The tag “VIP” is taken off." in card
+    assert f'action="/party/{party.id}/tag"' in card, "the way back"
 
 
 @pytest.mark.parametrize(("username", "status"), [("auditor", 403), ("manager2", 404)])
