@@ -137,6 +137,10 @@ class DocumentView(CrudView):
         """Return an amount in the document's currency."""
         return format_money(amount, record.currency, language())
 
+    def unit_price(self, record: Any, line: Any) -> str:
+        """Return a line's price with all its decimals, and at least those of the currency."""
+        return format_decimal(line.unit_price, language(), least=digits(record.currency))
+
 
 def counts(row: Any) -> bool:
     """Say whether a row of a form says enough to be priced; one that cannot be read yet counts as nothing."""
@@ -223,10 +227,11 @@ def _around(written: str) -> list[str]:
 def about_product(session: Session, product: Product, *, on: date) -> dict[str, Any]:
     """Return what a document's line takes from a product on a day, as the reader's forms write it."""
     tax = product.tax and (taxes.rate_on(session, product.tax, day=on) or product.tax)
+    least = digits(product.currency) if product.currency else 0
     return {
         "text": product.name,
         "unit": product.unit and {"id": product.unit.id, "text": str(product.unit)},
-        "unit_price": None if product.price is None else format_decimal(product.price, language()),
+        "unit_price": None if product.price is None else format_decimal(product.price, language(), least=least),
         "currency": product.currency,
         "tax": tax and {"id": tax.id, "text": str(tax)},
         "quantity": "1",

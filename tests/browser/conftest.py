@@ -1,6 +1,7 @@
 """Chromium over a company of its own; whatever a page complains about fails the test that saw it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,8 +25,26 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
+@dataclass(frozen=True)
+class Demo:
+    """The demo company: where it is served, and the folder of its database."""
+
+    address: str
+    folder: Path
+
+
 @pytest.fixture(scope="session")
-def chrome(address: str) -> Iterator[Browser]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """Serve the demo company, which has orders, invoices and payments; modules that work in it take its address."""
+    need("browser")
+    folder = tmp_path_factory.mktemp("demo")
+    with running(folder, demo=True) as found:
+        yield Demo(found, folder)
+
+
+@pytest.fixture(scope="session")
+def chrome() -> Iterator[Browser]:
+    need("browser")
     with sync_playwright() as player:
         made = player.chromium.launch(
             executable_path=chromium(), args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
@@ -70,13 +89,13 @@ Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
-def signed_in() -> dict[str | None, Any]:
-    """Remember who has signed in: by hand once, then by the cookie that it gave."""
+def signed_in() -> dict[tuple[str, str], Any]:
+    """Remember who has signed in where: by hand once, then by the cookie that it gave."""
     return {}
 
 
 @pytest.fixture
-def visit(chrome: Browser, address: str, signed_in: dict[str | None, Any]) -> Iterator[Visit]:
+def visit(chrome: Browser, address: str, signed_in: dict[tuple[str, str], Any]) -> Iterator[Visit]:
     """Open a page as somebody (None: not signed in); at the end of the test nothing may have been complained about."""
     opened: list[tuple[BrowserContext, Watch]] = []
 
@@ -88,18 +107,19 @@ def visit(chrome: Browser, address: str, signed_in: dict[str | None, Any]) -> It
         page.wait_for_url("**/home/")
 
     def open_page(path: str, user: str | None = "head", **options: Any) -> Page:
+        known = (address, user or "")
         context = chrome.new_context(
             **{"base_url": address, "locale": "en", "reduced_motion": "reduce"}
             | {"viewport": {"width": 1280, "height": 800}}
-            | ({"storage_state": signed_in[user]} if user in signed_in else {})
+            | ({"storage_state": signed_in[known]} if known in signed_in else {})
             | options
         )
         context.set_default_timeout(PATIENCE)
         opened.append((context, Watch(context, address)))
         page = context.new_page()
-        if user is not None and user not in signed_in:
+        if user is not None and known not in signed_in:
             sign_in(page, user)
-            signed_in[user] = context.storage_state()
+            signed_in[known] = context.storage_state()
         page.goto(path)
         return page
 

@@ -5,17 +5,14 @@ every screen once. `CRM_CRAWL=full`, which `make drill` sets, reads and draws it
 """
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import PATIENCE, PHONE, ROOT, Watch, violations
+from tests.browser.conftest import PATIENCE, PHONE, ROOT, Demo, Watch, violations
 from tests.browser.crawler import Walk, left_in_english, screen_of, signed_in, walk, words_of
-from tests.browser.world import PASSWORD, running
-from tests.servers import need
+from tests.browser.world import PASSWORD
 
 pytestmark = pytest.mark.browser
 
@@ -26,40 +23,28 @@ READ = ("ru", "hy") if FULL else ("ru",)  # written in other letters: what is En
 DRAWN = ROLES if FULL else ("admin",)
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    need("browser")
-    return tmp_path_factory.mktemp("demo")
+@pytest.fixture(scope="session")
+def address(demo: Demo) -> str:
+    return demo.address
 
 
 @pytest.fixture(scope="module")
-def demo(place: Path) -> Iterator[str]:
-    with running(place, demo=True) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def drawer(chrome: Browser, demo: str) -> Browser:  # the demo stands before it is looked at
-    return chrome
-
-
-@pytest.fixture(scope="module")
-def walks(drawer: Browser, demo: str) -> dict[tuple[str, str], Walk]:
+def walks() -> dict[tuple[str, str], Walk]:
     """Remember the walks: who walked, in which language."""
     return {}
 
 
-def walked(walks: dict[tuple[str, str], Walk], drawer: Browser, demo: str, user: str, language: str = "en") -> Walk:
+def walked(walks: dict[tuple[str, str], Walk], chrome: Browser, address: str, user: str, language: str = "en") -> Walk:
     if (user, language) not in walks:
-        context = signed_in(drawer, demo, user, PASSWORD, language)
+        context = signed_in(chrome, address, user, PASSWORD, language)
         walks[user, language] = walk(context, of_one=2 if FULL else 1, of_path=6 if FULL else 3)
         context.close()
     return walks[user, language]
 
 
 @pytest.mark.parametrize("user", ROLES)
-def test_nothing_that_is_offered_is_missing(walks: Any, drawer: Browser, demo: str, user: str) -> None:
-    found = walked(walks, drawer, demo, user)
+def test_nothing_that_is_offered_is_missing(walks: Any, chrome: Browser, address: str, user: str) -> None:
+    found = walked(walks, chrome, address, user)
     assert found.broken == []
     assert len(found.pages) > 20
 
@@ -67,43 +52,45 @@ def test_nothing_that_is_offered_is_missing(walks: Any, drawer: Browser, demo: s
 @pytest.mark.parametrize("language", READ)
 @pytest.mark.parametrize("user", DRAWN)
 def test_nothing_is_left_in_english(
-    walks: Any, drawer: Browser, demo: str, place: Path, user: str, language: str
+    walks: Any, chrome: Browser, address: str, demo: Demo, user: str, language: str
 ) -> None:
-    english, other = (walked(walks, drawer, demo, user, code) for code in ("en", language))
+    english, other = (walked(walks, chrome, address, user, code) for code in ("en", language))
     listed = (ROOT / "translations" / "same-as-english.txt").read_text().splitlines()
     same = {line.split("|")[1].strip() for line in listed if line.startswith(f"{language} |")} | {"Countinghouse"}
     same |= {"Nederlands", "English"}  # the languages' own names for themselves
-    wrote = words_of(next(place.glob("*.db")))
+    wrote = words_of(next(demo.folder.glob("*.db")))
     assert left_in_english(english, other, wrote, frozenset(same)) == []
 
 
 @pytest.mark.parametrize("user", DRAWN)
-def test_no_page_complains(walks: Any, drawer: Browser, demo: str, user: str) -> None:
+def test_no_page_complains(walks: Any, chrome: Browser, address: str, user: str) -> None:
     """Draw every screen: no error, nothing against the content policy, no other host, nothing that axe finds."""
-    firsts = {screen_of(page).partition("?")[0]: page for page in reversed(walked(walks, drawer, demo, user).pages)}
-    context = signed_in(drawer, demo, user, PASSWORD, "en")
+    firsts = {screen_of(page).partition("?")[0]: page for page in reversed(walked(walks, chrome, address, user).pages)}
+    context = signed_in(chrome, address, user, PASSWORD, "en")
     context.set_default_timeout(PATIENCE)
-    watch = Watch(context, demo)
+    watch = Watch(context, address)
     page = context.new_page()
     found = []
-    for address in firsts.values():
-        page.goto(address)
+    for place in firsts.values():
+        page.goto(place)
         page.wait_for_selector("html[data-ready]")
         page.wait_for_load_state("networkidle")
         for colours, rules in (("light", None), ("dark", ["color-contrast"])):
             page.emulate_media(color_scheme=colours, reduced_motion="reduce")  # type: ignore[arg-type]
-            found += [f"{address} {colours}: {line}" for line in violations(page, rules)]
+            found += [f"{place} {colours}: {line}" for line in violations(page, rules)]
     context.close()
     assert found == []
     assert watch.found == []
 
 
-def test_no_page_is_wider_than_a_phone(walks: Any, drawer: Browser, demo: str) -> None:
-    firsts = {screen_of(page).partition("?")[0]: page for page in reversed(walked(walks, drawer, demo, "admin").pages)}
-    context = signed_in(drawer, demo, "admin", PASSWORD, "ru")  # the longest words
+def test_no_page_is_wider_than_a_phone(walks: Any, chrome: Browser, address: str) -> None:
+    firsts = {
+        screen_of(page).partition("?")[0]: page for page in reversed(walked(walks, chrome, address, "admin").pages)
+    }
+    context = signed_in(chrome, address, "admin", PASSWORD, "ru")  # the longest words
     state: Any = context.storage_state()
     context.close()
-    phone = drawer.new_context(base_url=demo, storage_state=state, locale="ru", **PHONE)
+    phone = chrome.new_context(base_url=address, storage_state=state, locale="ru", **PHONE)
     page = phone.new_page()
     wide = [address for address in firsts.values() if _is_too_wide(page, address)]
     phone.close()

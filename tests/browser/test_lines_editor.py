@@ -2,7 +2,6 @@
 
 import random
 import re
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -12,9 +11,7 @@ from playwright.sync_api import Page, expect
 from app.errors import DomainError
 from app.i18n import LANGUAGES
 from app.money import LineIn, Options, TaxCategory, TaxKey, TaxRounding, digits, price
-from tests.browser.conftest import PHONE, Visit, violations
-from tests.browser.world import running
-from tests.servers import need
+from tests.browser.conftest import PHONE, Demo, Visit, violations
 
 pytestmark = pytest.mark.browser
 PASTE = """(text) => {
@@ -30,16 +27,9 @@ COPY = """() => {
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve the demo company: it has products, units and taxes."""
-    need("browser")
-    with running(tmp_path_factory.mktemp("lines"), demo=True) as found:
-        yield found
-
-
-@pytest.fixture(scope="session")
-def signed_in() -> dict[str | None, Any]:
-    return {}
+def address(demo: Demo) -> str:
+    """Work in the demo company: it has products, units and taxes."""
+    return demo.address
 
 
 def opened(visit: Visit, path: str = "/order/add", **options: Any) -> Page:

@@ -3,9 +3,7 @@
 An administrator sets the company up; a list of clients comes in; the accountant orders, invoices, mails and is paid.
 """
 
-import os
 import re
-import sys
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -13,10 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import ROOT, Watch
-from tests.browser.world import PASSWORD, _answers
+from tests.browser.conftest import Watch
+from tests.browser.world import PASSWORD, whole_program
 from tests.mail import MailServer
-from tests.servers import Server
 
 pytestmark = pytest.mark.browser
 LIST = (
@@ -37,27 +34,8 @@ def mail_server() -> Iterator[MailServer]:
 @pytest.fixture
 def program(tmp_path: Path, mail_server: MailServer) -> Iterator[str]:
     """Start the whole program under its supervisor and return its address."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
-    settings = {
-        "CRM_VAR": str(tmp_path),
-        "CRM_DEMO": "0",
-        "CRM_ADMIN_PASSWORD": PASSWORD,
-        "CRM_SMTP_URL": f"smtp://127.0.0.1:{mail_server.port}?starttls=never",
-        "PYTHONPATH": str(ROOT),
-        "PATH": kept["PATH"],
-    }
-    given = [f"{name}={value}" for name, value in settings.items()]
-    server = Server(
-        "Countinghouse",
-        tmp_path,
-        lambda port: ["env", "-i", *given, f"PORT={port}", sys.executable, "-m", "app.cli", "run"],
-        _answers,
-    )
-    try:
-        server.start()
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.stop()
+    with whole_program(tmp_path, CRM_SMTP_URL=f"smtp://127.0.0.1:{mail_server.port}?starttls=never") as address:
+        yield address
 
 
 def pick(page: Page, field: str, typed: str, name: str) -> None:
@@ -237,7 +215,7 @@ def test_an_accountant_takes_a_client_from_a_list_to_a_paid_invoice(
         ready(page)
         expect(page.locator(".facts")).to_contain_text(state)
     expect(page.locator(".sums-rest")).to_contain_text("€0.00")
-    page.get_by_role("link", name="Allocations").click()
+    page.locator("[data-tab=allocations]").click()
     expect(page.locator("#allocations tbody tr")).to_have_count(2)
     context.close()
     assert watch.found == []

@@ -188,5 +188,29 @@ def running(folder: Path, *, demo: bool = False) -> Iterator[str]:
         server.stop()
 
 
+@contextmanager
+def whole_program(folder: Path, **more: str) -> Iterator[str]:
+    """Start the program as `make run` does, with its worker and without the demo, and return its address."""
+    settings = {
+        "CRM_VAR": str(folder),
+        "CRM_DEMO": "0",
+        "CRM_ADMIN_PASSWORD": PASSWORD,
+        "PYTHONPATH": str(ROOT),
+        "PATH": os.environ["PATH"],
+    }
+    given = [f"{name}={value}" for name, value in (settings | more).items()]
+    server = Server(
+        "Countinghouse",
+        folder,
+        lambda port: ["env", "-i", *given, f"PORT={port}", sys.executable, "-m", "app.cli", "run"],
+        _answers,
+    )
+    try:
+        server.start()
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.stop()
+
+
 if __name__ == "__main__":
     serve(Path(sys.argv[1]), int(sys.argv[2]))

@@ -166,7 +166,7 @@ def test_names_are_looked_up_together_within_the_readers_rights(as_user, made, s
         "Old bulb": str(session.execute(select(Product.id).where(Product.sku == "NEW")).scalar_one()),
         "none": None,
     }
-    assert answer["product"]["tb-25"]["about"]["unit_price"] == "1.5"
+    assert answer["product"]["tb-25"]["about"]["unit_price"] == "1.50"
     assert answer["tax"]["9"]["error"] == "Nothing is called “9”; choose from the list"
     assert answer["country"]["NL"] == {"id": "NL", "text": "Netherlands"}
     assert accountant.post("/lines/named", {"names": "[]"}).status_code == 400
