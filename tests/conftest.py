@@ -19,6 +19,18 @@ from sqlalchemy.orm import Session
 from tests.factories import Made, make_users
 
 PASSWORD = "correct horse battery"
+TESTS = Path(__file__).resolve().parent
+# What asks no database, or both by itself, is run once and not again on PostgreSQL.
+ONCE = ("unit", "documents", "architecture", "benchmarks", "property/test_drill.py")
+ON_BOTH = {"test_backup.py", "test_cli_company.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    once = tuple(str(TESTS / place) for place in ONCE)
+    for item in items:
+        asks = "database_url" in getattr(item, "fixturenames", ())
+        if str(item.path).startswith(once) and item.path.name not in ON_BOTH and not asks:
+            item.add_marker("once")
 
 
 @pytest.fixture(scope="session")

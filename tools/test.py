@@ -81,9 +81,9 @@ def on_sqlite(arguments: list[str]) -> Row:
 
 
 def on_postgres(arguments: list[str]) -> Row:
-    """Run the same on PostgreSQL: the server named by CRM_TEST_DATABASE_URL, else a private one."""
+    """Run what asks a database on PostgreSQL: the server named by CRM_TEST_DATABASE_URL, else a private one."""
     env = environment()
-    options = ["-n", WORKERS, "-m", "not browser", *arguments]
+    options = ["-n", WORKERS, "-m", "not browser and not once", *arguments]
     if env.get("CRM_TEST_DATABASE_URL"):
         return pytest("postgres", env, options)
     if why := missing().get("postgres"):
