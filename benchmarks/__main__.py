@@ -16,6 +16,7 @@ from benchmarks import report, stage
 from benchmarks.clock import calm
 from benchmarks.figures import Run
 from benchmarks.processes import MEGABYTE
+from tests.servers import missing
 
 DOCUMENT = stage.ROOT / "docs" / "performance.md"
 QUICK_ROWS = 300
@@ -81,7 +82,7 @@ def _child(url: str, var: Path, arguments: list[str]) -> Run:
 
 def measure(url: str, folder: Path, asked: argparse.Namespace) -> Run:
     """Build one database and take all its figures."""
-    from benchmarks import acts, pages, processes
+    from benchmarks import acts, pages, processes, screens
 
     env = stage.settings(url, folder)
     begun = time.perf_counter()
@@ -107,6 +108,9 @@ def measure(url: str, folder: Path, asked: argparse.Namespace) -> Run:
     run.app_start_s = processes.app_start(env, repeat=1 if asked.quick else 3)
     if not asked.pages_only:
         run.server = processes.serve(env, requests=20 if asked.quick else 500)
+        settle()
+        if "browser" not in missing():
+            run.screens, run.gestures = screens.measure(env, repeat=1 if asked.quick else 7, few=asked.quick)
         settle()
         count = min(10_000, asked.rows)
         run.imported = processes.import_parties(env, folder, first=asked.rows, count=count)

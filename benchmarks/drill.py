@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
         place = Path(folder)
         drill.fires = [fire_on(name, place, asked, seed) for name in ("sqlite", "postgresql")]
         server = stack.enter_context(postgres())
-        both = ({}, {"CRM_TEST_DATABASE_URL": server.url})
+        both: list[dict[str, str]] = [{}, {"CRM_TEST_DATABASE_URL": server.url}]
         drill.suites = [suite(what, files, both) for what, files in SUITES.items()]
         drill.suites.append(suite(PAGES, ["tests/browser/test_crawl.py", "--timeout=3600"], ({"CRM_CRAWL": "full"},)))
         drill.stories = stories(place, server.url, asked, seed, until)

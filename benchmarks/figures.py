@@ -42,6 +42,23 @@ class Act:
 
 
 @dataclass
+class Screen:
+    """One screen in Chromium.
+
+    Units: milliseconds from the request to the first byte (`server_ms`) and from the click to the first paint, the
+    files of a screen kept (`paint_ms`) or not (`first_ms`); `bytes` is all that the first visit transfers; `shift` is
+    the layout shift, without a unit.
+    """
+
+    key: str
+    server_ms: float
+    paint_ms: float
+    first_ms: float
+    bytes: int
+    shift: float
+
+
+@dataclass
 class Server:
     """A web server of its own with one worker.
 
@@ -88,6 +105,8 @@ class Run:
     load: list[float] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
+    screens: list[Screen] = field(default_factory=list)
+    gestures: list[Act] = field(default_factory=list)
     app_start_s: float = 0.0
     run_start_s: float = 0.0
     server: Server | None = None
@@ -103,6 +122,8 @@ class Run:
         run = cls(**found)
         run.pages = [Page(**page) for page in found["pages"]]
         run.acts = [Act(**act) for act in found["acts"]]
+        run.screens = [Screen(**screen) for screen in found["screens"]]
+        run.gestures = [Act(**act) for act in found["gestures"]]
         run.server = Server(**found["server"]) if found["server"] else None
         run.imported = Import(**found["imported"]) if found["imported"] else None
         return run

@@ -42,6 +42,32 @@ ACTS: dict[str, Limit] = {
     "rest_issue": Limit("make and issue one over REST, two calls", None, 40),
     "pdf": Limit("its PDF, one page, warm", 150, 150),
 }
+SCREENS: dict[str, str] = {
+    "home": "start page",
+    "list": "list of parties",
+    "find_common": "list of parties filtered by part of a name",
+    "card": "card of a party",
+    "add": "form of a new party",
+    "invoices": "list of invoices",
+    "invoice": "card of an invoice",
+    "invoice_add": "form of a new invoice",
+    "board": "board of orders",
+    "calendar": "calendar of orders",
+    "chart": "chart of invoices",
+    "gallery": "gallery of parties",
+}
+GESTURES: dict[str, Limit] = {
+    "tick": Limit("rows of a list are walked over and ticked by keys", 100, 50),
+    "filters": Limit("the filters of a list open", 100, 50),
+    "palette": Limit("the palette opens", 100, 50),
+    "lines": Limit("a key in a document of 200 lines, with its totals", 100, 50),
+    "palette_find": Limit("five letters in the palette until records are there (120 ms of it waiting)"),
+    "list_find": Limit("five letters in the search of a list until the rows are there"),
+    "tab": Limit("a part of a card opens, from the server", 300, 100),
+}
+SERVER = Limit("server", 60, 30)
+PAINT = Limit("first paint", 400, 200)
+FIRST = Limit("first paint of a first visit", None, 400)
 STATEMENTS = Limit("SQL statements of a list", 12, 12)
 KILOBYTES = Limit("size of a page", 150, 80)
 MEMORY = Limit("memory of the server process", 250, 200)

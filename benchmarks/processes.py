@@ -49,10 +49,10 @@ def serve(env: dict[str, str], *, requests: int) -> Server:
     """Start `crm serve`, look at pages over HTTP, and return what that took."""
     port = free_port()
     begun = time.perf_counter()
-    with _started(["serve", "--workers", "1"], env | {"PORT": str(port)}) as process:
-        person = _Person(f"http://127.0.0.1:{port}")
+    with started(["serve", "--workers", "1"], env | {"PORT": str(port)}) as process:
+        person = Person(f"http://127.0.0.1:{port}")
         person.wait_for_answer()
-        started = time.perf_counter() - begun
+        ready_s = time.perf_counter() - begun
         person.sign_in("admin")
         for path in PATHS * 3:
             person.get(path)
@@ -63,11 +63,11 @@ def serve(env: dict[str, str], *, requests: int) -> Server:
             person.get(PATHS[at % len(PATHS)])
             times.append((time.perf_counter() - before) * 1000)
         after = _worker_memory(process.pid)
-    return Server(started, warm, after, requests, statistics.median(times))
+    return Server(ready_s, warm, after, requests, statistics.median(times))
 
 
 @contextmanager
-def _started(words: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def started(words: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Start one of our commands, and end it afterwards."""
     command = [sys.executable, "-m", "app.cli", *words]
     process = subprocess.Popen(command, env=env, cwd=ROOT, stdout=subprocess.DEVNULL)
@@ -87,12 +87,12 @@ def second_run(env: dict[str, str]) -> float:
     port = free_port()
     subprocess.run([sys.executable, "-m", "app.cli", "init"], env=env, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
     begun = time.perf_counter()
-    with _started(["run"], env | {"PORT": str(port)}):
-        _Person(f"http://127.0.0.1:{port}").wait_for_answer()
+    with started(["run"], env | {"PORT": str(port)}):
+        Person(f"http://127.0.0.1:{port}").wait_for_answer()
         return time.perf_counter() - begun
 
 
-class _Person:
+class Person:
     """Somebody at a browser: keeps cookies, signs in by the form."""
 
     def __init__(self, address: str) -> None:
@@ -101,6 +101,7 @@ class _Person:
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), jar)
 
     def get(self, path: str, form: dict[str, str] | None = None) -> str:
+        """Return a page, or what a sent form answers."""
         data = urllib.parse.urlencode(form).encode() if form else None
         quoted = urllib.parse.quote(path, safe="/?=&")
         with self.opener.open(self.address + quoted, data=data, timeout=60) as answer:
@@ -122,6 +123,7 @@ class _Person:
                 return
 
     def sign_in(self, username: str) -> None:
+        """Sign in by the form."""
         found = re.search(r'name="csrf_token" value="([^"]+)"', self.get("/login/"))
         form = {"username": username, "password": PASSWORD, "csrf_token": found[1] if found else ""}
         page = self.get("/login/", form)

@@ -7,7 +7,23 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.figures import Page, Run
-from benchmarks.limits import ACTS, IMPORT, KILOBYTES, MEMORY, PAGES, RUN, START, STATEMENTS, WHY, Limit
+from benchmarks.limits import (
+    ACTS,
+    FIRST,
+    GESTURES,
+    IMPORT,
+    KILOBYTES,
+    MEMORY,
+    PAGES,
+    PAINT,
+    RUN,
+    SCREENS,
+    SERVER,
+    START,
+    STATEMENTS,
+    WHY,
+    Limit,
+)
 
 KILO = 1000
 LISTS = ("list", "list_own", "deep")
@@ -24,6 +40,19 @@ machine the milliseconds differ, the ratio hardly does. *floor* is what must be 
 """
 
 
+_SCREENS = """
+### Screens in Chromium
+
+One worker, one reader, no throttling; medians. *server* is the time to the first byte, *paint* the first contentful
+paint with the files of a screen kept by the browser, *first visit* the same with none; *KB* is all that a first visit
+transfers; *shift* is the layout shift that a reader would see.
+"""
+_GESTURES = """
+What a key or a click causes until the next paint (browsers tell nothing of less than 16 ms), and until the server's
+answer is shown:
+"""
+
+
 def write(runs: list[Run], *, on: date) -> str:
     """Return the text of the document."""
     parts = [
@@ -34,6 +63,7 @@ def write(runs: list[Run], *, on: date) -> str:
         *_table(_pages(runs)),
         "\nThe slowest of 20 requests (95th percentile) and what is sent, styles and scripts compressed:\n",
         *_table(_sizes(runs)),
+        *_screens_part(runs),
         "\n### Acts\n",
         *_table(_acts(runs)),
         "\n### Processes\n",
@@ -107,6 +137,38 @@ def _sizes(runs: list[Run]) -> Iterator[list[str]]:
             yield [limit.what, *slow, f"{size / KILO:.1f}", f"{whole / KILO:.0f}", *_limits(KILOBYTES)]
 
 
+def _screens_part(runs: list[Run]) -> Iterator[str]:
+    """Return what was measured in Chromium, nothing where there is none."""
+    if not any(run.screens for run in runs):
+        return
+    yield _SCREENS
+    yield from _table(_screens(runs))
+    yield _GESTURES
+    yield from _table(_gestures(runs))
+
+
+def _screens(runs: list[Run]) -> Iterator[list[str]]:
+    of = ("server ms", "paint ms", "first visit ms")
+    yield ["screen", *[f"{NAMES[run.database]} {what}" for run in runs for what in of], "KB", "shift"]
+    for key, what in SCREENS.items():
+        found = [one for run in runs for one in run.screens if one.key == key]
+        if found:
+            figures = [f"{value:.0f}" for one in found for value in (one.server_ms, one.paint_ms, one.first_ms)]
+            size, shift = max(one.bytes for one in found), max(one.shift for one in found)
+            yield [what, *figures, f"{size / KILO:.0f}", f"{shift:g}"]
+    limits = [f"{limit.floor:g}" if limit.floor else "" for limit in (SERVER, PAINT, FIRST)]
+    yield ["floor", *limits * len(runs), f"{KILOBYTES.floor:g}", ""]
+
+
+def _gestures(runs: list[Run]) -> Iterator[list[str]]:
+    yield ["what", *[f"{NAMES[run.database]} {of}" for run in runs for of in ("ms", "slowest ms")], *_LIMITS]
+    for key, limit in GESTURES.items():
+        found = [act for run in runs for act in run.gestures if act.key == key]
+        if found:
+            told = [f"{value:.0f}" if value else "< 16" for act in found for value in (act.ms, act.slow_ms)]
+            yield [limit.what, *told, *_limits(limit)]
+
+
 def _acts(runs: list[Run]) -> Iterator[list[str]]:
     yield ["act", *[f"{NAMES[run.database]} {of}" for run in runs for of in ("ms", "CPU ms", "p95 ms")], *_LIMITS]
     for key, limit in ACTS.items():
@@ -155,6 +217,13 @@ def _behind(run: Run) -> Iterator[str]:
         if page.key in LISTS:
             yield from _line(name, f"{limit.what}: SQL statements", page.statements, STATEMENTS, "")
         yield from _line(name, f"{limit.what}: size", page.bytes / KILO, KILOBYTES, "KB", why=WHY.get("size", ""))
+    for one in run.screens:
+        what = f"in Chromium, {SCREENS[one.key]}"
+        for limit, value in ((SERVER, one.server_ms), (PAINT, one.paint_ms), (FIRST, one.first_ms)):
+            yield from _line(name, f"{what}: {limit.what}", value, limit, "ms")
+        yield from _line(name, f"{what}: size of a first visit", one.bytes / KILO, KILOBYTES, "KB")
+    for act in run.gestures:
+        yield from _line(name, GESTURES[act.key].what, act.ms, GESTURES[act.key], "ms")
     for act in run.acts:
         yield from _line(name, ACTS[act.key].what, act.ms, ACTS[act.key], "ms", why=WHY.get(act.key, ""))
     yield from _line(name, START.what, run.app_start_s, START, "s", why=WHY.get("start", ""))

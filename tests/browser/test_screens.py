@@ -138,7 +138,7 @@ def test_ticks_open_the_bar_and_a_deletion_asks_first(visit: Visit) -> None:
     page.get_by_role("button", name="Delete").click()  # the menu stands open as before the question
     question.get_by_role("button", name="Delete").click()
     page.wait_for_url("**/list/")
-    expect(page.get_by_role("status").first).to_contain_text("Deleted: Short lived")
+    expect(page.locator(".toast")).to_contain_text("Deleted: Short lived")
 
 
 def test_two_presses_make_one_record(visit: Visit) -> None:

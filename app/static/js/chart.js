@@ -104,15 +104,16 @@
     const place = $("#chart-canvas");
     if (!place || !place.isConnected || place.dataset.drawn) return;
     place.dataset.drawn = "1";
+    const data = JSON.parse($("#chart-data").textContent);
+    place.style.height = height(data);
     try {
       await load(place.dataset);
     } catch {
+      place.dataset.failed = "1";
       return; // the table says it all
     }
     if (!place.isConnected) return;
-    const data = JSON.parse($("#chart-data").textContent);
-    place.hidden = false;
-    place.style.height = height(data);
+    place.classList.remove("is-waiting");
     drawn?.chart.dispose();
     const chart = globalThis.echarts.init(place, null, { renderer: "canvas", locale: language.toUpperCase() });
     drawn = { chart, data, place };
@@ -121,7 +122,7 @@
     place.toggleAttribute("data-clickable", data.series.some((series) => series.links.some(Boolean)));
     chart.on("click", ({ data: clicked }) => { if (clicked?.link) location.assign(clicked.link); });
     const image = $("[data-chart-image]");
-    if (image) image.hidden = false;
+    image?.classList.remove("is-waiting");
     place.dispatchEvent(new CustomEvent("drawn", { bubbles: true }));
   };
 
