@@ -19,11 +19,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.columns import Amount, Choice, Instant, Quantity, Rate
+from app.columns import Amount, Choice, Instant, Rate
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.lifecycle import Moves
 from app.models.base import Entity, Line, Owned, index_where
+from app.models.document_line import DocumentLine, line_checks
 from app.money import TaxCategory
 
 if TYPE_CHECKING:
@@ -32,10 +33,7 @@ if TYPE_CHECKING:
     from app.models.organisation import Organisation
     from app.models.party import Party
     from app.models.payment_term import PaymentTerm
-    from app.models.product import Product
     from app.models.sale_order import SaleOrder
-    from app.models.tax import Tax
-    from app.models.unit import Unit
 
 ZERO = Decimal(0)
 
@@ -219,39 +217,20 @@ class Invoice(Entity, Owned):
         return self.kind == InvoiceKind.credit_note
 
 
-class InvoiceLine(Line):
-    """One line of a document. Units: the discount in percent; `tax_amount` is the tax that the line prints."""
+class InvoiceLine(DocumentLine, Line):
+    """One line of a document."""
 
     __tablename__ = "invoice_line"
     __table_args__ = (
-        CheckConstraint("quantity <> 0", name="quantity_not_zero"),
-        CheckConstraint("unit_price >= 0", name="price_positive"),
-        CheckConstraint("discount_percent >= 0", name="discount_positive"),
+        *line_checks(),
         Index("ix_invoice_line_invoice_id_position", "invoice_id", "position"),
     )
 
     invoice_id: Mapped[int] = mapped_column(ForeignKey("invoice.id", ondelete="CASCADE"))
     invoice: Mapped[Invoice] = relationship(back_populates="lines")
-    position: Mapped[int] = mapped_column(Integer, default=0)
-    product_id: Mapped[int | None] = mapped_column(ForeignKey("product.id"), index=True)
-    product: Mapped["Product | None"] = relationship("Product")
     order_line_id: Mapped[int | None] = mapped_column(ForeignKey("sale_order_line.id"), index=True)
     credits_line_id: Mapped[int | None] = mapped_column(ForeignKey("invoice_line.id"), index=True)
     credits_line: Mapped["InvoiceLine | None"] = relationship("InvoiceLine", remote_side="InvoiceLine.id")
-    text: Mapped[str] = mapped_column(Text())
-    quantity: Mapped[Decimal] = mapped_column(Quantity())
-    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
-    unit: Mapped["Unit | None"] = relationship("Unit")
-    unit_price: Mapped[Decimal] = mapped_column(Quantity())
-    discount_percent: Mapped[Decimal] = mapped_column(Quantity(), default=ZERO)
-    tax_id: Mapped[int] = mapped_column(ForeignKey("tax.id"), index=True)
-    tax: Mapped["Tax"] = relationship("Tax")
-    net: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
-    tax_amount: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
-    gross: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
-
-    def __str__(self) -> str:
-        return self.text
 
 
 class InvoiceTax(Line):

@@ -5,23 +5,21 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.columns import Amount, Choice, Quantity
+from app.columns import Amount, Choice
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.lifecycle import Moves
 from app.models.base import Entity, Line, Owned
+from app.models.document_line import DocumentLine, line_checks
 
 if TYPE_CHECKING:
     from app.models.number_series import NumberSeries
     from app.models.organisation import Organisation
     from app.models.party import Party
     from app.models.payment_term import PaymentTerm
-    from app.models.product import Product
-    from app.models.tax import Tax
-    from app.models.unit import Unit
 
 ZERO = Decimal(0)
 
@@ -95,33 +93,14 @@ class SaleOrder(Entity, Owned):
         return self.number or f"#{self.id}"
 
 
-class SaleOrderLine(Line):
-    """One line of an order. Units: the discount in percent; `tax_amount` is the tax that the line prints."""
+class SaleOrderLine(DocumentLine, Line):
+    """One line of an order."""
 
     __tablename__ = "sale_order_line"
     __table_args__ = (
-        CheckConstraint("quantity <> 0", name="quantity_not_zero"),
-        CheckConstraint("unit_price >= 0", name="price_positive"),
-        CheckConstraint("discount_percent >= 0", name="discount_positive"),
+        *line_checks(),
         Index("ix_sale_order_line_order_id_position", "order_id", "position"),
     )
 
     order_id: Mapped[int] = mapped_column(ForeignKey("sale_order.id", ondelete="CASCADE"))
     order: Mapped[SaleOrder] = relationship(back_populates="lines")
-    position: Mapped[int] = mapped_column(Integer, default=0)
-    product_id: Mapped[int | None] = mapped_column(ForeignKey("product.id"), index=True)
-    product: Mapped["Product | None"] = relationship("Product")
-    text: Mapped[str] = mapped_column(Text())
-    quantity: Mapped[Decimal] = mapped_column(Quantity())
-    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
-    unit: Mapped["Unit | None"] = relationship("Unit")
-    unit_price: Mapped[Decimal] = mapped_column(Quantity())
-    discount_percent: Mapped[Decimal] = mapped_column(Quantity(), default=ZERO)
-    tax_id: Mapped[int] = mapped_column(ForeignKey("tax.id"), index=True)
-    tax: Mapped["Tax"] = relationship("Tax")
-    net: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
-    tax_amount: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
-    gross: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
-
-    def __str__(self) -> str:
-        return self.text

@@ -70,20 +70,25 @@ class AuthView(BaseView):
         return redirect("/login/")
 
 
-def sign_in_browser(user: User) -> None:
-    """Open a browser sign-in: a new session that carries nothing of the old one but the language."""
-    lasts = cast(timedelta, current_app.config["PERMANENT_SESSION_LIFETIME"])
-    language = user.profile.language if user.profile else session.get("locale", "en")
+def _begin(user: User, kind: str, lasts: timedelta) -> str:
+    """Note a sign-in from where the request came and return its key."""
     with unit_of_work(db.session()) as work:
-        key = sign_ins.begin(
+        return sign_ins.begin(
             work,
             user,
-            kind="browser",
+            kind=kind,
             address=client_address(),
             agent=request.user_agent.string,
             at=clock.now(),
             lasts=lasts,
         ).key
+
+
+def sign_in_browser(user: User) -> None:
+    """Open a browser sign-in: a new session that carries nothing of the old one but the language."""
+    lasts = cast(timedelta, current_app.config["PERMANENT_SESSION_LIFETIME"])
+    language = user.profile.language if user.profile else session.get("locale", "en")
+    key = _begin(user, "browser", lasts)
     session.clear()
     session.permanent = True
     login_user(user, remember=False)
@@ -146,16 +151,7 @@ class SignInApi(SecurityApi):
             return self.response_401()
         refresh = bool(given.get("refresh"))
         lasts = current_app.config["JWT_REFRESH_TOKEN_EXPIRES" if refresh else "JWT_ACCESS_TOKEN_EXPIRES"]
-        with unit_of_work(db.session()) as work:
-            key = sign_ins.begin(
-                work,
-                user,
-                kind="token",
-                address=client_address(),
-                agent=request.user_agent.string,
-                at=clock.now(),
-                lasts=lasts,
-            ).key
+        key = _begin(user, "token", lasts)
         about = {"identity": str(user.id), "additional_claims": {"sid": key}}
         answer = {API_SECURITY_ACCESS_TOKEN_KEY: create_access_token(fresh=True, **about)}
         if refresh:
