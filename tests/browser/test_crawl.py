@@ -16,6 +16,7 @@ from tests.browser.world import PASSWORD
 
 pytestmark = pytest.mark.browser
 
+TOO_WIDE = "document.documentElement.scrollWidth > innerWidth + 1"
 FULL = os.environ.get("CRM_CRAWL") == "full"
 EVERYBODY = ("admin", "head", "manager", "manager2", "accountant", "marketer", "office")
 ROLES = EVERYBODY if FULL else ("admin", "manager", "accountant")
@@ -75,6 +76,8 @@ def test_no_page_complains(walks: Any, chrome: Browser, address: str, user: str)
         page.goto(place)
         page.wait_for_selector("html[data-ready]")
         page.wait_for_load_state("networkidle")
+        if page.evaluate(TOO_WIDE):
+            found.append(f"{place}: wider than its window")
         for colours, rules in (("light", None), ("dark", ["color-contrast"])):
             page.emulate_media(color_scheme=colours, reduced_motion="reduce")  # type: ignore[arg-type]
             found += [f"{place} {colours}: {line}" for line in violations(page, rules)]
@@ -99,4 +102,4 @@ def test_no_page_is_wider_than_a_phone(walks: Any, chrome: Browser, address: str
 
 def _is_too_wide(page: Page, address: str) -> bool:
     page.goto(address)
-    return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"))
+    return bool(page.evaluate(TOO_WIDE))
