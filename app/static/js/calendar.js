@@ -72,9 +72,19 @@
     }
     if (event.shiftKey || !GOES[event.key]) return;
     event.preventDefault();
-    $(`[data-go="${GOES[event.key]}"]`)?.click();
+    next = GOES[event.key];
+    go();
   });
 
-  document.addEventListener("htmx:afterSettle", ready);
+  /* A key pressed while the calendar is under way counts when it is there. */
+  let next = "";
+  const go = () => {
+    if (!next || $("#list[aria-busy], .htmx-swapping, .htmx-settling")) return;
+    const link = $(`[data-go="${next}"]`);
+    next = "";
+    link?.click();
+  };
+  document.addEventListener("htmx:sendError", () => { next = ""; });
+  document.addEventListener("htmx:afterSettle", () => { ready(); setTimeout(go); });
   ready();
 })();
