@@ -112,7 +112,6 @@ def prepare(page: Page, name: str) -> None:
         page.fill("#name", "ООО «Ромашка»")
         page.fill("#tax_number", "7707083894")
         page.evaluate("document.querySelector('#country').tomselect?.setValue('RU')")
-        page.fill("#birthday", "31.02.2026")
         page.click("[data-save]")
         page.wait_for_selector(".has-error")
     page.wait_for_load_state("networkidle")
