@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, literal, not_, select
+from sqlalchemy import ColumnElement, Select, String, and_, cast, delete, literal, not_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -39,7 +39,7 @@ def add(session: Session, record: Entity, *, name: str) -> Tag:
     if tag.id in standing:
         return tag
     if len(standing) >= MOST:
-        raise DomainError(_("A record has at most %(most)s tags", most=MOST), field=_FIELD)
+        raise _too_many()
     session.add(Tagging(entity=record.__stem__, record_id=record.id, tag_id=tag.id))
     session.flush()
     return tag
@@ -60,12 +60,18 @@ def remove(session: Session, record: Entity, *, tag_id: int) -> str | None:
 
 def put(session: Session, record: Entity, names: Sequence[str]) -> None:
     """Give a record exactly these tags. Raises DomainError at "tag"."""
-    wanted = {key_of(_name(name, field=_FIELD)) for name in names}
-    for tag in session.scalars(of(record)).all():
-        if tag.name_key not in wanted:
-            remove(session, record, tag_id=tag.id)
-    for name in names:
-        add(session, record, name=name)
+    wanted = {key_of(word): word for word in (_name(name, field=_FIELD) for name in reversed(names))}
+    if len(wanted) > MOST:
+        raise _too_many()
+    standing = {tag.name_key: tag.id for tag in session.scalars(of(record))}
+    gone = [key for word, key in standing.items() if word not in wanted]
+    session.execute(delete(Tagging).where(_about(record), Tagging.tag_id.in_(gone)))
+    new = wanted.keys() - standing.keys()
+    known = {tag.name_key: tag for tag in session.scalars(select(Tag).where(Tag.name_key.in_(new)))}
+    for key in sorted(new):
+        tag = known.get(key) or _known_or_new(session, wanted[key])
+        session.add(Tagging(entity=record.__stem__, record_id=record.id, tag_id=tag.id))
+    session.flush()
 
 
 def of(record: Entity) -> Select[Tag]:
@@ -108,6 +114,10 @@ def rows(record: Entity) -> Select[Any]:
 def key_of(name: str) -> str:
     """Return the spelling by which tags are compared."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _too_many() -> DomainError:
+    return DomainError(_("A record has at most %(most)s tags", most=MOST), field=_FIELD)
 
 
 def _known_or_new(session: Session, name: str) -> Tag:

@@ -183,3 +183,20 @@ def test_open_panels_are_free_of_barriers(visit: Visit, options: dict[str, objec
         page.locator(f"{panel} > summary").click()
         assert violations(page) == [], panel
         page.keyboard.press("Escape")
+
+
+OVERLAPS = """() => {
+  const parts = [...document.querySelectorAll(".toolbar > *, .tools-right > *")].filter((part) => part.offsetWidth);
+  const box = (part) => part.getBoundingClientRect();
+  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return parts.flatMap((one, at) => parts.slice(at + 1).filter((other) => meet(box(one), box(other)))
+    .map((other) => `${one.className} | ${other.className}`));
+}"""
+
+
+def test_no_tool_of_a_list_covers_another_where_words_are_long(visit: Visit) -> None:
+    page = opened(visit, "/lang/ru?next=/party/list/?flt.country.eq=NL")
+    for width in (1280, 1000, 740, 360):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate(OVERLAPS) == [], width
+    page.goto("/lang/en?next=/home/")

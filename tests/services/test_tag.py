@@ -97,3 +97,25 @@ def test_a_tag_is_also_found_by_its_key(session, made):
     tag = tags.add(session, party, name="VIP")
     assert list(session.scalars(select(Party.name).where(tags.having(Party, "eq", str(tag.id))))) == ["Vip"]
     assert [each.name for each in party.tags] == ["VIP"]
+
+
+def test_a_record_gets_exactly_the_tags_that_are_put_in_few_statements(session, made, statements):
+    party = made.party()
+    for name in ("VIP", "Old"):
+        tags.add(session, party, name=name)
+    tags.add(session, made.party("Other"), name="Known")
+    statements.clear()
+    tags.put(session, party, ["vip", "Known", "known", "Fresh"])
+    assert len(statements) < 15
+    assert names(session, party) == ["Fresh", "Known", "VIP"]
+    tags.put(session, party, [])
+    assert names(session, party) == []
+
+
+def test_more_tags_than_a_record_may_have_are_refused_and_change_nothing(session, made):
+    party = made.party()
+    tags.put(session, party, ["VIP"])
+    with pytest.raises(DomainError) as refusal:
+        tags.put(session, party, [f"Tag {at}" for at in range(tags.MOST + 1)])
+    assert refusal.value.field == "tag"
+    assert names(session, party) == ["VIP"]
