@@ -69,13 +69,10 @@ def prepare(app: Flask) -> Ready:
             with unit_of_work(session):
                 find.rebuild(session)
         if session.execute(select(func.count()).select_from(User)).scalar_one() == 0:
-            make_administrator(session, done)
-            if app.config["CRM_DEMO"]:
-                with unit_of_work(session):
-                    password = os.environ.get("CRM_DEMO_PASSWORD")
-                    filled = demo.fill(session, size="small", password=password, today=clock.today())
-                if not password:
-                    done.passwords |= filled.passwords
+            with unit_of_work(session):  # all or nothing: a start that is stopped half-way begins anew
+                make_administrator(session, done)
+                if app.config["CRM_DEMO"]:
+                    fill_demo(session, done)
     return done
 
 
@@ -105,15 +102,22 @@ def make_administrator(session: Any, done: Ready) -> None:  # noqa: ANN401
     """Make `admin` with the given password (`CRM_ADMIN_PASSWORD`) or a made one."""
     given = os.environ.get("CRM_ADMIN_PASSWORD")
     password = given or secrets.token_urlsafe(12)
-    with unit_of_work(session):
-        users.make(
-            session,
-            username="admin",
-            first_name="Admin",
-            last_name="Countinghouse",
-            email="admin@localhost.localdomain",
-            password=password,
-            roles=[ADMIN],
-        )
+    users.make(
+        session,
+        username="admin",
+        first_name="Admin",
+        last_name="Countinghouse",
+        email="admin@localhost.localdomain",
+        password=password,
+        roles=[ADMIN],
+    )
     if not given:
         done.passwords["admin"] = password
+
+
+def fill_demo(session: Any, done: Ready) -> None:  # noqa: ANN401
+    """Fill the demo company; its people get the given password (`CRM_DEMO_PASSWORD`) or made ones."""
+    given = os.environ.get("CRM_DEMO_PASSWORD")
+    filled = demo.fill(session, size="small", password=given, today=clock.today())
+    if not given:
+        done.passwords |= filled.passwords

@@ -58,6 +58,7 @@ class Server:
         account: pwd.struct_passwd | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         death_signal: signal.Signals = signal.SIGKILL,
+        patience: float = _START_SECONDS,
     ) -> None:
         self.name = name
         self.folder = folder
@@ -69,6 +70,7 @@ class Server:
         self._account = account
         self._stop_signal = stop_signal
         self._death_signal = death_signal
+        self._patience = patience
 
     @property
     def log(self) -> Path:
@@ -102,7 +104,7 @@ class Server:
                 group=self._account.pw_gid if self._account else None,
                 extra_groups=[] if self._account else None,
             )
-        until = time.monotonic() + _START_SECONDS
+        until = time.monotonic() + self._patience
         while time.monotonic() < until:
             if self.process.poll() is not None:
                 return False

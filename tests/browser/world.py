@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tests.servers import Server
@@ -68,6 +69,7 @@ PERSONS = (
     ("Daan Willemsen", "NL", "06 2087 4411"), ("Isa Hendriks", "NL", None), ("Oliver Grant", "GB", "07700 900123"),
     ("Chloé Lefèvre", "FR", None), ("Пётр Ёжиков", "RU", "8 (921) 555-40-40"), ("Sofie Maes", "BE", "0470 12 34 56"),
 )  # fmt: skip
+_PATIENCE = 300  # seconds for the first start, which makes the whole demo company
 OWNERS = ("manager", "manager2", "head", "office")
 NOTE = (
     "Prefers to be called in the morning. Orders are placed by the office manager and confirmed by the director; "
@@ -131,8 +133,6 @@ def _fill(party: Any, city: str, contact: str, email: str | None) -> None:
 
 def _change(session: Session) -> None:
     """Leave something in the history of the first counterparty."""
-    from sqlalchemy import select
-
     from app.models.party import Party
     from app.services import party as parties
 
@@ -155,16 +155,17 @@ def serve(folder: Path, port: int) -> None:
 
     from app import create_app, installation
     from app.db import db, unit_of_work
+    from app.models.party import Party
     from app.services import access
 
     app = create_app()
-    fresh = not list(folder.glob("*.db"))
     installation.prepare(app)
-    if fresh and demo != "1":
+    if demo != "1":
         with app.app_context():
             access.act_as(db.session(), access.SYSTEM)
             with unit_of_work(db.session()) as session:
-                seed(session)
+                if session.execute(select(func.count()).select_from(Party)).scalar_one() == 0:
+                    seed(session)
     make_server("127.0.0.1", port, app, threaded=True).serve_forever()
 
 
@@ -180,7 +181,9 @@ def _answers(port: int) -> bool:
 def running(folder: Path, *, demo: bool = False) -> Iterator[str]:
     """Serve the company, or the demo company, from a process of its own and return its address."""
     given = ["env", f"PYTHONPATH={ROOT}", f"CRM_DEMO={int(demo)}", sys.executable, "-m", "tests.browser.world"]
-    server = Server("Countinghouse", folder, lambda port: [*given, str(folder), str(port)], _answers)
+    server = Server(
+        "Countinghouse", folder, lambda port: [*given, str(folder), str(port)], _answers, patience=_PATIENCE
+    )
     try:
         server.start()
         yield f"http://127.0.0.1:{server.port}"
@@ -204,6 +207,7 @@ def whole_program(folder: Path, **more: str) -> Iterator[str]:
         folder,
         lambda port: ["env", "-i", *given, f"PORT={port}", sys.executable, "-m", "app.cli", "run"],
         _answers,
+        patience=_PATIENCE,
     )
     try:
         server.start()
