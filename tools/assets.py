@@ -1,12 +1,14 @@
 """Copy the front-end files that pages and documents use from node_modules to app/static/lib.
 
-Exactly the files named here are copied, each with the licence of its package; a missing one is an error.
+Exactly the files named here are copied, each with the licence of its package; a missing one is an error. Scripts and
+icons stand there once more as small as Brotli makes them, as `app/web/compress.py` sends them.
 """
 
 import shutil
 import sys
 from pathlib import Path
 
+import brotli
 from icons import draw
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,6 +97,8 @@ def copy(modules: Path, to: Path) -> list[str]:
         (fresh / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(modules / source, fresh / target)
     (fresh / "icons" / "icons.svg").write_text(icons)
+    for file in [*fresh.rglob("*.js"), *fresh.rglob("*.svg")]:
+        file.with_name(f"{file.name}.br").write_bytes(brotli.compress(file.read_bytes(), quality=11))
     shutil.rmtree(to, ignore_errors=True)
     fresh.rename(to)
     return []

@@ -177,7 +177,7 @@ def main(arguments: list[str]) -> int:
         at = wish.url
         if at is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="countinghouse-shots-")))
-            at = stack.enter_context(running(folder, demo=wish.sheets))
+            at = stack.enter_context(running(folder, "demo" if wish.sheets else "forty"))
         looks = wish.look or ["light", "dark", "phone"]
         languages = wish.language or (["en", "ru", "hy", "nl"] if wish.sheets else ["en"])
         names = wish.pages or list(SCREENS if wish.sheets else PAGES)

@@ -87,10 +87,10 @@ def static_url(name: str) -> str:
     return f"/static/{name}?v={version_of(name)}"
 
 
-def widget_files() -> list[str]:
-    """Return the addresses of the scripts that date fields and searching selects need, in the order to load them."""
+def calendar_files() -> list[str]:
+    """Return the addresses of the scripts behind the calendar of a date field, in the order to load them."""
     own = [] if language() == "en" else [f"lib/flatpickr/l10n/{language()}.js"]
-    return [static_url(name) for name in ("lib/flatpickr/flatpickr.min.js", *own, "lib/tom-select/tom-select.min.js")]
+    return [static_url(name) for name in ("lib/flatpickr/flatpickr.min.js", *own)]
 
 
 def _told(view: Any, one: Any) -> str:
@@ -134,6 +134,7 @@ def init_app(app: Flask) -> None:
         "may_start_own": may_start_own,
         "own_jobs": started.own,
         "back_to_list": ways.back_to_list,
+        "calendar_files": calendar_files,
         "column_widths": settings.widths,
         "create_menu": menu.create_menu,
         "density": settings.density,
@@ -146,7 +147,6 @@ def init_app(app: Flask) -> None:
         "theme": settings.theme,
         "theme_colours": manifest.COLOURS,
         "way_back": ways.way_back,
-        "widget_files": widget_files,
     }
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

@@ -38,7 +38,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Serve the demo company, which has orders, invoices and payments; modules that work in it take its address."""
     need("browser")
     folder = tmp_path_factory.mktemp("demo")
-    with running(folder, demo=True) as found:
+    with running(folder, "demo") as found:
         yield Demo(found, folder)
 
 

@@ -33,6 +33,7 @@ def drag(page: Page, card: Locator, to: Locator) -> None:
     assert start is not None
     assert end is not None
     page.mouse.move(start["x"] + 20, start["y"] + start["height"] - 8)
+    page.wait_for_selector(".board-cards[data-ready]")  # what drags is fetched when the mouse comes
     page.mouse.down()
     for step in range(1, 21):
         page.mouse.move(

@@ -5,6 +5,7 @@ every screen once. `CRM_CRAWL=full`, which `make drill` sets, reads and draws it
 """
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import PATIENCE, PHONE, ROOT, Demo, Watch, violations
 from tests.browser.crawler import Walk, left_in_english, screen_of, signed_in, walk, words_of
-from tests.browser.world import PASSWORD
+from tests.browser.world import PASSWORD, running
 
 pytestmark = pytest.mark.browser
 
@@ -66,13 +67,31 @@ def test_nothing_is_left_in_english(
 @pytest.mark.parametrize("user", DRAWN)
 def test_no_page_complains(walks: Any, chrome: Browser, address: str, user: str) -> None:
     """Draw every screen: no error, nothing against the content policy, no other host, nothing that axe finds."""
-    firsts = {screen_of(page).partition("?")[0]: page for page in reversed(walked(walks, chrome, address, user).pages)}
+    assert drawn(chrome, address, user, firsts(walked(walks, chrome, address, user))) == []
+
+
+def test_an_empty_company_complains_of_nothing(chrome: Browser, tmp_path: Path) -> None:
+    """Walk and draw what a company sees on its first day: nothing but empty lists and first steps."""
+    with running(tmp_path, "empty") as address:
+        found = walked({}, chrome, address, "admin")
+        assert found.broken == []
+        assert len(found.pages) > 20
+        assert drawn(chrome, address, "admin", firsts(found)) == []
+
+
+def firsts(found: Walk) -> list[str]:
+    """Return one address of each screen."""
+    return list({screen_of(page).partition("?")[0]: page for page in reversed(found.pages)}.values())
+
+
+def drawn(chrome: Browser, address: str, user: str, places: list[str]) -> list[str]:
+    """Open pages as somebody and return all complaints."""
     context = signed_in(chrome, address, user, PASSWORD, "en")
     context.set_default_timeout(PATIENCE)
     watch = Watch(context, address)
     page = context.new_page()
     found = []
-    for place in firsts.values():
+    for place in places:
         page.goto(place)
         page.wait_for_selector("html[data-ready]")
         page.wait_for_load_state("networkidle")
@@ -82,20 +101,17 @@ def test_no_page_complains(walks: Any, chrome: Browser, address: str, user: str)
             page.emulate_media(color_scheme=colours, reduced_motion="reduce")  # type: ignore[arg-type]
             found += [f"{place} {colours}: {line}" for line in violations(page, rules)]
     context.close()
-    assert found == []
-    assert watch.found == []
+    return found + watch.found
 
 
 def test_no_page_is_wider_than_a_phone(walks: Any, chrome: Browser, address: str) -> None:
-    firsts = {
-        screen_of(page).partition("?")[0]: page for page in reversed(walked(walks, chrome, address, "admin").pages)
-    }
+    places = firsts(walked(walks, chrome, address, "admin"))
     context = signed_in(chrome, address, "admin", PASSWORD, "ru")  # the longest words
     state: Any = context.storage_state()
     context.close()
     phone = chrome.new_context(base_url=address, storage_state=state, locale="ru", **PHONE)
     page = phone.new_page()
-    wide = [address for address in firsts.values() if _is_too_wide(page, address)]
+    wide = [place for place in places if _is_too_wide(page, place)]
     phone.close()
     assert wide == []
 

@@ -171,7 +171,7 @@ def test_the_filter_panel_works_without_scripts(visit: Visit) -> None:
     page.locator("details.filters > summary").click()
     page.locator("#flt-country").select_option("AM")
     page.locator(".filter-panel button[type=submit]").click()
-    page.wait_for_url("**flt.country**")
+    page.wait_for_url(re.compile("country=AM"))
     assert names(page)
     assert set(page.locator('td[data-label="Country"]').all_inner_texts()) == {"Armenia"}
 

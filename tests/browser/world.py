@@ -1,8 +1,8 @@
 """A small company to look at: an application with a database of its own, counterparties in four scripts, a real server.
 
-    python -m tests.browser.world FOLDER PORT
+    python -m tests.browser.world FOLDER PORT forty|demo|empty
 
-makes the database in FOLDER and serves it on 127.0.0.1.
+makes the database in FOLDER (forty counterparties, the demo company, or nothing) and serves it on 127.0.0.1.
 """
 
 import os
@@ -144,13 +144,12 @@ def _change(session: Session) -> None:
         session.flush()
 
 
-def serve(folder: Path, port: int) -> None:
+def serve(folder: Path, port: int, holds: str) -> None:
     """Make the database and serve it until the process ends."""
-    demo = os.environ.get("CRM_DEMO", "0")
     for name in [name for name in os.environ if name.startswith("CRM_")]:
         del os.environ[name]  # nobody's installation is touched
-    os.environ |= {"CRM_VAR": str(folder), "CRM_ADMIN_PASSWORD": PASSWORD, "PORT": str(port), "CRM_DEMO": demo}
-    os.environ["CRM_DEMO_PASSWORD"] = PASSWORD
+    os.environ |= {"CRM_VAR": str(folder), "PORT": str(port), "CRM_DEMO": str(int(holds == "demo"))}
+    os.environ |= {"CRM_ADMIN_PASSWORD": PASSWORD, "CRM_DEMO_PASSWORD": PASSWORD}
     from werkzeug.serving import make_server
 
     from app import create_app, installation
@@ -160,7 +159,7 @@ def serve(folder: Path, port: int) -> None:
 
     app = create_app()
     installation.prepare(app)
-    if demo != "1":
+    if holds == "forty":
         with app.app_context():
             access.act_as(db.session(), access.SYSTEM)
             with unit_of_work(db.session()) as session:
@@ -178,11 +177,11 @@ def _answers(port: int) -> bool:
 
 
 @contextmanager
-def running(folder: Path, *, demo: bool = False) -> Iterator[str]:
-    """Serve the company, or the demo company, from a process of its own and return its address."""
-    given = ["env", f"PYTHONPATH={ROOT}", f"CRM_DEMO={int(demo)}", sys.executable, "-m", "tests.browser.world"]
+def running(folder: Path, holds: str = "forty") -> Iterator[str]:
+    """Serve a company that holds `forty` counterparties, the `demo` or nothing (`empty`), and return its address."""
+    given = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "tests.browser.world"]
     server = Server(
-        "Countinghouse", folder, lambda port: [*given, str(folder), str(port)], _answers, patience=_PATIENCE
+        "Countinghouse", folder, lambda port: [*given, str(folder), str(port), holds], _answers, patience=_PATIENCE
     )
     try:
         server.start()
@@ -217,4 +216,4 @@ def whole_program(folder: Path, **more: str) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), int(sys.argv[2]))
+    serve(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

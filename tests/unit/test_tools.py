@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from types import ModuleType
 
+import brotli
 import pytest
 
 from tests import servers
@@ -27,6 +28,8 @@ def tool(name: str) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
+    if str(ROOT / "tools") not in sys.path:
+        sys.path.append(str(ROOT / "tools"))  # as for a script that is called: the others stand beside it
     spec.loader.exec_module(module)
     return module
 
@@ -90,7 +93,12 @@ def test_exactly_the_named_files_are_copied(tmp_path: Path) -> None:
     (modules / "flatpickr" / "other.js").write_text("not asked for")
     (lib / "gone").mkdir(parents=True)
     assert assets.copy(modules, lib) == []
-    copied = {path.relative_to(lib).as_posix(): path.read_text() for path in lib.rglob("*") if path.is_file()}
+    files = {path.relative_to(lib).as_posix(): path.read_bytes() for path in lib.rglob("*") if path.is_file()}
+    packed = {
+        name.removesuffix(".br"): brotli.decompress(files.pop(name)) for name in list(files) if name.endswith(".br")
+    }
+    assert packed == {name: body for name, body in files.items() if name.endswith((".js", ".svg"))}
+    copied = {name: body.decode() for name, body in files.items()}
     sprite = copied.pop("icons/icons.svg")
     assert copied == assets.wanted()
     assert sprite.count("<symbol ") == len(assets.ICONS)

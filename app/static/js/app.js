@@ -197,10 +197,23 @@
     if (button) button.closest(`.${button.dataset.dismiss}`)?.remove();
   });
 
+  /* --- scripts that are fetched when somebody is about to need them ------------------------------------------------ */
+
+  const fetched = new Map();
+  const fetchScript = (src) => fetched.get(src) ?? fetched.set(src, new Promise((resolve) => {
+    document.head.append(Object.assign(document.createElement("script"), { src, onload: resolve, onerror: resolve }));
+  })).get(src);
+  const scripts = (list = "") => list.split(" ").filter(Boolean)
+    .reduce((before, src) => before.then(() => fetchScript(src)), Promise.resolve());
+
   /* --- dates: typed freely, or picked from a calendar -------------------------------------------------------------- */
 
   const patterns = { en: "yyyy-MM-dd", nl: "dd-MM-yyyy", ru: "dd.MM.yyyy", hy: "dd.MM.yyyy" };
   const ofFlatpickr = (pattern) => pattern.replace(/y+/, "Y").replace(/M+/, "m").replace(/d+/, "d");
+  const inPattern = (date, pattern) => pattern
+    .replace(/y+/, String(date.getFullYear()).padStart(4, "0"))
+    .replace(/M+/, String(date.getMonth() + 1).padStart(2, "0"))
+    .replace(/d+/, String(date.getDate()).padStart(2, "0"));
   const example = (pattern) => pattern.replace(/y+/, "2026").replace(/M+/, "03").replace(/d+/, "31");
 
   const readDay = (value, pattern) => {
@@ -226,7 +239,7 @@
     const shown = toDate(input.value, "yyyy-MM-dd");
     input.removeAttribute("name");
     input.dataset.date = pattern;
-    if (shown) input.value = flatpickr.formatDate(shown, ofFlatpickr(pattern));
+    if (shown) input.value = inPattern(shown, pattern);
     if (!input.placeholder) input.placeholder = example(pattern);
     input.after(hidden);
     const keep = () => {
@@ -238,7 +251,7 @@
   };
 
   const dateField = (input) => {
-    if (!globalThis.flatpickr || input.dataset.ready) return;
+    if (input.dataset.ready) return;
     input.dataset.ready = "1";
     if (input.dataset.dateIso) localise(input);
     const pattern = input.dataset.date;
@@ -253,7 +266,9 @@
     const inner = Object.assign(document.createElement("input"), { hidden: true });
     box.append(input, inner, button);
     if (input.disabled || input.readOnly) button.disabled = true;
-    const calendar = flatpickr(inner, {
+    let calendar = null; // its script is fetched when somebody comes near, and it is made when he asks for it
+    const fetchCalendar = () => scripts(document.documentElement.dataset.calendar);
+    const make = () => flatpickr(inner, {
       locale: flatpickr.l10ns[language] ?? "default",
       dateFormat: ofFlatpickr(pattern),
       positionElement: input,
@@ -274,7 +289,7 @@
           if (event.key !== "Escape") return;
           event.preventDefault();
           event.stopPropagation();
-          calendar.close();
+          calendar?.close();
           input.focus();
         });
       },
@@ -285,15 +300,19 @@
         input.focus();
       },
     });
-    const open = (intoCalendar) => {
+    const open = async (intoCalendar) => {
       if (input.disabled || input.readOnly) return;
+      await fetchCalendar();
+      if (!globalThis.flatpickr) return;
+      calendar ??= make();
       calendar.setDate(toDate(input.value, pattern), false);
       calendar.open();
       if (!intoCalendar) return;
       const days = calendar.calendarContainer;
       ($(".flatpickr-day.selected", days) ?? $(".flatpickr-day.today", days) ?? $(".flatpickr-day", days))?.focus();
     };
-    button.addEventListener("click", () => (calendar.isOpen ? calendar.close() : open(true)));
+    for (const near of ["pointerenter", "focusin"]) box.addEventListener(near, fetchCalendar, { once: true });
+    button.addEventListener("click", () => (calendar?.isOpen ? calendar.close() : open(true)));
     input.addEventListener("keydown", (event) => {
       if (event.key === "ArrowDown") {
         event.preventDefault();
@@ -398,17 +417,9 @@
     $$("select[data-pick]", root).forEach((select) => { if (select.options.length > 8) searchSelect(select); });
   };
 
-  /* Lists fetch the widgets' scripts when a panel is opened; forms name them in their head. */
-  let fetched = null;
-  const fetchAll = () => ($("[data-widgets]")?.dataset.widgets ?? "").split(" ").filter(Boolean).reduce(
-    (before, src) => before.then(() => new Promise((resolve) => {
-      const script = Object.assign(document.createElement("script"), { src, onload: resolve, onerror: resolve });
-      document.head.append(script);
-    })),
-    Promise.resolve(),
-  );
+  /* Lists fetch the script of searching selects when a panel is opened; forms name it in their head. */
   const widgets = async (root) => {
-    if (!globalThis.TomSelect && $("[data-date], select[data-lookup], select[data-pick]", root)) await (fetched ??= fetchAll());
+    if (!globalThis.TomSelect && $("select[data-lookup], select[data-pick]", root)) await scripts($("[data-widgets]")?.dataset.widgets);
     enhance(root);
   };
 
@@ -437,5 +448,5 @@
   const loaded = performance.getEntriesByType("navigation")[0]?.name.split("#")[0];
   if (history.state?.htmx && loaded && loaded !== location.href.split("#")[0]) location.reload();
 
-  globalThis.countinghouse = { $, $$, ask, enhance, icon, isChanged, isTyping, language, part, release, text, widgets };
+  globalThis.countinghouse = { $, $$, ask, enhance, icon, isChanged, isTyping, language, part, release, scripts, text, widgets };
 })();

@@ -3,12 +3,11 @@
 (() => {
   "use strict";
 
-  const { $$ } = globalThis.countinghouse;
+  const { $$, scripts } = globalThis.countinghouse;
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-  /** Let what stands in the lists of a face be dragged between them; a list that is ready already stays as it is. */
-  const dragging = (face, selector, options) => {
-    if (!face || !globalThis.Sortable) return;
+  const settle = (face, selector, options) => {
+    if (!globalThis.Sortable) return;
     $$(selector, face).filter((list) => !list.dataset.ready).forEach((list) => {
       list.dataset.ready = "1";
       globalThis.Sortable.create(list, {
@@ -22,6 +21,15 @@
         ...options,
       });
     });
+  };
+
+  /** Let what stands in the lists of a face be dragged between them; a list that is ready already stays as it is.
+      What dragging needs is fetched when a mouse comes over the face; where there is no mouse, at once. */
+  const dragging = (face, selector, options) => {
+    if (!face) return;
+    const ready = () => scripts(face.dataset.sortable).then(() => settle(face, selector, options));
+    if (globalThis.Sortable || matchMedia("(hover: none)").matches) ready();
+    else face.addEventListener("pointerover", ready, { once: true });
   };
 
   Object.assign(globalThis.countinghouse, { dragging });

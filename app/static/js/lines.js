@@ -4,7 +4,7 @@
 (() => {
   "use strict";
 
-  const { $, $$ } = globalThis.countinghouse;
+  const { $, $$, scripts } = globalThis.countinghouse;
   const said = JSON.parse($("[data-lines-texts]")?.textContent ?? "{}");
   const say = (name, values = {}) =>
     Object.entries(values).reduce((all, [key, value]) => all.replace(`{${key}}`, value), said[name] ?? "");
@@ -408,14 +408,10 @@
 
   /* --- by hand: fetched when somebody is about to --------------------------------------------------------------------------------- */
 
-  let fetched = null;
-  const sortable = (src) => fetched ??= new Promise((resolve, reject) => {
-    document.head.append(Object.assign(document.createElement("script"), { src, onload: resolve, onerror: reject }));
-  });
   const lazily = async (box) => {
     if (box.dataset.sorts || !("ordered" in box.dataset)) return;
     box.dataset.sorts = "1";
-    await sortable(box.dataset.sortable).catch(() => null);
+    await scripts(box.dataset.sortable);
     if (!globalThis.Sortable) return;
     let before = null;
     globalThis.Sortable.create(bodyOf(box), {
