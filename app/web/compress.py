@@ -34,7 +34,8 @@ def _smallest(response: Response) -> bytes:
 
 def _of_file(response: Response) -> Response:
     """Compress a file; runs before what compresses everything else, which leaves a streamed answer's file open."""
-    if not (is_static() and response.mimetype in KINDS and response.is_streamed and response.status_code == HTTPStatus.OK):
+    whole = response.status_code == HTTPStatus.OK and response.is_streamed
+    if not (whole and is_static() and response.mimetype in KINDS):
         return response
     response.direct_passthrough = False
     response.make_sequence()
