@@ -129,7 +129,7 @@ def run_import(
         except (DomainError, NotFound) as refusal:
             text = str(refusal) if isinstance(refusal, DomainError) else _("The file is gone")
             with unit_of_work(session):
-                runs.fail(_found(session, run_id), at=now(), message=text)
+                _found(session, run_id).break_off(at=now(), message=text)
 
 
 def _who(session: Session, run: ImportRun) -> tuple[access.Actor, str]:

@@ -49,6 +49,11 @@ class Entity(Model):
         )
 
 
+def entity_of(stem: str) -> type[Any] | None:
+    """Return the entity of a stem, None when there is none, or none any more."""
+    return next((m.class_ for m in Model.registry.mappers if getattr(m.class_, "__stem__", None) == stem), None)
+
+
 class Line(Model):
     """A row that lives and dies with its parent: key only."""
 

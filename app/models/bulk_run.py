@@ -35,6 +35,7 @@ label(
 BULK_MOVES = {
     BulkState.queued: frozenset({BulkState.running, BulkState.cancelled, BulkState.failed}),
     BulkState.running: frozenset({BulkState.done, BulkState.cancelled, BulkState.failed}),
+    BulkState.failed: frozenset({BulkState.queued}),
 }
 
 
@@ -69,6 +70,7 @@ class BulkRun(Entity, Owned, Job):
     __tablename__ = "bulk_run"
     __stem__ = "bulk_run"
     __done__ = "done_rows"
+    __moves__ = BULK_MOVES
     __unrecorded__ = True  # what it does is recorded with the records themselves
     __table_args__ = (Index("ix_bulk_run_owner_id_state", "owner_id", "state"),)
 

@@ -54,6 +54,7 @@ class ImportRun(Entity, Owned, Job):
     __tablename__ = "import_run"
     __stem__ = "import_run"
     __done__ = "read_rows"
+    __moves__ = IMPORT_MOVES
 
     entity: Mapped[str] = mapped_column(String(40))
     state: Mapped[ImportState] = mapped_column(Choice(ImportState), default=ImportState.draft)

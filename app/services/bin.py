@@ -17,7 +17,7 @@ from app.db import Model
 from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.attachment import Attachment
-from app.models.base import Entity, Owned
+from app.models.base import Entity, Owned, entity_of
 from app.models.deleted_record import NAME, DeletedFile, DeletedRecord
 from app.models.history import FieldChange
 from app.models.search_entry import is_findable
@@ -131,11 +131,6 @@ def unused(session: Session, digests: Collection[str]) -> list[str]:
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
-
-
-def entity_of(stem: str) -> type[Any] | None:
-    """Return the entity of a stem, None when there is none any more."""
-    return next((m.class_ for m in Model.registry.mappers if getattr(m.class_, "__stem__", None) == stem), None)
 
 
 def is_kept(entity: type[Any]) -> bool:

@@ -147,7 +147,7 @@ def go(open_session: Callable[[], Session], run_id: int, *, pace: Pace | None = 
     session = open_session()
     with access.acting(session, access.SYSTEM), unit_of_work(session):
         run = access.get(session, BulkRun, run_id)
-        if run is None or not run.begin(BULK_MOVES, BulkState.running, at=pace.now()):
+        if run is None or not run.begin(at=pace.now()):
             return
         who = starter(session, run.owner_id)
         door = _door(session, run, who, at=pace.now())
@@ -176,9 +176,8 @@ def _door(session: Session, run: BulkRun, who: Starter, *, at: datetime) -> Door
             raise NotAllowed(f"{run.entity}.{run.act}")
         who.require(session, door.area, "change" if is_change else run.act)
     except NotAllowed:
-        move(BULK_MOVES, run, BulkState.failed)
         with in_language(who.language):
-            run.ended_at, run.message = at, _("Whoever started this may not do it any more")
+            run.break_off(at=at, message=_("Whoever started this may not do it any more"))
         return None
     return door
 

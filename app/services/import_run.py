@@ -124,7 +124,7 @@ def queue(session: Session, run: ImportRun, *, at: datetime, for_worker: bool = 
 
 def start(run: ImportRun, *, at: datetime) -> bool:
     """Begin a queued run, or go on with one that was killed; False when there is nothing to do."""
-    return run.begin(IMPORT_MOVES, ImportState.running, at=at)
+    return run.begin(at=at)
 
 
 def progress(session: Session, run_id: int, *, done: int, chunk: Chunk, report: dict[str, Any]) -> dict[str, Any]:
@@ -178,12 +178,6 @@ def finish(session: Session, run: ImportRun, *, at: datetime, errors: Attachment
     run.ended_at = at
     run.errors = errors
     session.execute(delete(ImportProblem).where(ImportProblem.run_id == run.id))
-
-
-def fail(run: ImportRun, *, at: datetime, message: str) -> None:
-    """Stop a run and say why; what was imported stays, and it can be queued again to go on."""
-    move(IMPORT_MOVES, run, ImportState.failed)
-    run.ended_at, run.message = at, message
 
 
 def unfinished(session: Session, *, sha256: str, mapping: dict[str, str], options: dict[str, Any]) -> ImportRun | None:

@@ -1,20 +1,45 @@
 """Looking at background work: what waits too long, what has failed, what may be forgotten."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import and_, case, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from app import outbox
+from app.models.base import entity_of
+from app.models.job import Job
 from app.outbox import Errand, Outbox
+from app.services import access
 
 LATE = timedelta(seconds=60)
 KEPT = timedelta(days=30)
 
 
+_NOUNS = {"import": "import_run", "bulk": "bulk_run"}  # topics that name their record by another word
+
+
+def record_of(session: Session, job: Outbox) -> Any:  # noqa: ANN401 -- of any class
+    """Return the record that a job is about, None when there is none."""
+    noun = job.topic.partition(".")[0]
+    entity = entity_of(_NOUNS.get(noun, noun))
+    return access.get(session, entity, job.record_id) if entity is not None and job.record_id is not None else None
+
+
+def broke_off(session: Session, job_id: int, *, at: datetime) -> None:
+    """Note at a record that shows its own progress that its job has failed for good: it runs no more."""
+    job = session.get(Outbox, job_id)
+    record = record_of(session, job) if job is not None and job.state is Errand.failed else None
+    if isinstance(record, Job) and record.is_under_way:
+        record.break_off(at=at)
+
+
 def retry(session: Session, job: Outbox, *, at: datetime) -> None:
-    """Let a failed job run once more."""
+    """Let a failed job run once more; a record that shows its progress waits again."""
     outbox.retry(session, job, at=at)
+    record = record_of(session, job)
+    if isinstance(record, Job) and record.state == "failed":
+        record.queue_again()
 
 
 def delay(session: Session, *, at: datetime) -> timedelta:

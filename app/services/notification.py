@@ -13,18 +13,17 @@ from sqlalchemy import Select, delete, event, func, inspect, select, update
 from sqlalchemy.orm import Session, UOWTransaction, joinedload
 
 from app import clock
-from app.db import Model
 from app.models.activity import Activity
 from app.models.base import Entity, Owned
 from app.models.notification import Follower, Notification, NotificationKind, NotificationSetting
 from app.outbox import Errand, Outbox
 from app.services import access, colleague
+from app.services import job as jobs
 from app.services.access import Actor
 
 MOST_COUNTED = 100  # the bell says 99+
 KEPT = timedelta(days=180)
 _STATE = "state"
-_NOUNS = {"import": "import_run"}  # topics of jobs that name their record by another word
 
 
 # --- following --------------------------------------------------------------------------------------------------------
@@ -125,18 +124,9 @@ def _write(
 def job_failed(session: Session, job_id: int, *, at: datetime) -> None:
     """Tell who has started a job, at the record that it is about, that it has failed for good."""
     job = session.get(Outbox, job_id)
-    if job is None or job.actor_id is None or job.state is not Errand.failed:
-        return
-    noun = job.topic.partition(".")[0]
-    entity = entity_of(_NOUNS.get(noun, noun))
-    record = access.get(session, entity, job.record_id) if entity is not None and job.record_id is not None else None
-    if record is not None:
+    record = jobs.record_of(session, job) if job is not None and job.state is Errand.failed else None
+    if job is not None and job.actor_id is not None and record is not None:
         tell(session, NotificationKind.job_failed, record, [job.actor_id], at=at, said=job.topic)
-
-
-def entity_of(stem: str) -> type[Any] | None:
-    """Return the mapped class that a stem names."""
-    return next((m.class_ for m in Model.registry.mappers if getattr(m.class_, "__stem__", None) == stem), None)
 
 
 # --- what the session has changed -------------------------------------------------------------------------------------

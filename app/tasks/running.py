@@ -14,6 +14,7 @@ from typing import Any
 from app import clock, outbox
 from app.db import unit_of_work
 from app.errors import DomainError
+from app.services import job as jobs
 from app.services import notification as notifications
 from app.tasks.registry import Handler, LostClaim, Work, fresh_session, handler_of
 
@@ -103,4 +104,5 @@ def _failed(work: Work, error: str, *, final: bool) -> None:
     with fresh_session(what=work.name) as session, unit_of_work(session):
         at = clock.now()
         if outbox.fail(session, work.row_id, work.token, error, tries=work.tries, at=at, final=final):
+            jobs.broke_off(session, work.row_id, at=at)
             notifications.job_failed(session, work.row_id, at=at)

@@ -15,6 +15,7 @@ from app import clock
 from app.db import db, unit_of_work
 from app.i18n import gettext as _
 from app.i18n import label_of
+from app.models.base import entity_of
 from app.models.notification import Notification, NotificationKind
 from app.services import access
 from app.services import activity as activities
@@ -128,7 +129,7 @@ class NotificationView(BaseView):
         return bool(self.appbuilder.sm.may(area, "see"))
 
     def _record(self, stem: str, key: int) -> Any:
-        entity = notifications.entity_of(stem)
+        entity = entity_of(stem)
         return access.get(db.session(), entity, key) if entity is not None and self._may(stem) else None
 
 
@@ -158,7 +159,7 @@ def _named(session: Session, found: "list[Notification]", may: Any) -> Named:
         wanted.setdefault(one.entity, set()).add(one.record_id)
     named: Named = {}
     for stem, keys in wanted.items():
-        entity = notifications.entity_of(stem)
+        entity = entity_of(stem)
         if entity is not None and may(stem):
             seen = session.execute(select(entity).where(inspect(entity).primary_key[0].in_(keys))).unique().scalars()
             named |= {(stem, record.id): record for record in seen}
