@@ -56,6 +56,9 @@ def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": https,
         "PERMANENT_SESSION_LIFETIME": timedelta(hours=12),  # a working day; then one signs in again
+        # An answer that changes nothing in the session sends no cookie: a slow one would undo what a quicker one,
+        # asked after it, has written there, such as the message about a deletion and its way back.
+        "SESSION_REFRESH_EACH_REQUEST": False,
         "PREFERRED_URL_SCHEME": "https" if https else "http",
         "TRUSTED_HOSTS": [urlsplit(public_url).hostname or "localhost", "localhost", "127.0.0.1", "[::1]"],
         "MAX_CONTENT_LENGTH": 24 * 1024 * 1024,  # bytes; larger uploads get 413

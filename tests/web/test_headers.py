@@ -126,6 +126,15 @@ def test_what_any_cache_may_keep_carries_nobodys_session(as_user: Callable[[str]
     assert "Cookie" not in static.headers.get("Vary", "")
 
 
+@pytest.mark.parametrize("path", ["/home/", "/party/list/", "/party/add", "/find/?q=a", "/draft/"])
+def test_an_answer_that_changes_nothing_in_the_session_sends_no_cookie(as_user: Callable[[str], Browser], path: str):
+    """A slow answer would bring back the session as it was, and lose what a quicker one has written there since."""
+    office = as_user("office")
+    office.get(path)  # the first page may write a token for its forms
+    answer = office.get(path)
+    assert (answer.status_code, answer.headers.get("Set-Cookie")) == (200, None)
+
+
 def test_pages_and_styles_go_compressed(as_user: Callable[[str], Browser]):
     office, every_way = as_user("office"), {"Accept-Encoding": "gzip, deflate, br, zstd"}
 
