@@ -58,13 +58,16 @@ label(
 
 EDIT = "edit"
 UNDO = "undo"
+DELETE = "delete"
+UNDELETE = "undelete"
 
 
 class BulkRun(Entity, Owned, Job):
     """The same act on many records; it reads and writes for whoever started it.
 
-    Shape: `act` is "edit", "undo" or the name of a verb; `given` maps a column of the records to its new value as
-    history keeps it ({"country": "NL", "owner_id": 7}); `query` is the address of the list that everything matched.
+    Shape: `act` is "edit", "delete", what takes one of them back, or the name of a verb; `given` maps a column of the
+    records to its new value as history keeps it ({"country": "NL", "owner_id": 7}); `query` is the address of the list
+    that everything matched.
     """
 
     __tablename__ = "bulk_run"

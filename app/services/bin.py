@@ -5,7 +5,7 @@ Whoever deletes a record calls `discard`, whoever undoes it `restore`. What can 
 """
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,6 +62,31 @@ def discard(session: Session, record: Entity, *, actor: Actor, at: datetime, bat
     return deleted
 
 
+def take_away(
+    session: Session,
+    record: Any,  # noqa: ANN401 -- tables of the framework have no bin
+    *,
+    rule: Callable[[Session, Any], None] | None,
+    at: datetime,
+    batch: str | None = None,
+) -> DeletedRecord | None:
+    """Delete a record by its rule: into the bin, where its kind has one, and return what stands there.
+
+    Raises DomainError when others hang on it.
+    """
+    try:
+        with session.begin_nested():
+            if rule is not None:
+                rule(session, record)
+            if is_kept(type(record)):
+                return discard(session, record, actor=access.required(session), at=at, batch=batch)
+            session.delete(record)
+            session.flush()
+            return None
+    except IntegrityError:
+        raise DomainError(_("Other records depend on this one; it cannot be deleted")) from None
+
+
 def restore(session: Session, deleted: DeletedRecord, *, at: datetime) -> Entity:
     """Bring a record back as it was, with all that went with it, and return it.
 
@@ -87,9 +112,14 @@ def restore(session: Session, deleted: DeletedRecord, *, at: datetime) -> Entity
     return restored
 
 
-def of_batch(session: Session, batch: str) -> list[DeletedRecord]:
-    """Return what one act has deleted and the session's actor may see, the last first: it may need the others."""
+def of_batch(session: Session, batch: str, keys: Collection[int] | None = None) -> list[DeletedRecord]:
+    """Return what one act has deleted and the session's actor may see, the last first: it may need the others.
+
+    `keys` are those of some of the records, when not all are wanted.
+    """
     found = select(DeletedRecord).where(DeletedRecord.batch == batch).order_by(DeletedRecord.id.desc())
+    if keys is not None:
+        found = found.where(DeletedRecord.record_id.in_(keys))
     return list(session.scalars(found))
 
 

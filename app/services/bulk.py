@@ -20,7 +20,7 @@ from app.errors import Conflict, DomainError, NotAllowed
 from app.i18n import gettext as _
 from app.i18n import in_language
 from app.lifecycle import move
-from app.models.bulk_run import BULK_MOVES, EDIT, UNDO, BulkOutcome, BulkRow, BulkRun, BulkState
+from app.models.bulk_run import BULK_MOVES, EDIT, BulkOutcome, BulkRow, BulkRun, BulkState
 from app.services import access, bulk_door
 from app.services.bulk_door import Door
 from app.services.bulk_row import Done, Worker
@@ -170,11 +170,10 @@ def _next(session: Session, run_id: int, door: Door, pace: Pace) -> bool:
 def _door(session: Session, run: BulkRun, who: Starter, *, at: datetime) -> Door | None:
     """Return the door to the records, None when the run has failed for want of it or of the right to use it."""
     door = bulk_door.of(run.entity)
-    is_change = run.act in {EDIT, UNDO}
     try:
-        if door is None or not (is_change or run.act in door.verbs):
+        if door is None or not door.knows(run.act):
             raise NotAllowed(f"{run.entity}.{run.act}")
-        who.require(session, door.area, "change" if is_change else run.act)
+        who.require(session, *door.right(run.act))
     except NotAllowed:
         with in_language(who.language):
             run.break_off(at=at, message=_("Whoever started this may not do it any more"))

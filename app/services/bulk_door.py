@@ -12,7 +12,9 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import Session, selectinload
 
 from app.errors import DomainError
-from app.models.bulk_run import EDIT, UNDO
+from app.models.bulk_run import DELETE, EDIT, UNDELETE, UNDO
+from app.models.deleted_record import DeletedRecord
+from app.services import bin as bins
 
 Act = Callable[[Session, Any, datetime], object]
 
@@ -23,7 +25,8 @@ class Door:
 
     `save` holds the rules of storing; `may_edit(record)` says whether its state lets it be edited; `narrow(query)`
     cuts a query to the screen's own records; `verbs` are acts without arguments; `explain` turns what the database
-    refuses into a text; `label` names a column; `takes_back` maps a verb to the one that undoes it.
+    refuses into a text; `label` names a column; `takes_back` maps a verb to the one that undoes it; `remove` holds the
+    rules of deleting.
     """
 
     entity: type[Any]
@@ -36,10 +39,23 @@ class Door:
     area: str
     options: Sequence[Any] = field(default=())
     takes_back: Mapping[str, str] = field(default_factory=dict)
+    remove: Callable[[Session, Any], None] | None = None
 
     def undoing(self, act: str) -> str | None:
         """Return the act that takes another back, None when nothing does."""
+        if act == DELETE:
+            return UNDELETE if bins.is_kept(self.entity) else None
         return UNDO if act == EDIT else self.takes_back.get(act)
+
+    def knows(self, act: str) -> bool:
+        """Say whether there is such an act."""
+        return act in {EDIT, UNDO, DELETE, UNDELETE} or act in self.verbs
+
+    def right(self, act: str) -> tuple[str, str]:
+        """Return what one must be allowed to, for an act: area and right."""
+        if act == UNDELETE:
+            return DeletedRecord.__stem__, "restore"
+        return self.area, "change" if act in {EDIT, UNDO} else act
 
     def records(self, session: Session, keys: Sequence[int], *, whole: bool = False) -> dict[int, Any]:
         """Return the records of these keys that the actor may see, by key; `whole` with the rows that they own."""

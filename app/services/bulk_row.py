@@ -12,7 +12,8 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app.errors import Conflict, DomainError, NotFound, Refusals
 from app.i18n import gettext as _
-from app.models.bulk_run import EDIT, UNDO, BulkOutcome, BulkRow, BulkRun
+from app.models.bulk_run import DELETE, EDIT, UNDELETE, UNDO, BulkOutcome, BulkRow, BulkRun
+from app.services import bin as bins
 from app.services.bulk_door import Door
 from app.services.bulk_value import Targets, Values, standing
 
@@ -40,7 +41,12 @@ class Worker:
         self.session, self.door, self.at = session, door, at
         self.given: Values = run.given
         self.former: dict[int, tuple[Values, Values]] = {}
-        self.records = door.records(session, keys, whole=run.act in {EDIT, UNDO})
+        self.batch = batch_of(run.id)
+        if run.act == UNDELETE:
+            gone = bins.of_batch(session, batch_of(run.undoes_id), keys)
+            self.records: dict[int, Any] = {each.record_id: each for each in gone}
+        else:
+            self.records = door.records(session, keys, whole=run.act in {EDIT, UNDO, DELETE})
         if run.act == UNDO:
             self._act: Callable[[Any], Done] = self.put_back
             self.former = _former(session, run, keys)
@@ -48,6 +54,10 @@ class Worker:
         elif run.act == EDIT:
             self._act = self.change
             self.targets = Targets(session, door.entity, [run.given])
+        elif run.act == DELETE:
+            self._act = self.delete
+        elif run.act == UNDELETE:
+            self._act = self.restore
         else:
             verb = door.verbs[run.act]
             self._act = lambda record: self._done(verb, record)
@@ -93,6 +103,18 @@ class Worker:
         done = self._store(record, own)
         return Done(done.outcome, text, done.before, done.after)
 
+    def delete(self, record: Any) -> Done:  # noqa: ANN401
+        """Move a record into the bin, from where the whole run can be taken back."""
+        if not self.door.may_edit(record):
+            raise DomainError(_("This record can no longer be changed."))
+        bins.take_away(self.session, record, rule=self.door.remove, at=self.at, batch=self.batch)
+        return Done(BulkOutcome.changed)
+
+    def restore(self, deleted: Any) -> Done:  # noqa: ANN401 -- what stands in the bin
+        """Bring back what a run has deleted."""
+        bins.restore(self.session, deleted, at=self.at)
+        return Done(BulkOutcome.changed)
+
     def _store(self, record: Any, values: Values) -> Done:  # noqa: ANN401
         before = standing(record, values)
         if before == dict(values):
@@ -113,6 +135,11 @@ class Worker:
         verb(self.session, record, self.at)
         self.session.flush()
         return Done(BulkOutcome.changed)
+
+
+def batch_of(run_id: int | None) -> str:
+    """Return the mark in the bin of what a run has deleted."""
+    return f"bulk-run-{run_id}"
 
 
 def _former(session: Session, run: BulkRun, keys: Sequence[int]) -> dict[int, tuple[Values, Values]]:

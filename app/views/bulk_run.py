@@ -15,12 +15,16 @@ from app.exchange.table import csv_chunks
 from app.i18n import gettext as _
 from app.i18n import label_of, language
 from app.i18n import lazy_gettext as _l
-from app.models.bulk_run import EDIT, UNDO, BulkOutcome, BulkRow, BulkRun, BulkState
+from app.models.bulk_run import DELETE, EDIT, UNDELETE, UNDO, BulkOutcome, BulkRow, BulkRun, BulkState
+from app.models.deleted_record import DeletedRecord
 from app.models.import_run import ImportRun, ImportState
 from app.services import access, bulk, bulk_door
+from app.services import bin as bins
+from app.services.bulk_row import batch_of
 from app.services.bulk_value import Targets, typed
 from app.web import jobs, menu
 from app.web.bulk import AT_ONCE, Bulk, begin, summary
+from app.web.cells import card_url
 from app.web.cells import whole as number
 from app.web.crud import CrudView
 from app.web.fields import shown
@@ -79,6 +83,8 @@ class BulkRunView(CrudView):
             door = bulk_door.of(record.entity)
             names = ", ".join(door.label(name) for name in record.given) if door is not None else ""
             return f"{_('Edit')}: {names}"
+        if record.act in {DELETE, UNDELETE}:
+            return str(_("Delete"))
         verb = next((each for each in screen.verbs if each.name == record.act), None) if screen is not None else None
         return str(verb.label) if verb is not None else str(record.act)
 
@@ -87,9 +93,8 @@ class BulkRunView(CrudView):
         return next((each for each in views if each.stem == record.entity), None)
 
     def _allows(self, record: BulkRun, act: str | None) -> bool:
-        screen = self._screen(record)
-        right = "change" if act in {EDIT, UNDO} else act
-        return right is not None and screen is not None and screen.may(right)
+        door = bulk_door.of(record.entity)
+        return act is not None and door is not None and self.appbuilder.sm.may(*door.right(act))
 
     # --- one run --------------------------------------------------------------------------------------------------
 
@@ -108,6 +113,7 @@ class BulkRunView(CrudView):
             "outcome": outcome,
             "counts": _counts(run),
             "screen": self._screen(run),
+            "card_of": self._way_to,
             "may_cancel": run.is_under_way and self._allows(run, run.act),
             "undone": bulk.undone_by(db.session(), run),
             "undoes": access.get(db.session(), BulkRun, run.undoes_id) if run.undoes_id else None,
@@ -133,8 +139,16 @@ class BulkRunView(CrudView):
     def _named(self, run: BulkRun, rows: Sequence[BulkRow]) -> list[tuple[BulkRow, Any]]:
         """Return rows with their records, None for one that the reader does not see any more."""
         door = bulk_door.of(run.entity)
-        found = door.records(db.session(), [row.record_id for row in rows]) if door is not None and rows else {}
+        keys = [row.record_id for row in rows]
+        found: dict[int, Any] = door.records(db.session(), keys) if door is not None and rows else {}
+        if run.act == DELETE and rows:
+            found |= {each.record_id: each for each in bins.of_batch(db.session(), batch_of(run.id), keys)}
         return [(row, found.get(row.record_id)) for row in rows]
+
+    def _way_to(self, record: Any) -> str:
+        """Return the address of a record of a run, empty for one in a bin that the reader may not look into."""
+        hidden = isinstance(record, DeletedRecord) and not self.appbuilder.sm.may(DeletedRecord.__stem__, "see")
+        return "" if hidden else card_url(record)
 
     def _teller(self, run: BulkRun, rows: Sequence[BulkRow]) -> Callable[[BulkRow], list[tuple[str, str]]]:
         """Return what says of a row which values it had and has, links by name."""

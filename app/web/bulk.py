@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import abort, flash, redirect, request
+from flask import abort, current_app, flash, redirect, request
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access, permission_name
 from markupsafe import Markup
@@ -22,7 +22,7 @@ from app import clock
 from app.db import db, unit_of_work
 from app.errors import Conflict, DomainError, NotFound
 from app.i18n import gettext as _
-from app.models.bulk_run import EDIT, BulkRun
+from app.models.bulk_run import DELETE, EDIT, UNDELETE, BulkRun
 from app.services import bulk, bulk_door, idempotency
 from app.services.bulk_door import Door
 from app.web import bulk_form, bulk_preview, jobs, toast
@@ -65,12 +65,17 @@ class Bulk(Faces):
     def acts_on_many(self) -> many[ForMany]:
         """Return what this reader may do to many records: editing first, then verbs that ask for nothing."""
         verbs = super().acts_on_many()
-        edit = ForMany("edit", _("Edit"), "pencil")
-        return [edit, *verbs] if self.may_edit_many() else verbs
+        edit = [ForMany(EDIT, _("Edit"), "pencil")] if self.may_edit_many() else []
+        delete = [_deleting()] if self.may_delete_many() else []
+        return [*edit, *verbs, *delete]
 
     def may_edit_many(self) -> bool:
         """Say whether this reader may give many records a value."""
         return "edit_many" not in self.exclude_route_methods and self.may("change") and bool(self.inline_names())
+
+    def may_delete_many(self) -> bool:
+        """Say whether this reader may move many records into the bin."""
+        return "delete_many" not in self.exclude_route_methods and self.may(DELETE)
 
     def form_of_cell(self, name: str) -> type[CrmForm]:
         """Return the form of one field, as a cell of the list has it."""
@@ -91,6 +96,7 @@ class Bulk(Faces):
             area=str(self.class_permission_name),
             takes_back={verb.name: verb.undo for verb in self.verbs if verb.undo and not verb.arguments},
             options=self.datamodel.options,
+            remove=self.datamodel.remove,
         )
 
     def _label_of_column(self, name: str) -> str:
@@ -134,6 +140,22 @@ class Bulk(Faces):
             return self._start(picked, act=verb)
         self._act_now(chosen, keys)
         return redirect(self._back())
+
+    @expose("/many/delete", methods=["POST"])
+    @has_access
+    @permission_name("delete")
+    def delete_many(self) -> Any:
+        """Move the chosen records into the bin, each for itself, with one way back for all."""
+        if not self.may_delete_many():
+            abort(404)
+        picked = self._picked()
+        if not picked.is_everything and not picked.ids:
+            flash(_("Tick the records first"), "warning")
+            return redirect(self._back())
+        if picked.is_everything and not request.form.get("sure"):
+            total = bulk_preview.count(self, picked.selection)
+            return self._bulk_page("web/bulk_confirm.html", picked, total=total, verb=_deleting())
+        return self._start(picked, act=DELETE)
 
     def _act_now(self, verb: Verb, keys: many[str]) -> None:
         done, refused = 0, []
@@ -239,7 +261,7 @@ def begin(key: int, total: int) -> None:
     address = f"/bulk_run/show/{key}"
     if total > AT_ONCE:
         jobs.begin(BulkRun.__stem__, key)
-        text = _("%(count)s records are being changed. You may go on working.", count=number(total))
+        text = _("%(count)s records are under way. You may go on working.", count=number(total))
         flash(Markup('{} <a href="{}">{}</a>').format(text, address, _("Progress")), "info")
         return
     bulk.go(db.session, key)
@@ -255,12 +277,19 @@ def summary(made: BulkRun) -> str:
     """Return what came of a run: "Changed: 1,234 · Refused: 3"."""
     if made.message:
         return str(made.message)
-    parts = [_("Changed: %(count)s", count=number(made.changed_rows))]
+    done = {DELETE: _("Deleted: %(count)s"), UNDELETE: _("Restored: %(count)s")}.get(made.act, _("Changed: %(count)s"))
+    parts = [done % {"count": number(made.changed_rows)}]
     if made.same_rows:
         parts.append(_("Already so: %(count)s", count=number(made.same_rows)))
     if made.refused_rows:
         parts.append(_("Refused: %(count)s", count=number(made.refused_rows)))
     return " · ".join(parts)
+
+
+def _deleting() -> ForMany:
+    days = current_app.config["CRM_BIN_DAYS"]
+    sure = _("Delete these records? They stay in the bin for %(days)s days.", days=days)
+    return ForMany(DELETE, _("Delete"), "trash-2", confirm=sure, danger=True)
 
 
 def _act(verb: Verb, session: Session, record: Any, at: datetime) -> Any:

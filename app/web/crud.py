@@ -19,6 +19,7 @@ from app.i18n import gettext as _
 from app.models.base import Entity, Owned
 from app.models.deleted_record import DeletedRecord
 from app.services import access, idempotency
+from app.services import bin as bins
 from app.web import drafts, timeline, toast, ways
 from app.web.bulk import Bulk
 from app.web.card import Child
@@ -75,6 +76,8 @@ class CrudView(FormHelp, Bulk):
         cls.route_base = cls.__dict__.get("route_base", f"/{stem}")
         cls.class_permission_name = cls.__dict__.get("class_permission_name", stem)
         cells = set(CELLS) if "edit" in cls.exclude_route_methods else set()
+        if "delete" in cls.exclude_route_methods or not bins.is_kept(records.obj):
+            cells.add("delete_many")  # many are deleted only where there is a way back
         cls.exclude_route_methods = CLOSED | cls.exclude_route_methods | cells | cls._unhelped()
         cls.method_permission_name = RIGHTS | ASKED_WITH
         cls.base_permissions = [

@@ -202,17 +202,9 @@ class Records(SQLAInterface):
                 record = self.one(key, filters)
                 if record is None:
                     raise NotFound(key)
-                if self.remove is not None:
-                    self.remove(session, record)
-                if bins.is_kept(type(record)):
-                    return bins.discard(session, record, actor=access.required(session), at=clock.now(), batch=batch)
-                session.delete(record)
-                session.flush()
-                return None
+                return bins.take_away(session, record, rule=self.remove, at=clock.now(), batch=batch)
         except StaleDataError:
             raise Conflict from None
-        except IntegrityError:
-            raise DomainError(_("Other records depend on this one; it cannot be deleted")) from None
 
 
 def _standing(record: Any, terms: Sequence[Term]) -> list[Any]:

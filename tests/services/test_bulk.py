@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from app import outbox
 from app.errors import DomainError
-from app.models.bulk_run import UNDO, BulkOutcome, BulkRow, BulkRun, BulkState
+from app.models.bulk_run import DELETE, UNDELETE, UNDO, BulkOutcome, BulkRow, BulkRun, BulkState
 from app.models.history import FieldChange
 from app.models.notification import Notification
-from app.models.party import Party
+from app.models.party import Party, PartyContact
 from app.outbox import Outbox
 from app.services import access, bulk, bulk_door
 from app.services.bulk_row import Worker
@@ -310,3 +310,32 @@ def test_runs_of_long_ago_are_forgotten_and_what_they_did_stays(session: Session
     assert session.scalars(select(BulkRun.id)).all() == [new.id]
     assert session.scalars(select(BulkRow.run_id)).all() == [new.id]
     assert party.source == "Fair"
+
+
+@pytest.mark.usefixtures("context")
+def test_many_are_deleted_each_by_its_rules_and_come_back_together(session: Session, made: Made) -> None:
+    one, other, needed = parties(made, 3)
+    one.contacts = [PartyContact(name="Anna")]
+    made.order(party=needed)
+    session.commit()
+    keys, names = [one.id, other.id, needed.id], {one.id: str(one), other.id: str(other)}
+    run = done(session, started(session, keys, name="admin", act=DELETE))
+    assert counts(run) == (BulkState.done, 3, 2, 0, 1)
+    assert list(reasons(session, run)) == [needed.id]
+    assert session.scalars(select(Party.id).where(Party.id.in_(keys))).all() == [needed.id]
+    assert bulk.way_back(run) == UNDELETE
+    with access.acting(session, as_actor(session, "admin")):
+        back = bulk.undo(session, session.get_one(BulkRun, run.id))
+    session.commit()
+    back = done(session, back)
+    assert (back.act, counts(back)) == (UNDELETE, (BulkState.done, 2, 2, 0, 0))
+    found = {party.id: party for party in session.scalars(select(Party).where(Party.id.in_(names)))}
+    assert {key: str(party) for key, party in found.items()} == names
+    assert [each.name for each in found[keys[0]].contacts] == ["Anna"]
+
+
+@pytest.mark.usefixtures("context")
+def test_who_may_not_delete_deletes_none(session: Session, made: Made) -> None:
+    (one,) = parties(made, 1)
+    run = done(session, started(session, [one.id], name="auditor", act=DELETE))
+    assert (run.state, run.changed_rows, session.get(Party, one.id)) == (BulkState.failed, 0, one)

@@ -197,3 +197,44 @@ def test_rows_and_runs_of_others_are_out_of_reach(
     assert other.post(f"/bulk_run/cancel/{run.id}").status_code == 404
     assert as_user("auditor").post(EDIT, asked | {"rowid": ids([own])}).status_code in {302, 403}
     assert len(runs(session)) == 1
+
+
+def test_ticked_records_are_deleted_and_one_undo_brings_all_back(as_user: As, made: Made, session: Session) -> None:
+    one, other, third = parties(made, 3)
+    keys, admin = [one.id, other.id], as_user("admin")
+    assert "/party/many/delete" in admin.get("/party/list/?q=many").text
+    admin.post("/party/many/delete", {"rowid": ids([one, other])})
+    (run,) = runs(session)
+    left = select(Party.id).where(Party.id.in_([*keys, third.id])).order_by(Party.id)
+    assert session.scalars(left).all() == [third.id]
+    page = admin.get("/party/list/?q=many").text
+    assert "Deleted: 2" in page
+    assert f"/bulk_run/undo/{run.id}" in page
+    report = admin.get(f"/bulk_run/show/{run.id}").text
+    assert "Many 0" in report  # by the name in the bin
+    admin.post(f"/bulk_run/undo/{run.id}", {})
+    session.expire_all()
+    assert session.scalars(left).all() == [*keys, third.id]
+    assert "Restored: 2" in admin.get("/party/list/?q=many").text
+    assert "Undo: Delete" in admin.get("/bulk_run/list/").text
+
+
+def test_everything_that_matches_is_deleted_after_a_question(as_user: As, made: Made, session: Session) -> None:
+    keys, admin = [each.id for each in parties(made, 3)], as_user("admin")
+    asked = admin.post("/party/many/delete?q=many", {"all": "1"})
+    assert (asked.status_code, runs(session)) == (200, [])
+    assert "3 records" in text_of(asked)
+    admin.post("/party/many/delete?q=many", {"all": "1", "sure": "1"})
+    assert [(run.act, run.changed_rows) for run in runs(session)] == [("delete", 3)]
+    assert session.scalars(select(Party.id).where(Party.id.in_(keys))).all() == []
+
+
+@pytest.mark.parametrize("user", ["auditor", "marketer"])
+def test_who_may_not_delete_is_offered_nothing_and_refused(
+    as_user: As, made: Made, session: Session, user: str
+) -> None:
+    found = parties(made, 1)
+    browser = as_user(user)
+    assert "/party/many/delete" not in browser.get("/party/list/").text
+    assert browser.post("/party/many/delete", {"rowid": ids(found)}).status_code in {403, 404}
+    assert runs(session) == []
