@@ -65,6 +65,24 @@ def _is_recorded(what: object) -> bool:
     return hasattr(what, "__stem__") and not getattr(what, "__unrecorded__", False)
 
 
+def _common(session: Session) -> dict[str, Any]:
+    """Return what every row of history says: when, who, in which request."""
+    actor = access.current(session)
+    return {
+        "at": clock.now(),
+        "actor_id": actor.user_id if actor else None,
+        "request_id": session.info.get("request_id"),
+    }
+
+
+def note(session: Session, record: Any, name: str, before: object, after: object) -> None:  # noqa: ANN401
+    """Write down a change of what is no column of a record, such as its tags."""
+    if not _is_recorded(record) or before == after:
+        return
+    about = {"entity": record.__stem__, "record_id": record.id, "act": "change"} | _common(session)
+    session.connection().execute(insert(FieldChange), [about | {"changes": {name: [before, after]}}])
+
+
 def _record(session: Session, _context: UOWTransaction) -> None:
     found: list[tuple[Any, str]] = [
         *((o, "add") for o in session.new if _is_recorded(o)),
@@ -73,12 +91,7 @@ def _record(session: Session, _context: UOWTransaction) -> None:
     ]
     if not found:
         return
-    actor = access.current(session)
-    common = {
-        "at": clock.now(),
-        "actor_id": actor.user_id if actor else None,
-        "request_id": session.info.get("request_id"),
-    }
+    common = _common(session)
     rows: list[dict[str, Any]] = []
     moves: list[dict[str, Any]] = []
     for record, act in found:

@@ -1,7 +1,7 @@
 """Tags on records: who may change a record tags it; a tag that nobody has used before is made on the way."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -13,6 +13,7 @@ from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.base import Entity
 from app.models.tag import LONGEST, Tag, TagColour, Tagging
+from app.services import history
 from app.services.text import is_blank, line
 
 MOST = 20  # on one record
@@ -35,13 +36,14 @@ def save(session: Session, tag: Tag) -> None:
 def add(session: Session, record: Entity, *, name: str) -> Tag:
     """Put a tag on a record; one that is there stays. Raises DomainError at "tag"."""
     tag = _known_or_new(session, _name(name, field=_FIELD))
-    standing = set(session.scalars(select(Tagging.tag_id).where(_about(record))))
+    standing = {each.id: each.name for each in session.scalars(of(record))}
     if tag.id in standing:
         return tag
     if len(standing) >= MOST:
         raise _too_many()
     session.add(Tagging(entity=record.__stem__, record_id=record.id, tag_id=tag.id))
     session.flush()
+    _note(session, record, standing.values(), [*standing.values(), tag.name])
     return tag
 
 
@@ -52,9 +54,11 @@ def remove(session: Session, record: Entity, *, tag_id: int) -> str | None:
     row = session.scalar(select(Tagging).where(_about(record), Tagging.tag_id == tag_id))
     if row is None:
         return None
-    name = session.scalars(select(Tag.name).where(Tag.id == tag_id)).one()
+    standing = {each.id: each.name for each in session.scalars(of(record))}
     session.delete(row)
     session.flush()
+    name = standing.pop(tag_id)
+    _note(session, record, [*standing.values(), name], standing.values())
     return name
 
 
@@ -63,15 +67,23 @@ def put(session: Session, record: Entity, names: Sequence[str]) -> None:
     wanted = {key_of(word): word for word in (_name(name, field=_FIELD) for name in reversed(names))}
     if len(wanted) > MOST:
         raise _too_many()
-    standing = {tag.name_key: tag.id for tag in session.scalars(of(record))}
-    gone = [key for word, key in standing.items() if word not in wanted]
+    standing = {tag.name_key: tag for tag in session.scalars(of(record))}
+    gone = [tag.id for word, tag in standing.items() if word not in wanted]
+    after = [tag.name for word, tag in standing.items() if word in wanted]
     session.execute(delete(Tagging).where(_about(record), Tagging.tag_id.in_(gone)))
     new = wanted.keys() - standing.keys()
     known = {tag.name_key: tag for tag in session.scalars(select(Tag).where(Tag.name_key.in_(new)))}
     for key in sorted(new):
         tag = known.get(key) or _known_or_new(session, wanted[key])
         session.add(Tagging(entity=record.__stem__, record_id=record.id, tag_id=tag.id))
+        after.append(tag.name)
     session.flush()
+    _note(session, record, [tag.name for tag in standing.values()], after)
+
+
+def _note(session: Session, record: Entity, before: Iterable[str], after: Iterable[str]) -> None:
+    told = [", ".join(sorted(names, key=key_of)) or None for names in (before, after)]
+    history.note(session, record, "tags", *told)
 
 
 def of(record: Entity) -> Select[Tag]:

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from app.errors import DomainError
+from app.models.history import FieldChange
 from app.models.party import Party
 from app.models.tag import Tag, TagColour, Tagging
 from app.services import tag as tags
@@ -110,6 +111,20 @@ def test_a_record_gets_exactly_the_tags_that_are_put_in_few_statements(session, 
     assert names(session, party) == ["Fresh", "Known", "VIP"]
     tags.put(session, party, [])
     assert names(session, party) == []
+
+
+def test_what_is_put_on_and_taken_off_stands_in_the_history(session, made):
+    party = made.party()
+    vip = tags.add(session, party, name="VIP")
+    tags.add(session, party, name="vip")  # it is there: nothing happens
+    tags.put(session, party, ["Fair", "VIP"])
+    tags.put(session, party, ["VIP", "fair"])
+    tags.remove(session, party, tag_id=vip.id)
+    found = select(FieldChange.changes).where(
+        FieldChange.entity == "party", FieldChange.record_id == party.id, FieldChange.act == "change"
+    )
+    told = [changes["tags"] for changes in session.scalars(found.order_by(FieldChange.id)) if "tags" in changes]
+    assert told == [[None, "VIP"], ["VIP", "Fair, VIP"], ["Fair, VIP", "Fair"]]
 
 
 def test_more_tags_than_a_record_may_have_are_refused_and_change_nothing(session, made):
