@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from tests.browser.conftest import PATIENCE, PHONE, ROOT, Demo, Watch, violations
 from tests.browser.crawler import Walk, left_in_english, screen_of, signed_in, walk, words_of
@@ -104,18 +104,34 @@ def drawn(chrome: Browser, address: str, user: str, places: list[str]) -> list[s
     return found + watch.found
 
 
-def test_no_page_is_wider_than_a_phone(walks: Any, chrome: Browser, address: str) -> None:
+SMALL_TARGETS = """() => {
+  const asked = "a[href], button, input:not([type=hidden]), select, textarea, summary";
+  const among = "p a, p button, .ts-hidden-accessible, .ts-control > input, .sr-only";  // words of a sentence; hidden
+  const box = (part) => part.getBoundingClientRect();
+  const wide = (part) => ["::before", "::after"].map((name) => getComputedStyle(part, name))
+    .filter((style) => style.content !== "none" && style.position === "absolute")
+    .reduce(([w, h], { width, height }) => [Math.max(w, parseFloat(width) || 0), Math.max(h, parseFloat(height) || 0)],
+      [box(part).width, box(part).height]);
+  return [...document.querySelectorAll(asked)]
+    .filter((part) => part.checkVisibility({ visibilityProperty: true }) && box(part).width && !part.matches(among))
+    .filter((part) => [wide(part), wide(part.closest("label") ?? part.labels?.[0] ?? part)].every(([w, h]) => w < 43.5 || h < 43.5))
+    .map((part) => `${part.tagName} ${part.className}: ${(part.innerText || part.name || "").trim().slice(0, 30)}`);
+}"""
+
+
+def test_every_page_fits_a_phone_and_a_thumb(walks: Any, chrome: Browser, address: str) -> None:
+    """No page is wider than a phone, and nothing that one presses is lower or narrower than 44 pixels."""
     places = firsts(walked(walks, chrome, address, "admin"))
     context = signed_in(chrome, address, "admin", PASSWORD, "ru")  # the longest words
     state: Any = context.storage_state()
     context.close()
     phone = chrome.new_context(base_url=address, storage_state=state, locale="ru", **PHONE)
     page = phone.new_page()
-    wide = [place for place in places if _is_too_wide(page, place)]
+    found = []
+    for place in places:
+        page.goto(place)
+        if page.evaluate(TOO_WIDE):
+            found.append(f"{place}: wider than its window")
+        found += [f"{place}: {small}" for small in page.evaluate(SMALL_TARGETS)]
     phone.close()
-    assert wide == []
-
-
-def _is_too_wide(page: Page, address: str) -> bool:
-    page.goto(address)
-    return bool(page.evaluate(TOO_WIDE))
+    assert not found, "\n".join(found)
