@@ -19,10 +19,15 @@ KEPT = timedelta(days=30)
 _NOUNS = {"import": "import_run", "bulk": "bulk_run"}  # topics that name their record by another word
 
 
+def stem_of(topic: str) -> str:
+    """Return the stem of the records that a topic is about."""
+    noun = topic.partition(".")[0]
+    return _NOUNS.get(noun, noun)
+
+
 def record_of(session: Session, job: Outbox) -> Any:  # noqa: ANN401 -- of any class
     """Return the record that a job is about, None when there is none."""
-    noun = job.topic.partition(".")[0]
-    entity = entity_of(_NOUNS.get(noun, noun))
+    entity = entity_of(stem_of(job.topic))
     return access.get(session, entity, job.record_id) if entity is not None and job.record_id is not None else None
 
 

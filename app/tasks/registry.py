@@ -174,6 +174,11 @@ def handler_of(topic: str) -> Handler | None:
     return _HANDLERS.get(topic)
 
 
+def topics() -> set[str]:
+    """Return the topics that something handles."""
+    return set(_HANDLERS)
+
+
 def schedule() -> list[tuple[str, time]]:
     """Return what is enqueued every day: (topic, time of day in UTC)."""
     return sorted((one.topic, one.daily) for one in _HANDLERS.values() if one.daily is not None)

@@ -20,13 +20,14 @@ ORDER = 95
 TOPICS = {
     "bin.purge": _l("Emptying the bin"),
     "bin.sweep": _l("Deleting files that nothing needs any more"),
+    "bulk.purge": _l("Forgetting old changes of many records"),
+    "bulk.run": _l("Changing many records"),
     "invoice.render": _l("Making the file of a document"),
     "import.run": _l("Importing a file"),
     "job.tidy": _l("Tidying up"),
     "letter.send": _l("Sending a letter"),
     "verify.anchor": _l("Anchoring the chain of documents"),
 }
-NOUNS = {"import": "import_run"}  # topics that name their record by another word
 WRITING = {"add", "edit", "delete"}
 COLUMNS = ["topic", "record_id", "state", "tries", "error", "due_at", "created_at", "done_at"]
 SEARCHED = ["topic", "state", "created_at"]
@@ -35,7 +36,7 @@ LABELS = {
     "record_id": _l("Record"),
     "tries": _l("Tries"),
     "error": _l("Error"),
-    "due_at": _l("Due"),
+    "due_at": _l("Planned for"),
     "lease_until": _l("Claimed until"),
     "done_at": _l("Ended"),
 }
@@ -61,8 +62,7 @@ def record_link(job: Outbox) -> Markup:
     """Return a link to the record that a job is about."""
     if job.record_id is None:
         return NOTHING
-    noun = job.topic.partition(".")[0]
-    stem = NOUNS.get(noun, noun)
+    stem = jobs.stem_of(job.topic)
     text = _("No. %(id)s", id=job.record_id)
     screens: Any = current_app.extensions["appbuilder"].baseviews
     if not any(view.route_base == f"/{stem}" for view in screens):
@@ -89,6 +89,11 @@ class JobView(CrudView):
     label_columns: Any = LABELS
     verbs: ClassVar = VERBS
     has_activities: ClassVar = False  # what the program does is nobody's to discuss
+
+    def title_of(self, record: Any) -> str:
+        """Name the work, and the number of the record that it is about."""
+        told = topic_text(record.topic)
+        return told if record.record_id is None else f"{told} · {_('No. %(id)s', id=record.record_id)}"
 
     def value(self, record: Any, name: str) -> Any:
         """Say topics in words, and link the record."""

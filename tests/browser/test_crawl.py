@@ -114,7 +114,8 @@ SMALL_TARGETS = """() => {
       [box(part).width, box(part).height]);
   return [...document.querySelectorAll(asked)]
     .filter((part) => part.checkVisibility({ visibilityProperty: true }) && box(part).width && !part.matches(among))
-    .filter((part) => [wide(part), wide(part.closest("label") ?? part.labels?.[0] ?? part)].every(([w, h]) => w < 43.5 || h < 43.5))
+    .filter((part) => [part, part.closest("label") ?? part.labels?.[0] ?? part].map(wide)
+      .every(([w, h]) => w < 43.5 || h < 43.5))
     .map((part) => `${part.tagName} ${part.className}: ${(part.innerText || part.name || "").trim().slice(0, 30)}`);
 }"""
 

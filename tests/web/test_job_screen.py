@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 from app import outbox
 from app.outbox import Errand, Outbox
+from app.tasks import registry
+from app.views.job import TOPICS
 
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
 
@@ -53,3 +55,9 @@ def test_nobody_else_sees_it_and_nobody_writes_it(as_user, session):
         assert admin.get(path).status_code == 404
     session.expire_all()
     assert session.get(Outbox, row.id).state is Errand.failed
+
+
+def test_every_work_has_a_name_in_words():
+    registry.load()
+    ours = {topic for topic in registry.topics() if not topic.startswith("test.")}
+    assert ours == set(TOPICS)

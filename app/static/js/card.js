@@ -153,4 +153,10 @@
     button.addEventListener("click", () => navigator.share({ title: button.dataset.share, url: clean.value }).catch(() => {}));
   });
   clean?.addEventListener("focus", () => clean.select());
+
+  /* On a narrow screen the bar of states begins with the one that stands. */
+  $$(".state-bar").forEach((bar) => {
+    const now = $(".is-now", bar);
+    if (now) bar.scrollLeft = now.offsetLeft - bar.offsetLeft - (bar.clientWidth - now.offsetWidth) / 2;
+  });
 })();
