@@ -13,6 +13,7 @@ from app.outbox import BACK_OFF, Errand
 from app.tasks import running
 from app.tasks.registry import LostClaim, Work, fresh_session, handler_of, handles
 from app.tasks.sweeper import HEARTBEAT, Sweeper, enqueue_daily, slot_days
+from tests.tasks import handlers  # noqa: F401 -- registers them
 
 
 def run(world, row_id):
