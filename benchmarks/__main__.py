@@ -13,7 +13,7 @@ from pathlib import Path
 
 from app import clock
 from benchmarks import report, stage
-from benchmarks.clock import calm
+from benchmarks.clock import calm, pace
 from benchmarks.figures import Run
 from benchmarks.processes import MEGABYTE
 from tests.servers import missing
@@ -99,6 +99,7 @@ def measure(url: str, folder: Path, asked: argparse.Namespace) -> Run:
 
     def settle() -> None:
         run.load.append(calm(most_s=0 if asked.quick else asked.patience))
+        run.pace.append(pace())
 
     settle()
     run.pages = pages.measure(app, rows=asked.rows, repeat=asked.repeat)

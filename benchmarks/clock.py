@@ -14,6 +14,7 @@ from sqlalchemy import Engine, event
 SLOW = 0.95
 _ROOM = 0.5  # of the machine may be busy with other things
 _LOOK_S = 5.0
+_ADDITIONS = 3_000_000
 
 
 @dataclass
@@ -64,6 +65,14 @@ def calm(*, most_s: float) -> float:
     while (load := os.getloadavg()[0]) > _ROOM * len(os.sched_getaffinity(0)) and time.monotonic() < until:
         time.sleep(min(_LOOK_S, max(until - time.monotonic(), 0)))
     return load
+
+
+def pace() -> float:
+    """Return how long a fixed piece of plain Python takes now, in seconds: how quick the machine itself is."""
+    begun, total = time.process_time(), 0
+    for each in range(_ADDITIONS):
+        total += each
+    return time.process_time() - begun
 
 
 @contextmanager

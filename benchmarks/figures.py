@@ -90,8 +90,8 @@ class Run:
     """Everything measured on one database.
 
     `commit` is what was checked out when the run began.
-    Units: `load` is the machine's load average before each part; `run_start_s` is a start of `crm run` where all is
-    prepared.
+    Units: `load` is the machine's load average before each part, `pace` what a plain loop took there in seconds;
+    `run_start_s` is a start of `crm run` where all is prepared.
     """
 
     database: str
@@ -103,6 +103,7 @@ class Run:
     commit: str = ""
     invoices: int = 0
     load: list[float] = field(default_factory=list)
+    pace: list[float] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     screens: list[Screen] = field(default_factory=list)
