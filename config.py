@@ -43,6 +43,8 @@ def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
         "CRM_SMTP_URL": env.get("CRM_SMTP_URL") or "",
         "CRM_MAIL_FROM": env.get("CRM_MAIL_FROM") or "",  # the sender of all letters; else each organisation's own
         "CRM_BIND": env.get("CRM_BIND") or "127.0.0.1",  # reachable from other machines only when asked for
+        # How many servers of our own stand before it and add to X-Forwarded-For; 0 believes nothing that a client says.
+        "CRM_PROXIES": max(int(env.get("CRM_PROXIES") or 0), 0),
         "CRM_BIN_DAYS": max(int(env.get("CRM_BIN_DAYS") or 30), 1),  # for how long deleted records can be restored
         "PORT": int(env.get("PORT") or 8080),
         # --- database ---------------------------------------------------------------------------------------------

@@ -37,6 +37,10 @@ class NotAllowed(Exception):
         self.right = right
 
 
+class NotReached(NotAllowed):
+    """The actor has the right and sees the record, but the record is not within his rows for this."""
+
+
 class NotFound(Exception):
     """No such record for this actor: the same answer for an unknown id and for a foreign one."""
 

@@ -1,20 +1,23 @@
 """Who may do what: role → area → verbs, and which rows. `crm sync-roles` writes this table into the database.
 
 An area is a noun's stem; a verb is `see`, `add`, `change`, `delete`, `export` (a whole list as a file) or the name of a
-service's verb (`issue`).
-The administrator's role ("Admin") has every right and is not in the table.
+service's verb (`issue`). What an administrator changes about a role is kept beside it, as differences
+(`services.policy`). The administrator's own role ("Admin") has every right and is not in the table.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 ADMIN = "Admin"
 PUBLIC = "Public"
+SEE, CHANGE, DELETE, ACT, EXPORT = "see", "change", "delete", "act", "export"
+ACTIONS = (SEE, CHANGE, DELETE, ACT, EXPORT)  # what rows are cut for; `act` stands for every verb of a service
 
 
 class Scope(StrEnum):
-    """Which rows of owned entities a role sees."""
+    """Which rows of owned entities a role reaches."""
 
     none = "none"
     own = "own"
@@ -23,12 +26,41 @@ class Scope(StrEnum):
     all = "all"
 
 
+WIDTH = (Scope.none, Scope.own, Scope.team, Scope.subtree, Scope.all)
+
+
+class Reach(NamedTuple):
+    """A scope, and whether rows that belong to nobody are within it."""
+
+    scope: Scope
+    unassigned: bool = False
+
+    def wider(self, other: "Reach") -> "Reach":
+        """Return what one reaches with both."""
+        scope = max(self.scope, other.scope, key=WIDTH.index)
+        return Reach(scope, self.unassigned or other.unassigned)
+
+
+NOTHING = Reach(Scope.none)
+EVERYTHING = Reach(Scope.all, unassigned=True)
+
+
+def action_of(verb: str) -> str:
+    """Return the action under which a verb's rows are cut."""
+    return verb if verb in ACTIONS else ACT
+
+
 @dataclass(frozen=True)
 class Role:
-    """One preset: its row scope and its verbs per area."""
+    """One preset: its row scope, its verbs per area, and where its rows differ by action.
+
+    Shape: `scopes` is {"party": {"change": Scope.own}}; what it does not name has `scope`, for every action.
+    """
 
     scope: Scope
     grants: Mapping[str, str]
+    scopes: Mapping[str, Mapping[str, Scope]] = field(default_factory=dict)
+    unassigned: bool = False
 
 
 EVERYBODY = {
@@ -54,8 +86,8 @@ _ORDERS = "see add change delete confirm finish reopen cancel"
 
 PRESETS: dict[str, Role] = {
     "Head of sales": Role(
-        Scope.subtree,
-        {
+        scope=Scope.subtree,
+        grants={
             **_SHARES,
             **_CATALOGUE,
             "party": "see add change archive restore import",
@@ -64,6 +96,7 @@ PRESETS: dict[str, Role] = {
             "invoice": "see",
             "payment": "see",
             "letter": "see",
+            "substitution": "see add change delete",
         },
     ),
     "Sales manager": Role(
@@ -98,6 +131,18 @@ PRESETS: dict[str, Role] = {
             "payment": "see",
         },
     ),
+    "Support agent": Role(
+        Scope.all,
+        {
+            **_CATALOGUE,
+            "party": "see change",
+            "order": "see",
+            "invoice": "see",
+            "payment": "see",
+            "letter": "see",
+        },
+    ),
+    "Warehouse": Role(Scope.all, {**_CATALOGUE, "order": "see finish"}),
     "Read-only auditor": Role(
         Scope.all,
         {
@@ -111,6 +156,17 @@ PRESETS: dict[str, Role] = {
             "letter": "see",
         },
     ),
+    "API client": Role(
+        Scope.all,
+        {
+            **_CATALOGUE,
+            "party": "see add change",
+            "product": "see add change",
+            "order": "see add change confirm",
+            "invoice": "see",
+            "payment": "see add",
+        },
+    ),
 }
 
 
@@ -120,7 +176,7 @@ _NO_LISTS = frozenset({"saved_view"})  # areas that have nothing to export
 def _exporting(role: Role) -> Role:
     """Return a role that may also take away as a file what it sees."""
     lists = {area for area, text in role.grants.items() if "see" in text.split()} - _NO_LISTS
-    return Role(role.scope, {area: f"{text} export" if area in lists else text for area, text in role.grants.items()})
+    return replace(role, grants={area: f"{t} export" if area in lists else t for area, t in role.grants.items()})
 
 
 PRESETS |= {name: _exporting(PRESETS[name]) for name in ("Head of sales", "Accountant", "Marketer", "Back office")}
@@ -131,20 +187,10 @@ _BINNED = "see restore"
 def _with_bin(role: Role) -> Role:
     """Return a role that also brings back what it may delete."""
     deletes = any("delete" in text.split() for text in role.grants.values())
-    return Role(role.scope, {**role.grants, "deleted_record": _BINNED}) if deletes else role
+    return replace(role, grants={**role.grants, "deleted_record": _BINNED}) if deletes else role
 
 
 PRESETS |= {name: _with_bin(role) for name, role in PRESETS.items()}
-
-_WIDTH = [Scope.none, Scope.own, Scope.team, Scope.subtree, Scope.all]
-
-
-def scope_of(roles: frozenset[str]) -> Scope:
-    """Return the widest row scope that one of the roles gives."""
-    if ADMIN in roles:
-        return Scope.all
-    known = [PRESETS[name].scope for name in roles if name in PRESETS]
-    return max(known, key=_WIDTH.index, default=Scope.none)
 
 
 def granted(preset: Role) -> dict[str, str]:

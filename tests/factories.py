@@ -36,6 +36,9 @@ PEOPLE = {
     "accountant": ("Accountant", None, "Ada", "Accountant"),
     "marketer": ("Marketer", None, "Max", "Marketer"),
     "office": ("Back office", None, "Olga", "Office"),
+    "support": ("Support agent", None, "Saskia", "Support"),
+    "warehouse": ("Warehouse", None, "Willem", "Warehouse"),
+    "robot": ("API client", None, "Robin", "Robot"),
     "auditor": ("Read-only auditor", None, "Aram", "Auditor"),
     "nobody": (None, None, "Nora", "Nobody"),
 }

@@ -120,6 +120,7 @@ class Invoice(Entity, Owned):
         CheckConstraint("state <> 'draft' OR allocated = 0", name="draft_unallocated"),
         Index("ix_invoice_state_id", "state", "id"),
         Index("ix_invoice_kind_settlement_due_on", "kind", "settlement", "due_on"),
+        Index("ix_invoice_kind_state_id", "kind", "state", "id"),
         index_where(
             "ix_invoice_open",
             "party_id",

@@ -1,25 +1,33 @@
 """Who sees which rows: the one row rule, applied at the session, failing closed.
 
 A session reads for an actor. Whatever is `Owned` is cut to the actor's rows in every SELECT, UPDATE and DELETE
-that names it; without an actor the statement is refused. Rules that must be right over all rows (balances,
-uniqueness, duplicates, numbers, totals) run inside `everything(session, why=…)`; a test lists those places.
+that names it; without an actor the statement is refused. Which rows these are depends on the area and on the action:
+what one sees is cut everywhere; what one may change, delete, act on or export is asked at the door of each.
+Rules that must be right over all rows (balances, uniqueness, duplicates, numbers, totals) run inside
+`everything(session, why=…)`; a test lists those places.
 A document that is visible always shows its party: loading a single related record is not cut.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 from flask_appbuilder.security.sqla.models import User
-from sqlalchemy import ColumnElement, event, false, or_, select
+from sqlalchemy import ColumnElement, and_, event, false, or_, select
 from sqlalchemy.orm import LoaderCriteriaOption, ORMExecuteState, RelationshipDirection, Session, with_loader_criteria
 
+from app import clock
 from app.db import Model
-from app.errors import NotAllowed
+from app.errors import NotAllowed, NotReached
 from app.models.base import Owned
+from app.models.job import Job
+from app.models.search_entry import SearchEntry
 from app.models.team import Team, UserProfile, subtree
-from app.roles import Scope, scope_of
+from app.roles import EVERYTHING, NOTHING, SEE, WIDTH, Reach, Scope
+from app.services import policy
+from app.services.policy import Reaches
 
 M = TypeVar("M", bound=Model)
 _ACTOR = "actor"
@@ -31,7 +39,10 @@ _WORKING = "access_is_working"
 class Actor:
     """On whose behalf a session reads and writes.
 
-    `user_id` is None for the system itself (jobs, command line). `team_ids` are the teams the scope reaches.
+    `user_id` is None for the system itself (jobs, command line). `stands_for` are those who are away and whose rows he
+    reaches too. `team_ids` are his own team and those that he, or one of them, heads,
+    `below_ids` these and all below them. `reaches` say which rows he reaches by area and action; where they are None,
+    `scope` holds for all.
     """
 
     user_id: int | None
@@ -40,24 +51,56 @@ class Actor:
     roles: frozenset[str] = frozenset()
     team_id: int | None = None
     team_ids: frozenset[int] = field(default_factory=frozenset)
+    below_ids: frozenset[int] = field(default_factory=frozenset)
+    reaches: Reaches | None = None
+    stands_for: frozenset[int] = frozenset()
+
+    @cached_property
+    def _by_area(self) -> dict[tuple[str, str], Reach]:
+        return {(area, action): reach for area, action, reach in self.reaches or ()}
+
+    def reach(self, area: str, action: str = SEE) -> Reach:
+        """Return which rows of an area he reaches for an action."""
+        if self.reaches is None:
+            return EVERYTHING if self.scope is Scope.all else Reach(self.scope)
+        return self._by_area.get((area, action)) or self._by_area.get((area, SEE), NOTHING)
+
+    @property
+    def sees_everything(self) -> bool:
+        """Say whether nothing is cut for him."""
+        return self.reaches is None and self.scope is Scope.all
 
 
 SYSTEM = Actor(None, "system", Scope.all)
 
 
-def actor_of(session: Session, *, user_id: int, name: str, roles: Iterable[str]) -> Actor:
-    """Return the actor for a user: his team, and the teams that his scope reaches."""
+def actor_of(
+    session: Session, *, user_id: int, name: str, roles: Iterable[str], profile: UserProfile | None = None
+) -> Actor:
+    """Return the actor for a user: his team, and the rows that his roles reach; who has read his profile gives it."""
     names = frozenset(roles)
-    scope = scope_of(names)
-    team_id = session.execute(select(UserProfile.team_id).where(UserProfile.user_id == user_id)).scalar()
-    reach: set[int] = set()
-    if scope in (Scope.team, Scope.subtree):
+    found, away = policy.of_user(session, names, user_id=user_id, on=clock.today()) if names else ({}, frozenset())
+    policies = found.values()
+    team_id = (
+        profile.team_id
+        if profile is not None
+        else session.execute(select(UserProfile.team_id).where(UserProfile.user_id == user_id)).scalar()
+    )
+    if policy.has_all(policies):
+        return Actor(user_id, name, Scope.all, names, team_id)
+    reaches = policy.reaches(policies)
+    scopes = {reach.scope for _area, _action, reach in reaches}
+    widest = max(scopes, key=WIDTH.index, default=Scope.none)
+    team_ids: set[int] = set()
+    below_ids: set[int] = set()
+    if scopes & {Scope.team, Scope.subtree}:
         teams = session.execute(select(Team.id, Team.parent_id, Team.head_id)).all()
-        roots = {team.id for team in teams if team.head_id == user_id}
-        if team_id is not None:
-            roots.add(team_id)
-        reach = subtree(teams, roots) if scope is Scope.subtree else roots
-    return Actor(user_id, name, scope, names, team_id, frozenset(reach))
+        team_ids = {team.id for team in teams if team.head_id in {user_id, *away}} | (
+            {team_id} if team_id is not None else set()
+        )
+        below_ids = subtree(teams, team_ids)
+    reached = frozenset(team_ids), frozenset(below_ids)
+    return Actor(user_id, name, widest, names, team_id, *reached, reaches=reaches, stands_for=away)
 
 
 def own_teams(session: Session, actor: Actor) -> frozenset[int]:
@@ -118,46 +161,105 @@ def everything(session: Session, *, why: str) -> Iterator[None]:
         session.info[_EVERYTHING] = before
 
 
-def rows(entity: type[Any], actor: Actor | None) -> ColumnElement[bool] | None:
-    """Return the condition that cuts an owned entity to an actor's rows; None means no cut.
+def cut(session: Session, entity: type[Any], action: str = SEE) -> ColumnElement[bool] | None:
+    """Return the condition that cuts any entity to the rows of the session's actor; None means no cut."""
+    return rows(entity, required(session), action) if issubclass(entity, Owned) else None
 
-    Rows that say `is_nobodys` are for all who may see their kind.
+
+def area_of(entity: object) -> str:
+    """Return the area that an entity or a record belongs to."""
+    return str(getattr(entity, "__stem__", ""))
+
+
+def rows(entity: type[Any], actor: Actor | None, action: str = SEE) -> ColumnElement[bool] | None:
+    """Return the condition that cuts an owned entity to an actor's rows for an action; None means no cut.
+
+    Rows that say `is_nobodys` are for all who may see their kind; a run in the background is always its starter's.
     """
-    cut = _cut_to(entity, actor)
-    nobodys = getattr(entity, "is_nobodys", None)
-    return or_(cut, nobodys) if cut is not None and actor is not None and nobodys is not None else cut
-
-
-def _cut_to(entity: type[Any], actor: Actor | None) -> ColumnElement[bool] | None:
     if actor is None:
         return false()
-    match actor.scope:
-        case Scope.all:
-            return None
-        case Scope.none:
-            return false()
-        case Scope.own:
-            return entity.owner_id == actor.user_id  # type: ignore[no-any-return]
-        case _:
-            return or_(entity.owner_id == actor.user_id, entity.team_id.in_(sorted(actor.team_ids)))
+    if issubclass(entity, SearchEntry):
+        return _of_kinds(entity, actor)
+    cut = within(entity, actor, _reach(entity, actor, action))
+    nobodys = getattr(entity, "is_nobodys", None)
+    return or_(cut, nobodys) if cut is not None and nobodys is not None else cut
+
+
+def _of_kinds(entries: type[SearchEntry], actor: Actor) -> ColumnElement[bool] | None:
+    """Return the condition of entries that stand for records of many kinds: each kind has its own rows."""
+    if actor.reaches is None:
+        return within(entries, actor, actor.reach(""))
+    by_reach: dict[Reach, list[str]] = {}
+    for area, action, reach in actor.reaches:
+        if action == SEE:
+            by_reach.setdefault(reach, []).append(area)
+    found = []
+    for reach, areas in by_reach.items():
+        of_these, cut = entries.entity.in_(sorted(areas)), within(entries, actor, reach)
+        found.append(of_these if cut is None else and_(of_these, cut))
+    return or_(false(), *found)
+
+
+def within(at: Any, actor: Actor, reach: Reach) -> ColumnElement[bool] | None:  # noqa: ANN401 -- an entity or columns
+    """Return the condition that rows with an owner and a team are within a reach; None means all are."""
+    if reach.scope is Scope.all:
+        return None
+    found: list[ColumnElement[bool]] = []
+    if reach.scope is not Scope.none:
+        owners = sorted({actor.user_id, *actor.stands_for}) if actor.user_id is not None else []
+        found.append(at.owner_id.in_(owners) if len(owners) > 1 else at.owner_id == actor.user_id)
+    if teams := _teams(actor, reach.scope):
+        found.append(at.team_id.in_(sorted(teams)))
+    if reach.unassigned:
+        found.append(and_(at.owner_id.is_(None), at.team_id.is_(None)))
+    return or_(*found) if found else false()
+
+
+def _teams(actor: Actor, scope: Scope) -> frozenset[int]:
+    if scope is Scope.subtree:
+        return actor.team_ids | actor.below_ids
+    return actor.team_ids if scope is Scope.team else frozenset()
 
 
 def visible(session: Session, record: Owned) -> bool:
     """Say whether the session's actor may see a record that is already loaded."""
+    return allowed(session, record, SEE)
+
+
+def allowed(session: Session, record: object, action: str) -> bool:
+    """Say whether a record that is already loaded is within the session's actor's rows for an action."""
     actor = current(session)
     if actor is None:
         return False
-    if getattr(record, "is_nobodys", False):
+    if not isinstance(record, Owned) or getattr(record, "is_nobodys", False):
         return True
-    match actor.scope:
-        case Scope.all:
-            return True
-        case Scope.none:
-            return False
-        case Scope.own:
-            return record.owner_id == actor.user_id
-        case _:
-            return record.owner_id == actor.user_id or record.team_id in actor.team_ids
+    return all(_is_within(record, actor, _reach(type(record), actor, each)) for each in {SEE, action})
+
+
+def _reach(entity: type[Any], actor: Actor, action: str) -> Reach:
+    reach = actor.reach(area_of(entity), action)
+    return reach.wider(Reach(Scope.own)) if issubclass(entity, Job) and actor.user_id is not None else reach
+
+
+def _is_within(record: Owned, actor: Actor, reach: Reach) -> bool:
+    if reach.scope is Scope.all:
+        return True
+    if reach.unassigned and record.owner_id is None and record.team_id is None:
+        return True
+    own = reach.scope is not Scope.none and record.owner_id in {actor.user_id, *actor.stands_for} - {None}
+    return own or record.team_id in _teams(actor, reach.scope)
+
+
+def is_narrower(session: Session, entity: type[Any], action: str) -> bool:
+    """Say whether there may be rows that the session's actor sees, but does not reach for an action."""
+    area, actor = area_of(entity), required(session)
+    return issubclass(entity, Owned) and actor.reach(area) != actor.reach(area, action)
+
+
+def require(session: Session, record: object, action: str) -> None:
+    """Raise NotReached when a record is seen, but not within the actor's rows for an action."""
+    if not allowed(session, record, action):
+        raise NotReached(f"{area_of(record)}.{action}")
 
 
 def get(session: Session, entity: type[M], key: object) -> M | None:
@@ -194,7 +296,7 @@ def _cut(state: ORMExecuteState) -> None:
     actor = current(session)
     if actor is None and _owned(state):
         raise NotAllowed("actor")
-    if actor is not None and actor.scope is Scope.all:
+    if actor is not None and actor.sees_everything:
         return
     state.statement = state.statement.options(
         *(

@@ -10,9 +10,12 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
-from app.errors import Conflict, DomainError, NotFound, Refusals
+from app.errors import Conflict, DomainError, NotFound, NotReached, Refusals
 from app.i18n import gettext as _
 from app.models.bulk_run import DELETE, EDIT, UNDELETE, UNDO, BulkOutcome, BulkRow, BulkRun
+from app.roles import ACT, CHANGE
+from app.roles import DELETE as DELETION
+from app.services import access
 from app.services import bin as bins
 from app.services.bulk_door import Door
 from app.services.bulk_value import Targets, Values, standing
@@ -62,7 +65,7 @@ class Worker:
             verb = door.verbs[run.act]
             self._act = lambda record: self._done(verb, record)
 
-    def do(self, key: int) -> Done:
+    def do(self, key: int) -> Done:  # noqa: PLR0911 -- one for each way it may end
         """Do it to one record; a record that somebody else has just changed is read again once."""
         try:
             try:
@@ -72,6 +75,8 @@ class Worker:
                 return self._behind_savepoint(key)
         except NotFound:
             return _refused(_("Not found, or you may not see it any more"))
+        except NotReached:
+            return _refused(_("You see this record, but may not do this to it"))
         except (StaleDataError, Conflict):
             return _refused(_("Somebody else has just changed this record. Look at it and try again."))
         except (IntegrityError, DataError) as error:
@@ -105,6 +110,7 @@ class Worker:
 
     def delete(self, record: Any) -> Done:  # noqa: ANN401
         """Move a record into the bin, from where the whole run can be taken back."""
+        access.require(self.session, record, DELETION)
         if not self.door.may_edit(record):
             raise DomainError(_("This record can no longer be changed."))
         bins.take_away(self.session, record, rule=self.door.remove, at=self.at, batch=self.batch)
@@ -119,6 +125,7 @@ class Worker:
         before = standing(record, values)
         if before == dict(values):
             return Done(BulkOutcome.same)
+        access.require(self.session, record, CHANGE)
         if not self.door.may_edit(record):
             raise DomainError(_("This record can no longer be changed."))
         with self.session.no_autoflush:
@@ -132,6 +139,7 @@ class Worker:
         return Done(BulkOutcome.changed, None, before, after)
 
     def _done(self, verb: Callable[..., object], record: Any) -> Done:  # noqa: ANN401
+        access.require(self.session, record, ACT)
         verb(self.session, record, self.at)
         self.session.flush()
         return Done(BulkOutcome.changed)

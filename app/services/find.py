@@ -185,8 +185,8 @@ class _Seeker:
             return rows
         rows = self.session.execute(asking.full_text(among, self.actor), {"wanted": _match(sought)}).all()
         if (
-            access.rows(asking.ENTRY, self.actor) is not None
-        ):  # the index cannot be cut to a reader's few rows beforehand
+            asking.cut(asking.ENTRY, among, self.actor) is not None
+        ):  # the index cannot be cut to his few rows beforehand
             rows = [*rows, *self.session.execute(asking.own(among, shape, self.actor), parts).all()]
         return rows
 

@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from app.models.base import Owned
 from app.models.search_entry import SearchEntry, SearchWord
+from app.roles import EVERYTHING, Reach, Scope
 from app.services import access
 from app.services.find_index import kinds
 
@@ -58,12 +59,35 @@ def holds(text: Any, shape: tuple[int, ...]) -> ColumnElement[bool]:  # noqa: AN
 
 
 def visible(at: Any, among: Iterable[str], actor: access.Actor) -> ColumnElement[bool]:  # noqa: ANN401
-    """Return the row rule over entries: owned kinds are cut to the actor's rows, what belongs to nobody is not."""
-    rule, chosen, known = access.rows(at, actor), list(among), kinds()
-    if rule is None:
-        return at.entity.in_(chosen)  # type: ignore[no-any-return]
-    owned = [kind for kind in chosen if issubclass(known[kind], Owned)]
-    return or_(at.entity.in_([kind for kind in chosen if kind not in owned]), and_(at.entity.in_(owned), rule))
+    """Return the row rule over entries: each owned kind is cut to the actor's rows, what belongs to nobody is not."""
+    whole, parts = _cut_by_kind(at, among, actor)
+    return or_(at.entity.in_(whole), *parts)
+
+
+def cut(at: Any, among: Iterable[str], actor: access.Actor) -> ColumnElement[bool] | None:  # noqa: ANN401
+    """Return the condition of entries of the kinds that are cut; None when the actor sees all of all."""
+    _whole, parts = _cut_by_kind(at, among, actor)
+    return or_(*parts) if parts else None
+
+
+def _cut_by_kind(
+    at: Any,  # noqa: ANN401 -- columns of entries, under any name
+    among: Iterable[str],
+    actor: access.Actor,
+) -> tuple[list[str], list[ColumnElement[bool]]]:
+    """Return the kinds that are seen whole, and a condition for the others, those with the same rule together."""
+    known, whole, by_reach = kinds(), [], dict[Reach, list[str]]()
+    for kind in among:
+        reach = actor.reach(kind) if issubclass(known[kind], Owned) else EVERYTHING
+        if reach.scope is Scope.all:
+            whole.append(kind)
+        else:
+            by_reach.setdefault(reach, []).append(kind)
+    return whole, [
+        and_(at.entity.in_(of), rule)
+        for reach, of in by_reach.items()
+        if (rule := access.within(at, actor, reach)) is not None
+    ]
 
 
 @lru_cache(maxsize=256)
@@ -116,7 +140,7 @@ def full_text(among: tuple[str, ...], actor: access.Actor) -> Select[Any]:
 @lru_cache(maxsize=256)
 def own(among: tuple[str, ...], shape: tuple[int, ...], actor: access.Actor) -> Select[Any]:
     """Return the query of a reader's own rows that match, each looked at."""
-    rule = access.rows(ENTRY, actor)
+    rule = cut(ENTRY, among, actor)
     keys = select(ENTRY.id).where(false() if rule is None else rule).limit(OWN)
     inside = select(*COLUMNS).where(ENTRY.id.in_(keys), _UNORDERED.entity.in_(among), holds(ENTRY.search_text, shape))
     return inside.limit(TAKEN * len(among))

@@ -22,7 +22,6 @@ from app.i18n import label_of
 from app.models.history import FieldChange
 from app.models.party import Party
 from app.models.team import UserProfile
-from app.roles import Scope
 from app.services import access, find, history
 from app.services import import_merge as merging
 from app.services import party as parties
@@ -140,7 +139,7 @@ class _Work:
                 )
                 self.external = {row.external_id or "": row.id for row in self.session.execute(found)}
         actor = access.current(self.session)
-        if actor is None or actor.scope is not Scope.all:
+        if actor is None or access.rows(Party, actor) is not None:
             ids = {twin.party_id for twins in self.twins for twin in twins} | set(self.external.values())
             shown = select(Party.id).where(Party.id.in_(sorted(ids)))
             self.visible = set(self.session.execute(shown).scalars()) if ids else set()

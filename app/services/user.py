@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from flask_appbuilder.security.sqla.models import Role, User
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 from werkzeug.security import generate_password_hash
 
@@ -12,6 +12,7 @@ from app.i18n import gettext as _
 from app.models.team import Team, UserProfile
 from app.roles import ADMIN
 from app.services import api_key as api_keys
+from app.services import policy, roles
 from app.services import sign_in as sign_ins
 from app.services.channel import normalise_email
 
@@ -54,10 +55,22 @@ def save(session: Session, user: User) -> None:
         user.email = normalise_email(user.email or "")
     except DomainError as refusal:
         errors["email"] = [refusal.text]
+    errors |= _raised(session, user)
     if user.id is not None and not _is_administrator(user) and not _other_administrators(session, user):
         errors["roles"] = [_("Somebody must remain an administrator who can sign in")]
     if errors:
         raise Refusals(errors)
+
+
+def _raised(session: Session, user: User) -> dict[str, list[str]]:
+    """Return the refusal of an account that has, or gets, more rights than the one who changes it."""
+    history = inspect(user).attrs.roles.history
+    found = {role.name for role in [*user.roles, *(history.deleted or ())]}
+    try:
+        roles.require_within(session, *policy.of_roles(session, found).values())
+    except DomainError as refusal:
+        return {"roles": [refusal.text]}
+    return {}
 
 
 def _is_administrator(user: User) -> bool:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from app import clock, outbox
 from app.db import unit_of_work
 from app.errors import DomainError
@@ -73,15 +75,8 @@ def _claimed(row_id: int, settings: Mapping[str, Any]) -> tuple[Work | None, Han
             return None, None
         handler = handler_of(row.topic)
         if row.tries > MOST_CLAIMS:
-            outbox.fail(
-                session,
-                row.id,
-                row.token,
-                row.error or f"the worker died {MOST_CLAIMS} times over this",
-                tries=row.tries,
-                at=at,
-                final=True,
-            )
+            error = row.error or f"the worker died {MOST_CLAIMS} times over this"
+            _note_failure(session, row.id, row.token, error, tries=row.tries, final=True)
             return None, None
         if handler is not None:
             row.lease_until = at + handler.lease
@@ -102,7 +97,13 @@ def _claimed(row_id: int, settings: Mapping[str, Any]) -> tuple[Work | None, Han
 def _failed(work: Work, error: str, *, final: bool) -> None:
     _log.error("%s (%s) failed at try %s: %s", work.name, work.topic, work.tries, error)
     with fresh_session(what=work.name) as session, unit_of_work(session):
-        at = clock.now()
-        if outbox.fail(session, work.row_id, work.token, error, tries=work.tries, at=at, final=final):
-            jobs.broke_off(session, work.row_id, at=at)
-            notifications.job_failed(session, work.row_id, at=at)
+        _note_failure(session, work.row_id, work.token, error, tries=work.tries, final=final)
+
+
+def _note_failure(session: Session, row_id: int, token: str, error: str, *, tries: int, final: bool) -> None:
+    """Note a failed try; after the last one the record that shows its progress says so, and people are told."""
+    at = clock.now()
+    if outbox.fail(session, row_id, token, error, tries=tries, at=at, final=final):
+        session.expire_all()  # the row may have been read by the claim
+        jobs.broke_off(session, row_id, at=at)
+        notifications.job_failed(session, row_id, at=at)

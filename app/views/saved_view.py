@@ -9,6 +9,7 @@ from flask_appbuilder.security.decorators import has_access, permission_name
 
 from app.db import db
 from app.i18n import lazy_gettext as _l
+from app.models.role import shown_name
 from app.services import access
 from app.services import saved_view as saved_views
 from app.web.saved import AREA, SavedViews
@@ -37,7 +38,12 @@ class SavedViewsView(BaseView):
         kept = [view for view in saved_views.of_all(db.session(), reader) if view.entity in lists]
         groups = [(lists[stem], list(some)) for stem, some in groupby(kept, key=lambda view: str(view.entity))]
         return render_template(
-            "web/saved_views.html", title=self.title, groups=groups, reader=reader, appbuilder=self.appbuilder
+            "web/saved_views.html",
+            title=self.title,
+            groups=groups,
+            reader=reader,
+            appbuilder=self.appbuilder,
+            role_name=shown_name,
         )
 
 

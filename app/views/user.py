@@ -14,7 +14,7 @@ from app import clock
 from app.db import db
 from app.i18n import lazy_gettext as _l
 from app.models.team import Team, UserProfile
-from app.roles import PUBLIC
+from app.services import roles
 from app.services import user as users
 from app.web import menu
 from app.web.crm_form import CrmForm
@@ -41,9 +41,9 @@ class RolesField(SelectMultipleField):
         self.data = [role.id for role in value or []]
 
     def iter_choices(self) -> Any:
-        """Yield all roles by name."""
-        for role in db.session.execute(select(Role).where(Role.name != PUBLIC).order_by(Role.name)).unique().scalars():
-            yield Choice(role.id, role.name, role.id in (self.data or []), {})
+        """Yield all roles: those of the program, then those that were made."""
+        for role in roles.shown(db.session()):
+            yield Choice(role.id, str(role), role.id in (self.data or []), {})
 
 
 class UserForm(CrmForm):

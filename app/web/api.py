@@ -17,7 +17,7 @@ from werkzeug.exceptions import BadRequest, HTTPException
 
 from app import clock
 from app.db import db, unit_of_work
-from app.errors import Conflict, DomainError, NotAllowed, NotFound, Refusals
+from app.errors import Conflict, DomainError, NotAllowed, NotFound, NotReached, Refusals
 from app.i18n import gettext as _
 from app.models.base import Entity
 from app.services import access, idempotency
@@ -257,6 +257,8 @@ class CrudApi(TagsApi, ModelRestApi):
                 return self.response(400, message={"": ["The body is not JSON"]})
             case HTTPException():
                 return self.response(refusal.code or 400, message=refusal.description)
+            case NotReached():
+                return self.response(403, message=_("You see this record, but your role does not reach it for this."))
             case NotAllowed():
                 return self.response(403, message=_("You lack the right “%(right)s”", right=refusal.right))
             case NotFound():

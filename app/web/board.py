@@ -21,7 +21,7 @@ from app import clock
 from app.db import db
 from app.errors import Conflict, DomainError, NotFound
 from app.i18n import gettext as _
-from app.models.base import Owned
+from app.roles import ACT, CHANGE
 from app.services import access
 from app.web import dialog
 from app.web.face import Faced, FaceView, attribute_condition, overtaken
@@ -225,7 +225,7 @@ class BoardFace(FaceView):
     def _own_rows(self) -> list[Any]:
         """Return the row rule as a condition: parts of a union are reached by it here, not by the session."""
         entity = self.datamodel.obj
-        cut = access.rows(entity, access.required(db.session())) if issubclass(entity, Owned) else None
+        cut = access.cut(db.session(), entity)
         return [] if cut is None else [cut]
 
     def _key(self, record: Any, board: Board) -> str:
@@ -247,7 +247,9 @@ class BoardFace(FaceView):
         return [way for way in ways if way.key != here and self._is_open(way, record)]
 
     def _is_open(self, way: Way, record: Any) -> bool:
-        return self.can_edit(record) if way.verb is None else way.verb.when(record)
+        if way.verb is None:
+            return self.lets(CHANGE, record)
+        return way.verb.when(record) and access.allowed(db.session(), record, ACT)
 
     @staticmethod
     def _rotten_days(board: Board, now: Any, record: Any, key: str) -> int:

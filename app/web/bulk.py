@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import db, unit_of_work
-from app.errors import Conflict, DomainError, NotFound
+from app.errors import Conflict, DomainError, NotFound, NotReached
 from app.i18n import gettext as _
 from app.models.bulk_run import DELETE, EDIT, UNDELETE, BulkRun
 from app.services import bulk, bulk_door, idempotency
@@ -106,11 +106,17 @@ class Bulk(Faces):
     # --- which records --------------------------------------------------------------------------------------------
 
     def _picked(self) -> Picked:
-        """Return what was ticked, or everything that matches; 404 when one of them is not there for the reader."""
+        """Return what was ticked, or everything that matches; 404 when one of them is not there for the reader.
+
+        Where nothing is ticked, the answer is the list again, which says so.
+        """
         wish, key = self.asked(), self.datamodel.get_pk()
         if request.form.get("all"):
             return Picked(self.selection(wish), key, [], is_everything=True, query=urlencode(wish.query()))
         ids = many(dict.fromkeys(request.form.getlist("rowid")))[: bulk.MOST]
+        if not ids:
+            flash(_("Tick the records first"), "warning")
+            abort(redirect(self._back()))
         if not self.datamodel.has_all(ids, self._base_filters):
             abort(404)
         chosen = self.datamodel.selection(where=[key.in_([int(each) for each in ids])], filters=self._base_filters)
@@ -149,9 +155,6 @@ class Bulk(Faces):
         if not self.may_delete_many():
             abort(404)
         picked = self._picked()
-        if not picked.is_everything and not picked.ids:
-            flash(_("Tick the records first"), "warning")
-            return redirect(self._back())
         if picked.is_everything and not request.form.get("sure"):
             total = bulk_preview.count(self, picked.selection)
             return self._bulk_page("web/bulk_confirm.html", picked, total=total, verb=_deleting())
@@ -167,6 +170,8 @@ class Bulk(Faces):
                 refused.append(_("Not found"))
             except Conflict:
                 refused.append(_("Somebody else has just changed this record. Look at it and try again."))
+            except NotReached:
+                refused.append(_("You see this record, but may not do this to it"))
             except DomainError as refusal:
                 refused.append(str(refusal))
         if done:
@@ -192,9 +197,6 @@ class Bulk(Faces):
         if not self.may_edit_many():
             abort(404)
         picked, step = self._picked(), request.form.get("step", "")
-        if not picked.is_everything and not picked.ids:
-            flash(_("Tick the records first"), "warning")
-            return redirect(self._back())
         fields = bulk_form.fields_of(self, request.form)
         if step not in {"preview", "do"}:
             return self._fields_page(picked, fields)

@@ -9,7 +9,8 @@ from sqlalchemy import and_, func, inspect, not_, select
 
 from app.db import db, unit_of_work
 from app.models.bulk_run import EDIT, BulkOutcome, BulkRun
-from app.services import bulk
+from app.roles import CHANGE
+from app.services import access, bulk
 from app.services.bulk_row import Worker
 from app.services.bulk_value import typed
 from app.web.card import CardView
@@ -83,11 +84,11 @@ def _same(entity: type[Any], given: dict[str, Any]) -> Any:
 
 def _ask(view: Any, selection: Any, found: Preview) -> None:
     """Ask the first records whether their state lets them be edited; a view that refuses nothing is not asked."""
-    if type(view).can_edit is CardView.can_edit:
+    if type(view).can_edit is CardView.can_edit and not access.is_narrower(db.session(), view.datamodel.obj, CHANGE):
         return
     records = selection.limit(ASKED).all()
     found.asked = len(records)
-    found.refused = sum(not view.can_edit(record) for record in records)
+    found.refused = sum(not view.lets(CHANGE, record) for record in records)
 
 
 def _try(

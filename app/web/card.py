@@ -18,9 +18,10 @@ from sqlalchemy.orm import MANYTOONE, joinedload
 
 from app import clock
 from app.db import db, unit_of_work
-from app.errors import Conflict, DomainError, NotFound
+from app.errors import Conflict, DomainError, NotAllowed, NotFound
 from app.i18n import gettext as _
 from app.models.base import Entity, Owned
+from app.roles import ACT
 from app.services import access, idempotency
 from app.web import card_state, cells, dialog, toast, ways
 from app.web.activities import Activities, Tried
@@ -74,6 +75,10 @@ class CardView(Activities, Tabs, Tagged, Beside, Copies, ModelView):
     def can_edit(self, record: Any) -> bool:  # noqa: ARG002
         """Say whether the record's state lets it be edited; views of documents narrow it."""
         return True
+
+    def lets(self, action: str, record: Any) -> bool:
+        """Say whether a record lets this reader change or delete it: by its state, and by whose it is."""
+        return self.can_edit(record) and access.allowed(db.session(), record, action)
 
     def value(self, record: Any, name: str) -> Any:
         """Return a record's value as safe HTML for lists and cards."""
@@ -140,7 +145,8 @@ class CardView(Activities, Tabs, Tagged, Beside, Copies, ModelView):
 
     def _offers(self, record: Any, tried: Mapping[str, CrmForm]) -> list[Offer]:
         """Return what the reader may do to a record, with dialogs; what is not possible now comes with the reason."""
-        verbs = [verb for verb in self.verbs if self.may(verb.name)]
+        is_within = access.allowed(db.session(), record, ACT)
+        verbs = [verb for verb in self.verbs if is_within and self.may(verb.name)]
         reasons = {verb.name: verb.refused(record) for verb in verbs if verb.fits(record)}
         forms = {
             verb.name: dialog.open_dialog(verb, record, self.label_columns)
@@ -168,7 +174,7 @@ class CardView(Activities, Tabs, Tagged, Beside, Copies, ModelView):
         if verb is None:
             abort(404)
         if not self.may(name):
-            abort(403)
+            raise NotAllowed(f"{self.class_permission_name}.{name}")
         return verb
 
     @expose("/<int:pk>/<string:verb>", methods=["POST"])

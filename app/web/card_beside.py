@@ -14,7 +14,6 @@ from flask_appbuilder.security.decorators import has_access, permission_name
 from sqlalchemy import func
 
 from app.db import db
-from app.models.base import Owned
 from app.services import access
 from app.web.keyset import beyond
 from app.web.ways import with_list
@@ -64,7 +63,7 @@ class Beside:
         wish, key = self.asked(), self.datamodel.get_pk()  # type: ignore[attr-defined]
         every = self.selection(wish)  # type: ignore[attr-defined]
         entity = self.datamodel.obj
-        cut = access.rows(entity, access.required(db.session())) if issubclass(entity, Owned) else None
+        cut = access.cut(db.session(), entity)
         if cut is not None:  # parts of the statement below are reached by the row rule here
             every = every.filter(cut)
         terms = self.datamodel.terms(every, wish.sorts)

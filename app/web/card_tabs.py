@@ -17,7 +17,6 @@ from sqlalchemy.orm import with_parent
 from app.columns import Key
 from app.db import db
 from app.i18n import lazy_gettext as _l
-from app.models.base import Owned
 from app.services import access
 from app.services import tag as tags
 from app.web.filters import column_of
@@ -171,7 +170,7 @@ class Tabs:
             yield each.name, select(func.count()).select_from(target).where(with_parent(record, attribute))
         for about, view in self._related():
             entity = view.datamodel.obj
-            cut = access.rows(entity, access.required(db.session())) if issubclass(entity, Owned) else None
+            cut = access.cut(db.session(), entity)
             some = select(entity.id).where(_linked(about, entity, record), *([] if cut is None else [cut]))
             yield about.stem, select(func.count()).select_from(some.limit(COUNTED + 1).subquery())
         for own in self.own_tabs:

@@ -18,6 +18,7 @@ from app.errors import Conflict, DomainError, NotFound, Refusals
 from app.i18n import gettext as _
 from app.models.base import Entity, Owned
 from app.models.deleted_record import DeletedRecord
+from app.roles import CHANGE, DELETE
 from app.services import access, idempotency
 from app.services import bin as bins
 from app.web import drafts, timeline, toast, ways
@@ -169,6 +170,7 @@ class CrudView(FormHelp, Bulk):
     def edit(self, pk: str) -> Any:
         """Show a record's form, or store it; somebody else's change in between is shown, not overwritten."""
         record = self._found(pk)
+        access.require(db.session(), record, CHANGE)
         if not self.can_edit(record):
             flash(_("This record can no longer be changed."), "warning")
             return redirect(f"{self.route_base}/show/{pk}")
@@ -271,6 +273,7 @@ class CrudView(FormHelp, Bulk):
         """Move a record into the bin, with a way back, or say what hangs on it."""
         record = self._found(pk)
         name = str(record)
+        access.require(db.session(), record, DELETE)
         if not self.can_edit(record):
             flash(_("This record can no longer be changed."), "warning")
             return redirect(f"{self.route_base}/show/{pk}")

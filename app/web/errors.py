@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from app.db import db
 from app.errors import DomainError, NotAllowed
 from app.i18n import gettext as _
+from app.web import missing
 
 
 def _page(code: int, title: str, text: str) -> tuple[Any, int]:
@@ -24,14 +25,18 @@ def _texts(code: int) -> tuple[str, str]:
     known = {
         400: (_("This request cannot be read"), _("Go back and try again.")),
         401: (_("Please sign in"), _("Your session has ended.")),
-        403: (_("You may not do this"), _("Your role lacks the right. Ask an administrator for it.")),
         404: (_("Not found"), _("There is no such page or record, or it is not yours to see.")),
         405: (_("Not possible this way"), _("This address does not take such a request.")),
         413: (_("The file is too large"), _("Nothing was saved. Choose a file of at most %(size)s MB.", size=24)),
         429: (_("Too many tries"), _("Wait a minute, then try again.")),
         500: (_("Something went wrong"), _("Nothing was saved. The error was recorded.")),
     }
-    return known.get(code, (str(code), ""))
+    return _forbidden() if code == HTTPStatus.FORBIDDEN else known.get(code, (str(code), ""))
+
+
+def _forbidden(refusal: NotAllowed | None = None) -> tuple[str, str]:
+    is_known = "user" in g and g.user is not None and g.user.is_authenticated
+    return _("You may not do this"), missing.text_of(refusal) if is_known else ""
 
 
 def _http(error: HTTPException) -> Any:
@@ -52,9 +57,9 @@ def _form_token(_error: CSRFError) -> Any:
     return _page(400, _("The form has expired"), _("Go back, reload the page and send it again."))
 
 
-def _not_allowed(_error: NotAllowed) -> Any:
+def _not_allowed(error: NotAllowed) -> Any:
     db.session.rollback()
-    return _page(403, *_texts(403))
+    return _page(403, *_forbidden(error))
 
 
 def _refused(error: DomainError) -> Any:

@@ -19,6 +19,7 @@ from app import clock
 from app.db import db
 from app.exchange.table import Value, csv_chunks, write_xlsx
 from app.i18n import language
+from app.roles import EXPORT
 from app.services import access
 from app.web import listing
 from app.web.card import CardView
@@ -119,6 +120,8 @@ class Exports(SavedViews):
     def _chunk(self, wish: listing.Asked, last: Sequence[Any]) -> Sequence[Any]:
         """Return the next records in the order of the list, each with the values by which it stands where it does."""
         selection = self.selection(wish)
+        cut = access.cut(db.session(), self.datamodel.obj, EXPORT)
+        selection = selection if cut is None else selection.filter(cut)
         terms = self.datamodel.terms(selection, wish.sorts)
         if last:
             least = db.session().get_bind().dialect.name == "sqlite"

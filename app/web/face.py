@@ -21,6 +21,7 @@ from app.errors import DomainError
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.models.base import Owned
+from app.roles import CHANGE
 from app.web import cells, toast
 from app.web.charts import Charts
 from app.web.keyset import Page
@@ -180,7 +181,7 @@ class FaceView(Charts):
 
     def may_change(self, record: Any, name: str) -> bool:
         """Say whether the reader may edit a column of a record in its state."""
-        return name in self.cells_to_edit() and self.can_edit(record)
+        return name in self.cells_to_edit() and self.lets(CHANGE, record)
 
 
 def overtaken() -> str:

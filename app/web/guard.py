@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask, Response, abort, current_app, g, request
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.db import db, writing
 from app.services import access
@@ -28,7 +29,7 @@ def _actor() -> access.Actor | None:
         roles = {role.name for role in user.roles} | {role.name for group in user.groups for role in group.roles}
         g._actor = kept = (  # noqa: SLF001
             user.id,
-            access.actor_of(db.session(), user_id=user.id, name=user.username, roles=roles),
+            access.actor_of(db.session(), user_id=user.id, name=user.username, roles=roles, profile=user.profile),
         )
     return kept[1]
 
@@ -79,8 +80,18 @@ def _check_form_token() -> Response | None:
     return None if current_user.is_authenticated else drafts.rescue()
 
 
+def believe_proxies(app: Flask) -> None:
+    """Take the client's address from the servers before us, as many as `CRM_PROXIES` says; host and scheme never.
+
+    Without it all clients behind a proxy share one address, and with it the counting of failed sign-ins.
+    """
+    if proxies := app.config.get("CRM_PROXIES", 0):
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]
+
+
 def init_app(app: Flask) -> None:
     """Install the request hooks, before Flask-AppBuilder adds its own."""
+    believe_proxies(app)
     app.config.setdefault("WTF_CSRF_ENABLED", True)
     csrf.init_app(app)
     app.before_request(_begin_request)

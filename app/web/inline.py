@@ -16,6 +16,7 @@ from sqlalchemy import inspect
 from app.db import db
 from app.errors import Conflict, DomainError, NotFound, Refusals
 from app.i18n import gettext as _
+from app.roles import CHANGE
 from app.web import timeline
 from app.web.crm_form import CrmForm, fill
 from app.web.fields import shown
@@ -63,7 +64,7 @@ class InlineEdit(Totals):
         if name not in self.inline_names():
             abort(404)
         record = self._found(str(pk))
-        if not self.can_edit(record):
+        if not self.lets(CHANGE, record):
             abort(404)
         return record
 

@@ -5,6 +5,7 @@ from typing import Any
 from app.i18n import lazy_gettext as _l
 
 LABELS: dict[str, Any] = {
+    "absent": _l("Absent"),
     "account": _l("Account number"),
     "active": _l("Active"),
     "address": _l("Address"),
@@ -17,6 +18,7 @@ LABELS: dict[str, Any] = {
     "bank_account": _l("Bank account"),
     "bank_accounts": _l("Bank accounts"),
     "bank_name": _l("Bank"),
+    "begins_on": _l("First day"),
     "bic": _l("BIC"),
     "bik": _l("BIK"),
     "birthday": _l("Birthday"),
@@ -57,6 +59,7 @@ LABELS: dict[str, Any] = {
     "discount_tax": _l("Cash discount and tax"),
     "due_on": _l("Due"),
     "email": _l("E-mail"),
+    "ends_on": _l("Last day"),
     "entity": _l("Kind"),
     "exchange_rate": _l("Exchange rate"),
     "exemption_text": _l("Reason of exemption"),
@@ -131,6 +134,7 @@ LABELS: dict[str, Any] = {
     "steps": _l("Due after"),
     "street": _l("Street"),
     "subject": _l("Subject"),
+    "substitute": _l("Substitute"),
     "tags": _l("Tags"),
     "tax": _l("Tax"),
     "tax_branch": _l("Tax branch (KPP)"),
@@ -143,9 +147,9 @@ LABELS: dict[str, Any] = {
     "time_zone": _l("Time zone"),
     "to": _l("Address of the recipient"),
     "unallocated": _l("Not allocated"),
-    "until": _l("Locked up to and including"),
     "unit": _l("Unit"),
     "unit_price": _l("Price per unit"),
+    "until": _l("Locked up to and including"),
     "usage": _l("Usage"),
     "username": _l("User name"),
     "valid_from": _l("Valid from"),

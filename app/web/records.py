@@ -18,6 +18,7 @@ from app.db import unit_of_work
 from app.errors import Conflict, DomainError, NotFound, Refusals
 from app.i18n import gettext as _
 from app.models.deleted_record import DeletedRecord
+from app.roles import CHANGE, DELETE
 from app.services import access
 from app.services import bin as bins
 from app.services import search as searches
@@ -164,7 +165,8 @@ class Records(SQLAInterface):
         """Make a record (`key` None) or change one: `fill(record)` sets its values, `save` judges them.
 
         Raises DomainError or Refusals for what the rules or the database refuse, Conflict when the record's version
-        is not the one that the form was opened with, NotFound when there is no such record. Nothing is kept then.
+        is not the one that the form was opened with, NotFound when there is no such record, NotAllowed for one that the
+        actor only sees. Nothing is kept then.
         """
         session = self.session()
         try:
@@ -175,6 +177,7 @@ class Records(SQLAInterface):
                     record = self.one(key, filters)
                     if record is None:
                         raise NotFound(key)
+                    access.require(session, record, CHANGE)
                     if version is not None and version_of(record) != version:
                         raise Conflict
                 with session.no_autoflush:
@@ -194,7 +197,7 @@ class Records(SQLAInterface):
     def erase(self, key: Any, *, filters: Any = None, batch: str | None = None) -> DeletedRecord | None:
         """Move a record into the bin, or delete it where its kind has none, and return what stands in the bin.
 
-        Raises DomainError when others hang on it, NotFound when there is none.
+        Raises DomainError when others hang on it, NotFound when there is none, NotAllowed when he only sees it.
         """
         session = self.session()
         try:
@@ -202,6 +205,7 @@ class Records(SQLAInterface):
                 record = self.one(key, filters)
                 if record is None:
                     raise NotFound(key)
+                access.require(session, record, DELETE)
                 return bins.take_away(session, record, rule=self.remove, at=clock.now(), batch=batch)
         except StaleDataError:
             raise Conflict from None

@@ -3,18 +3,19 @@
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Response, abort, flash, redirect, request
+from flask import Response, abort, current_app, flash, redirect, request
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access, permission_name
 from wtforms import BooleanField, SelectField, StringField
 
-from app import roles
 from app.db import db, unit_of_work
 from app.errors import DomainError, NotAllowed
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
+from app.models.role import shown_name
 from app.models.saved_view import SavedView
-from app.services import access
+from app.roles import PRESETS
+from app.services import access, roles
 from app.services import saved_view as saved_views
 from app.web import listing
 from app.web.crm_form import CrmForm
@@ -26,6 +27,14 @@ AREA = "saved_view"
 FIELDS = ("name", "is_pinned", "is_default", "is_shared", "role")
 
 
+def _roles() -> list[tuple[str, str]]:
+    """Return the roles that a list may be set for; who may not set one is not worth a statement."""
+    appbuilder: Any = current_app.extensions["appbuilder"]
+    may = appbuilder.sm.may(AREA, "set_for_role")
+    names = roles.names(db.session()) if may else list(PRESETS)
+    return [(name, shown_name(name)) for name in names]
+
+
 class SaveViewForm(CrmForm):
     """How a view is called and who begins with it."""
 
@@ -33,9 +42,7 @@ class SaveViewForm(CrmForm):
     is_pinned = BooleanField(_l("Show it as a tab, with its number of records"))
     is_default = BooleanField(_l("My list begins with it"))
     is_shared = BooleanField(_l("Everybody who sees the list may use it"))
-    role = SelectField(
-        _l("Lists of this role begin with it"), choices=lambda: [("", "—"), *((n, n) for n in roles.PRESETS)]
-    )
+    role = SelectField(_l("Lists of this role begin with it"), choices=lambda: [("", "—"), *_roles()])
 
 
 class SavedViews(ListView):

@@ -17,6 +17,7 @@ from app import clock
 from app.db import unit_of_work
 from app.errors import Conflict, DomainError, NotFound
 from app.i18n import gettext as _
+from app.roles import ACT
 from app.services import access
 from app.services.allocation import When
 from app.web.records import refused_by_database
@@ -89,8 +90,8 @@ def reason(check: Callable[..., None], *arguments: Any, **named: Any) -> str | N
 def run(session: Session, verb: Verb, find: Callable[[], Any], given: Mapping[str, Any]) -> Any:
     """Do the act in one unit of work and return its result.
 
-    Raises NotFound when the record is not there, Conflict when somebody else was quicker, and as DomainError what
-    the rules or the database refuse.
+    Raises NotFound when the record is not there, NotAllowed when the actor only sees it, Conflict when somebody was
+    quicker, and as DomainError what the rules or the database refuse.
     """
     record: Any = None
     try:
@@ -98,6 +99,7 @@ def run(session: Session, verb: Verb, find: Callable[[], Any], given: Mapping[st
             record = find()
             if record is None:
                 raise NotFound
+            access.require(session, record, ACT)
             result = verb.act(session, record, **told(session, verb, given, at=clock.now()))
             session.flush()
             return result

@@ -90,7 +90,15 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         }
         for at, name in enumerate(("ada", "mark"), 1)
     ],
-    "ab_role": [{"id": 1, "name": "Accountant"}],
+    "ab_role": [{"id": 1, "name": "Accountant"}, {"id": 2, "name": "Junior accountant"}],
+    "role_base": [{"id": 1, "role_id": 2, "base": "Accountant", "note": "Issues nothing"}],
+    "substitution": [
+        {"id": 1, "absent_id": 1, "substitute_id": 2, "begins_on": "2026-03-01", "ends_on": "2026-03-14"} | ENTITY
+    ],
+    "role_change": [
+        {"id": 1, "role_id": 2, "area": "invoice", "verb": "issue", "is_granted": False},
+        {"id": 2, "role_id": 2, "area": "party", "verb": "change", "scope": "own", "unassigned": True},
+    ],
     "ab_group": [{"id": 1, "name": "office"}],
     "ab_permission": [{"id": 1, "name": "can_see"}],
     "ab_view_menu": [{"id": 1, "name": "party"}],

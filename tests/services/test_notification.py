@@ -198,7 +198,7 @@ def test_what_was_read_long_ago_is_forgotten(session: Session, made: Made):
 @pytest.mark.parametrize(
     ("typed", "found"),
     [
-        ("", ["Ada", "Aram", "Helena", "Mark", "Max", "Olga"]),
+        ("", ["Ada", "Aram", "Helena", "Mark", "Max", "Olga", "Robin", "Saskia"]),
         ("ma", ["Mark", "Max"]),
         ("MANAGER", ["Mark"]),
         ("helena h", ["Helena"]),

@@ -1,5 +1,7 @@
 """A run whose work fails for good says so itself, its starter is told, and a further try goes on with it."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
@@ -59,3 +61,20 @@ def test_what_breaks_off_says_so_and_can_go_on(app, session, made, breaks, run_c
     session.commit()
     assert (found.state.value, found.ended_at, found.begin(at=clock.now())) == ("queued", None, True)
     assert found.state is running_state
+
+
+def test_a_run_that_killed_every_worker_says_so_too(app, session, made):
+    starter = made.user("office")
+    run = BulkRun(entity="party", act=EDIT, state=BulkState.running, owner_id=starter.id, total_rows=5)
+    session.add(run)
+    session.flush()
+    row = outbox.enqueue(session, "bulk.run", run.id, due_at=clock.now(), actor_id=starter.id)
+    row.tries, row.state, row.token = running.MOST_CLAIMS, Errand.claimed, "dead"
+    row.lease_until = clock.now() - timedelta(seconds=1)
+    session.commit()
+    with app.app_context():
+        assert running.run_row(row.id, settings=app.config) is False
+    session.expire_all()
+    found = access.get(session, BulkRun, run.id)
+    assert (session.get(Outbox, row.id).state, found.state) == (Errand.failed, BulkState.failed)
+    assert session.scalars(select(Notification.user_id).where(Notification.record_id == run.id)).all() == [starter.id]

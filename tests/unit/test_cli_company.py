@@ -1,5 +1,6 @@
 """`crm init --country` and `crm reset-password` as a person types them, in a place of their own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -106,3 +107,40 @@ def test_a_password_is_made_or_read_from_the_input(place: Place, first: subproce
     short = place.crm("reset-password", "admin", "--stdin", typed="short\n", CRM_DEMO="0")
     assert (short.returncode, short.stderr) == (1, "refused: A password has at least 10 characters\n")
     assert place.rows("SELECT password FROM ab_user WHERE username = 'admin'") == [(kept,)]
+
+
+def test_roles_are_listed_carried_and_compared(place: Place, first: Any, tmp_path: Path):
+    assert first.returncode == 0
+    listed = place.crm("role", "list", CRM_DEMO="0")
+    assert "Admin: 1 people, 0 changes" in listed.stdout, listed.stderr
+    exported = place.crm("role", "export", "Marketer", CRM_DEMO="0")
+    file = tmp_path / "role.json"
+    changes = [
+        {"area": "order", "verb": "see", "granted": True, "scope": "team"},
+        {"area": "rocket", "verb": "launch", "granted": True},
+    ]
+    file.write_text(json.dumps(json.loads(exported.stdout) | {"name": "Fairs", "changes": changes}))
+    taken = place.crm("role", "import", str(file), CRM_DEMO="0")
+    assert (taken.returncode, taken.stdout) == (0, "ok: Fairs\n"), taken.stderr
+    assert "rocket.launch" in taken.stderr
+    assert "Fairs: 0 people, 1 changes, based on Marketer" in place.crm("role", "list", CRM_DEMO="0").stdout
+    compared = place.crm("role", "diff", "Marketer", "Fairs", CRM_DEMO="0")
+    assert (compared.returncode, compared.stdout) == (1, "order.see: no → yes\n"), compared.stderr
+    assert place.crm("role", "diff", "Marketer", "Marketer", CRM_DEMO="0").returncode == 0
+    file.write_text("{}")
+    for arguments in (("import", str(file)), ("export", "Admin"), ("export", "Emperor")):
+        refused = place.crm("role", *arguments, CRM_DEMO="0")
+        assert (refused.returncode, "Traceback" in refused.stderr) == (1, False), arguments
+        assert "Error: " in refused.stderr
+
+
+def test_the_access_of_a_user_is_explained(place: Place, first: Any):
+    assert first.returncode == 0
+    asked = place.crm("access", "admin", "party.delete", CRM_DEMO="0")
+    assert (asked.returncode, asked.stdout.splitlines()[-1]) == (0, "admin may: party.delete"), asked.stderr
+    assert "Role “Administrator”: has every right" in asked.stdout
+    missing = place.crm("access", "admin", "party.delete", "--record", "999999", CRM_DEMO="0")
+    assert (missing.returncode, "There is no such record" in missing.stdout) == (1, True)
+    for arguments in (("emperor", "party.see"), ("admin", "party.fly")):
+        refused = place.crm("access", *arguments, CRM_DEMO="0")
+        assert (refused.returncode, refused.stderr.startswith("Error: There is no")) == (1, True), refused.stderr

@@ -238,3 +238,13 @@ def test_who_may_not_delete_is_offered_nothing_and_refused(
     assert "/party/many/delete" not in browser.get("/party/list/").text
     assert browser.post("/party/many/delete", {"rowid": ids(found)}).status_code in {403, 404}
     assert runs(session) == []
+
+
+@pytest.mark.parametrize("act", ["edit", "delete", "archive"])
+def test_without_a_tick_the_list_comes_back_and_says_so(as_user: As, made: Made, session: Session, act: str) -> None:
+    parties(made, 1)
+    admin = as_user("admin")
+    answer = admin.post(f"/party/many/{act}", {"back": "/party/list/?q=many"})
+    assert (answer.status_code, answer.location.endswith("/party/list/?q=many")) == (302, True)
+    assert "Tick the records first" in text_of(admin.get("/party/list/?q=many"))
+    assert not runs(session)

@@ -26,7 +26,7 @@ from app.db import NAMING, Model
 from app.i18n import DEFAULT_LANGUAGE, is_labelled
 from app.models.base import Entity, Line, Owned
 from app.models.party import Party
-from app.roles import ADMIN, scope_of
+from app.roles import ADMIN, PRESETS
 from app.services import access, roles
 from app.web.api import CrudApi
 from app.web.crud import CrudView
@@ -352,7 +352,10 @@ def visible_to(record: Any, username: str, session: Session) -> bool:  # noqa: P
         return True
     role, team = PEOPLE[username][0], PEOPLE[username][1]
     below = {"sales": {"sales", "north", "south"}, "north": {"north"}, "south": {"south"}, None: set()}[team]
-    match scope_of(frozenset([role] if role else [])).value:
+    preset = PRESETS.get(role or "")
+    if preset is not None and preset.unassigned and record.owner_id is None and record.team_id is None:
+        return True
+    match preset.scope.value if preset is not None else "none":
         case "all":
             return True
         case "own":

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
 from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import func, select
@@ -17,6 +17,7 @@ from app import clock
 from app.models.sign_in import LoginAttempt, SignIn
 from app.services import api_key as api_keys
 from app.services import sign_in as sign_ins
+from app.web import guard
 from tests.conftest import PASSWORD, Browser
 from tests.factories import user
 
@@ -52,6 +53,26 @@ def client(app: Flask, rolled_back: Any) -> FlaskClient:
 
 
 # --- counted failures -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("proxies", "said", "taken"),
+    [
+        (0, "203.0.113.7", "192.0.2.1"),
+        (1, "203.0.113.7", "203.0.113.7"),
+        (1, "198.51.100.9, 203.0.113.7", "203.0.113.7"),  # what the client itself has put in front is not believed
+        (2, "198.51.100.9, 203.0.113.7", "198.51.100.9"),
+        (1, "", "192.0.2.1"),
+    ],
+)
+def test_the_address_is_what_our_own_proxies_say(proxies: int, said: str, taken: str):
+    behind = Flask("behind")
+    behind.config["CRM_PROXIES"] = proxies
+    guard.believe_proxies(behind)
+    behind.add_url_rule("/", view_func=lambda: f"{request.remote_addr} {request.host} {request.scheme}")
+    sent = {"X-Forwarded-For": said} | {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
+    answer = behind.test_client().get("/", headers=sent, environ_base={"REMOTE_ADDR": "192.0.2.1"})
+    assert answer.text == f"{taken} localhost http"
 
 
 def test_the_eleventh_try_of_an_address_gets_429_on_page_and_api_counted_together(client: FlaskClient):
