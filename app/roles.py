@@ -82,7 +82,7 @@ _CATALOGUE = {
     "organisation": "see",
     "team": "see",
 }
-_ORDERS = "see add change delete confirm finish reopen cancel"
+_ORDERS = "see add change delete confirm finish reopen cancel share"
 
 PRESETS: dict[str, Role] = {
     "Head of sales": Role(
@@ -90,7 +90,7 @@ PRESETS: dict[str, Role] = {
         grants={
             **_SHARES,
             **_CATALOGUE,
-            "party": "see add change archive restore import",
+            "party": "see add change archive restore import share",
             "import_run": "see",
             "order": f"{_ORDERS} invoice",
             "invoice": "see",
@@ -100,7 +100,7 @@ PRESETS: dict[str, Role] = {
         },
     ),
     "Sales manager": Role(
-        Scope.own, {**_CATALOGUE, "party": "see add change", "order": _ORDERS, "invoice": "see", "payment": "see"}
+        Scope.own, {**_CATALOGUE, "party": "see add change share", "order": _ORDERS, "invoice": "see", "payment": "see"}
     ),
     "Accountant": Role(
         Scope.all,
@@ -111,7 +111,7 @@ PRESETS: dict[str, Role] = {
             "party": "see add change",
             "product": "see add change",
             "order": f"{_ORDERS} invoice",
-            "invoice": "see add change delete issue send pay settle refund write_off credit copy close",
+            "invoice": "see add change delete issue send pay settle refund write_off credit copy close share",
             "payment": "see add change allocate refund cancel",
             "allocation": "see reverse",
             "letter": "see resend mark_sent retry cancel",

@@ -63,7 +63,12 @@ class Line(Model):
 
 
 class Owned:
-    """Rows that belong to a person and a team: the row rule (services.access) reads these two columns."""
+    """Rows that belong to a person and a team: the row rule (services.access) reads these two columns.
+
+    One record may be shared with others too, unless its kind says that it is not.
+    """
+
+    __is_shared__ = True
 
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", ondelete="SET NULL"), index=True)
     team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id", ondelete="SET NULL"), index=True)

@@ -72,6 +72,7 @@ class BulkRun(Entity, Owned, Job):
 
     __tablename__ = "bulk_run"
     __stem__ = "bulk_run"
+    __is_shared__ = False
     __done__ = "done_rows"
     __moves__ = BULK_MOVES
     __unrecorded__ = True  # what it does is recorded with the records themselves

@@ -25,6 +25,7 @@ class DeletedRecord(Entity, Owned):
 
     __tablename__ = "deleted_record"
     __stem__ = "deleted_record"
+    __is_shared__ = False
     __unrecorded__ = True  # that something was deleted or restored stands in its own history
     __table_args__ = (Index("ix_deleted_record_entity_record_id", "entity", "record_id"),)
 

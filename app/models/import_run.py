@@ -53,6 +53,7 @@ class ImportRun(Entity, Owned, Job):
 
     __tablename__ = "import_run"
     __stem__ = "import_run"
+    __is_shared__ = False
     __done__ = "read_rows"
     __moves__ = IMPORT_MOVES
 

@@ -69,6 +69,7 @@ class Letter(Entity, Owned):
 
     __tablename__ = "letter"
     __stem__ = "letter"
+    __is_shared__ = False
     __table_args__ = (
         Index("ix_letter_state_due_at", "state", "due_at"),
         Index("ix_letter_entity_record_id", "entity", "record_id"),

@@ -31,6 +31,7 @@ class NotificationKind(StrEnum):
     note = "note"
     change_of_state = "change_of_state"
     assigned = "assigned"
+    shared = "shared"
     job_failed = "job_failed"
 
 
@@ -40,6 +41,7 @@ label(
     note=_l("A note on a record that I follow"),
     change_of_state=_l("A record that I follow changes its state"),
     assigned=_l("A record is given to me"),
+    shared=_l("A record is shared with me"),
     job_failed=_l("Background work that I have started fails"),
 )
 

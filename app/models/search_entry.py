@@ -40,6 +40,7 @@ class SearchEntry(Model, Owned):
     """
 
     __tablename__ = "search_entry"
+    __is_shared__ = False
     __table_args__ = (
         UniqueConstraint("entity", "record_id"),
         Index("ix_search_entry_entity_changed_at", "entity", "changed_at"),

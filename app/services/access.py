@@ -25,14 +25,17 @@ from app.models.base import Owned
 from app.models.job import Job
 from app.models.search_entry import SearchEntry
 from app.models.team import Team, UserProfile, subtree
-from app.roles import EVERYTHING, NOTHING, SEE, WIDTH, Reach, Scope
+from app.roles import ACT, CHANGE, EVERYTHING, NOTHING, SEE, WIDTH, Reach, Scope
 from app.services import policy
-from app.services.policy import Reaches
+from app.services.policy import Reaches, Shared
 
 M = TypeVar("M", bound=Model)
 _ACTOR = "actor"
 _EVERYTHING = "everything"
 _WORKING = "access_is_working"
+_SHARED = frozenset(
+    {CHANGE, ACT}
+)  # what sharing lets one do beyond seeing: never deleting, never taking away as a file
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Actor:
     `user_id` is None for the system itself (jobs, command line). `stands_for` are those who are away and whose rows he
     reaches too. `team_ids` are his own team and those that he, or one of them, heads,
     `below_ids` these and all below them. `reaches` say which rows he reaches by area and action; where they are None,
-    `scope` holds for all.
+    `scope` holds for all. `shared` are single records that others share with him or his teams.
     """
 
     user_id: int | None
@@ -54,6 +57,7 @@ class Actor:
     below_ids: frozenset[int] = field(default_factory=frozenset)
     reaches: Reaches | None = None
     stands_for: frozenset[int] = frozenset()
+    shared: Shared = frozenset()
 
     @cached_property
     def _by_area(self) -> dict[tuple[str, str], Reach]:
@@ -65,6 +69,24 @@ class Actor:
             return EVERYTHING if self.scope is Scope.all else Reach(self.scope)
         return self._by_area.get((area, action)) or self._by_area.get((area, SEE), NOTHING)
 
+    @cached_property
+    def _shared_by_area(self) -> dict[str, dict[int, bool]]:
+        found: dict[str, dict[int, bool]] = {}
+        for area, key, may_change in self.shared:
+            keys = found.setdefault(area, {})
+            keys[key] = may_change or keys.get(key, False)
+        return found
+
+    def shared_with(self, area: str, action: str = SEE) -> list[int]:
+        """Return the keys of the records of an area that are shared with him for an action."""
+        keys = self._shared_by_area.get(area, {})
+        return sorted(key for key, may_change in keys.items() if action == SEE or (may_change and action in _SHARED))
+
+    @property
+    def areas_shared(self) -> set[str]:
+        """Return the areas of which records are shared with him, as far as he may see the area."""
+        return {area for area in self._shared_by_area if self.reach(area) is not NOTHING}
+
     @property
     def sees_everything(self) -> bool:
         """Say whether nothing is cut for him."""
@@ -72,6 +94,7 @@ class Actor:
 
 
 SYSTEM = Actor(None, "system", Scope.all)
+_NOBODY = policy.OfUser({}, frozenset(), frozenset())
 
 
 def actor_of(
@@ -79,7 +102,7 @@ def actor_of(
 ) -> Actor:
     """Return the actor for a user: his team, and the rows that his roles reach; who has read his profile gives it."""
     names = frozenset(roles)
-    found, away = policy.of_user(session, names, user_id=user_id, on=clock.today()) if names else ({}, frozenset())
+    found, away, shared = policy.of_user(session, names, user_id=user_id, on=clock.today()) if names else _NOBODY
     policies = found.values()
     team_id = (
         profile.team_id
@@ -100,7 +123,7 @@ def actor_of(
         )
         below_ids = subtree(teams, team_ids)
     reached = frozenset(team_ids), frozenset(below_ids)
-    return Actor(user_id, name, widest, names, team_id, *reached, reaches=reaches, stands_for=away)
+    return Actor(user_id, name, widest, names, team_id, *reached, reaches=reaches, stands_for=away, shared=shared)
 
 
 def own_teams(session: Session, actor: Actor) -> frozenset[int]:
@@ -181,8 +204,12 @@ def rows(entity: type[Any], actor: Actor | None, action: str = SEE) -> ColumnEle
     if issubclass(entity, SearchEntry):
         return _of_kinds(entity, actor)
     cut = within(entity, actor, _reach(entity, actor, action))
+    if cut is None:
+        return None
     nobodys = getattr(entity, "is_nobodys", None)
-    return or_(cut, nobodys) if cut is not None and nobodys is not None else cut
+    shared = actor.shared_with(area_of(entity), action)
+    more = [*([] if nobodys is None else [nobodys]), *([entity.id.in_(shared)] if shared else [])]
+    return or_(cut, *more) if more else cut
 
 
 def _of_kinds(entries: type[SearchEntry], actor: Actor) -> ColumnElement[bool] | None:
@@ -197,7 +224,13 @@ def _of_kinds(entries: type[SearchEntry], actor: Actor) -> ColumnElement[bool] |
     for reach, areas in by_reach.items():
         of_these, cut = entries.entity.in_(sorted(areas)), within(entries, actor, reach)
         found.append(of_these if cut is None else and_(of_these, cut))
-    return or_(false(), *found)
+    return or_(false(), *found, *shared_entries(entries, actor))
+
+
+def shared_entries(at: Any, actor: Actor, among: Iterable[str] | None = None) -> list[ColumnElement[bool]]:  # noqa: ANN401
+    """Return the conditions of entries that stand for records shared with an actor; `among` leaves other kinds out."""
+    asked = actor.areas_shared if among is None else actor.areas_shared & set(among)
+    return [and_(at.entity == area, at.record_id.in_(actor.shared_with(area))) for area in sorted(asked)]
 
 
 def within(at: Any, actor: Actor, reach: Reach) -> ColumnElement[bool] | None:  # noqa: ANN401 -- an entity or columns
@@ -233,6 +266,16 @@ def allowed(session: Session, record: object, action: str) -> bool:
         return False
     if not isinstance(record, Owned) or getattr(record, "is_nobodys", False):
         return True
+    return all(
+        _is_within(record, actor, _reach(type(record), actor, each))
+        or getattr(record, "id", None) in actor.shared_with(area_of(record), each)
+        for each in {SEE, action}
+    )
+
+
+def is_own(session: Session, record: Owned, action: str) -> bool:
+    """Say whether a loaded record is within the actor's rows for an action without anybody sharing it."""
+    actor = required(session)
     return all(_is_within(record, actor, _reach(type(record), actor, each)) for each in {SEE, action})
 
 
@@ -253,7 +296,8 @@ def _is_within(record: Owned, actor: Actor, reach: Reach) -> bool:
 def is_narrower(session: Session, entity: type[Any], action: str) -> bool:
     """Say whether there may be rows that the session's actor sees, but does not reach for an action."""
     area, actor = area_of(entity), required(session)
-    return issubclass(entity, Owned) and actor.reach(area) != actor.reach(area, action)
+    shared = actor.shared_with(area) != actor.shared_with(area, action)
+    return issubclass(entity, Owned) and (shared or actor.reach(area) != actor.reach(area, action))
 
 
 def require(session: Session, record: object, action: str) -> None:

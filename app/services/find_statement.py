@@ -48,7 +48,9 @@ COLUMNS = [
 ]
 
 # An expression instead of the column keeps SQLite from walking through a whole kind by its index.
-_UNORDERED = SimpleNamespace(entity=ENTRY.entity.concat(""), owner_id=ENTRY.owner_id, team_id=ENTRY.team_id)
+_UNORDERED = SimpleNamespace(
+    entity=ENTRY.entity.concat(""), record_id=ENTRY.record_id, owner_id=ENTRY.owner_id, team_id=ENTRY.team_id
+)
 
 
 def holds(text: Any, shape: tuple[int, ...]) -> ColumnElement[bool]:  # noqa: ANN401
@@ -83,11 +85,13 @@ def _cut_by_kind(
             whole.append(kind)
         else:
             by_reach.setdefault(reach, []).append(kind)
-    return whole, [
+    parts = [
         and_(at.entity.in_(of), rule)
         for reach, of in by_reach.items()
         if (rule := access.within(at, actor, reach)) is not None
     ]
+    cut_kinds = [kind for of in by_reach.values() for kind in of]
+    return whole, [*parts, *access.shared_entries(at, actor, cut_kinds)]
 
 
 @lru_cache(maxsize=256)

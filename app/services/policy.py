@@ -11,11 +11,13 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from flask_appbuilder.security.sqla.models import Role
-from sqlalchemy import ColumnElement, String, cast, func, literal, select
+from sqlalchemy import ColumnElement, CompoundSelect, String, case, cast, func, literal, or_, select, union
 from sqlalchemy.orm import Session
 
+from app.models.record_share import RecordShare
 from app.models.role import RoleBase, RoleChange
 from app.models.substitution import Substitution
+from app.models.team import Team, UserProfile
 from app.roles import ADMIN, EVERYTHING, NOTHING, PRESETS, SEE, Reach, Scope, action_of, granted
 
 
@@ -83,16 +85,51 @@ def of_roles(session: Session, names: Iterable[str]) -> dict[str, Policy]:
     return _read(session, names, literal(None, String))[0]
 
 
-def of_user(
-    session: Session, names: Iterable[str], *, user_id: int, on: date
-) -> tuple[dict[str, Policy], frozenset[int]]:
-    """Return what a user's roles may do, and the accounts for whom he stands in on a day; one statement for both."""
+Shared = frozenset[tuple[str, int, bool]]  # area, key of a record, whether it may be changed too
+
+
+class OfUser(NamedTuple):
+    """What a user's roles may do by name, for whom he stands in, and what is shared with him."""
+
+    policies: dict[str, Policy]
+    stands_for: frozenset[int]
+    shared: Shared
+
+
+def of_user(session: Session, names: Iterable[str], *, user_id: int, on: date) -> OfUser:
+    """Return what a user may do and reaches by more than his roles on a day; one statement for all."""
     absent = cast(Substitution.absent_id, String)
     away = select(func.aggregate_strings(absent, ",")).where(
         Substitution.substitute_id == user_id, Substitution.begins_on <= on, Substitution.ends_on >= on
     )
-    found, text = _read(session, names, away.scalar_subquery())
-    return found, frozenset(map(int, text.split(","))) if text else frozenset()
+    said = func.coalesce(away.scalar_subquery(), "").concat(" ").concat(func.coalesce(_shared(user_id, on), ""))
+    found, text = _read(session, names, said)
+    accounts, _space, records = (text or " ").partition(" ")
+    return OfUser(
+        found,
+        frozenset(map(int, filter(None, accounts.split(",")))),
+        frozenset(_named(each) for each in records.split(",") if each),
+    )
+
+
+def _shared(user_id: int, on: date) -> ColumnElement[Any]:
+    """Return the records shared with a user, his team, or a team that he heads, as "party:17:1,order:4:0"."""
+    teams: CompoundSelect[Any] = union(
+        select(UserProfile.team_id).where(UserProfile.user_id == user_id),
+        select(Team.id).where(Team.head_id == user_id),
+    )
+    level = case((RecordShare.may_change, "1"), else_="0")
+    one = RecordShare.entity.concat(":").concat(cast(RecordShare.record_id, String)).concat(":").concat(level)
+    shared = select(func.aggregate_strings(one, ",")).where(
+        or_(RecordShare.user_id == user_id, RecordShare.team_id.in_(teams)),
+        or_(RecordShare.ends_on.is_(None), RecordShare.ends_on >= on),
+    )
+    return shared.scalar_subquery()
+
+
+def _named(text: str) -> tuple[str, int, bool]:
+    area, key, may_change = text.split(":")
+    return area, int(key), may_change == "1"
 
 
 def _read(session: Session, names: Iterable[str], more: ColumnElement[Any]) -> tuple[dict[str, Policy], str | None]:

@@ -49,6 +49,7 @@ class Because(StrEnum):
     own_team = "own_team"
     team_below = "team_below"
     nobodys = "nobodys"
+    shared = "shared"
     elsewhere = "elsewhere"
 
 
@@ -70,6 +71,7 @@ label(
     own_team=_l("it belongs to the person's team"),
     team_below=_l("it belongs to a team below the person's"),
     nobodys=_l("it belongs to nobody, and such rows are reached"),
+    shared=_l("it is shared with the person"),
     elsewhere=_l("it belongs to others, who are not reached"),
 )
 
@@ -149,13 +151,16 @@ def _of_rows(session: Session, actor: access.Actor, record: Any, action: str) ->
 def _why(actor: access.Actor, record: Owned, reach: Reach) -> Because:
     if reach.scope is Scope.all:
         return Because.all_rows
-    if record.owner_id is not None and record.owner_id == actor.user_id:
+    has_own = reach.scope is not Scope.none
+    if has_own and record.owner_id is not None and record.owner_id == actor.user_id:
         return Because.own
-    if record.owner_id in actor.stands_for:
+    if has_own and record.owner_id in actor.stands_for:
         return Because.stands_in
-    if record.team_id is None:
-        return Because.nobodys
-    return Because.own_team if record.team_id in actor.team_ids else Because.team_below
+    if record.team_id in actor.team_ids and reach.scope in {Scope.team, Scope.subtree}:
+        return Because.own_team
+    if record.team_id in actor.below_ids and reach.scope is Scope.subtree:
+        return Because.team_below
+    return Because.nobodys if reach.unassigned and record.owner_id is record.team_id is None else Because.shared
 
 
 def owner_of(record: object) -> tuple[User | None, Team | None]:

@@ -183,6 +183,7 @@ def _told(one: Notification, record: Any, people: dict[int, str]) -> Told:
         NotificationKind.note: _("%(who)s has written a note", who=who),
         NotificationKind.change_of_state: _("%(who)s has changed the state", who=who),
         NotificationKind.assigned: _("%(who)s has given you a record", who=who),
+        NotificationKind.shared: _("%(who)s has shared a record with you", who=who),
         NotificationKind.job_failed: _("Background work has failed"),
     }[one.kind]
     name = _named_by_kind(record) if record is not None else _("A record that is gone, or that you no longer see")

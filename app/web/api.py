@@ -27,6 +27,7 @@ from app.web.keyset import LONGEST
 from app.web.labels import LABELS
 from app.web.records import COUNT_CAP, Records, keep_empty
 from app.web.schema import Lines, schema
+from app.web.sharing import with_share
 from app.web.verbs import Verb, run
 
 RIGHTS = {"get": "see", "get_list": "see", "info": "see", "post": "add", "put": "change", "put_tags": "change"} | {
@@ -61,6 +62,7 @@ class CrudApi(TagsApi, ModelRestApi):
             raise TypeError(f"{cls.__name__} declares more_in but nothing that stores it")
         entity = records.obj
         stem = entity.__stem__
+        cls.verbs = with_share(entity, cls.verbs)
         cls.has_tags = cls.has_tags and issubclass(entity, Entity)
         if not cls.has_tags or "put" in cls.exclude_route_methods:
             cls.exclude_route_methods = {*cls.exclude_route_methods, "put_tags"}

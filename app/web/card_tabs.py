@@ -18,7 +18,9 @@ from app.columns import Key
 from app.db import db
 from app.i18n import lazy_gettext as _l
 from app.services import access
+from app.services import share as shares
 from app.services import tag as tags
+from app.web import sharing
 from app.web.filters import column_of
 
 FACTS = "facts"
@@ -88,10 +90,11 @@ class Rows:
 
 @dataclass(frozen=True)
 class Margin:
-    """What stands around the facts of a record: how much each tab holds, and the tags."""
+    """What stands around the facts of a record: how much each tab holds, the tags, with whom it is shared."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
     tags: Sequence[Any] = ()
+    shared: Sequence[sharing.Shared] = ()
 
 
 class Tabs:
@@ -151,16 +154,19 @@ class Tabs:
     # --- counters and tags ----------------------------------------------------------------------------------------
 
     def margin(self, record: Any) -> Margin:
-        """Return the counters of the tabs and the tags of a record, by one statement."""
+        """Return the counters of the tabs, the tags of a record and with whom it is shared, by one statement."""
         parts = [_told(name, count) for name, count in self._counts(record)]
         if self.has_tags:
             parts.append(tags.rows(record))
+        if sharing.is_shared(type(record)):
+            parts.append(shares.rows(record))
         if not parts:
             return Margin()
         found = db.session.execute(select(union_all(*parts).subquery())).all()
         return Margin(
-            {row.what: row.number for row in found if row.what != "tag"},
+            {row.what: row.number for row in found if row.what not in {"tag", shares.PERSON, shares.GROUP}},
             sorted((row for row in found if row.what == "tag"), key=lambda row: row.word.casefold()),
+            sharing.of_rows(found),
         )
 
     def _counts(self, record: Any) -> Iterable[tuple[str, Any]]:

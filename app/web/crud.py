@@ -33,6 +33,7 @@ from app.web.form_rules import Rule
 from app.web.labels import LABELS
 from app.web.lines import asks_for_row, lines_fields
 from app.web.records import keep_empty, version_of
+from app.web.sharing import with_share
 
 CLOSED = {"download", "action", "action_post"}  # the framework's routes that reach records past our door
 RIGHTS = {"list": "see", "show": "see", "export": "export", "add": "add", "edit": "change", "delete": "delete"}
@@ -74,6 +75,7 @@ class CrudView(FormHelp, Bulk):
         if missing:
             raise TypeError(f"{cls.__name__} does not declare {', '.join(missing)}")
         stem = records.obj.__stem__
+        cls.verbs = with_share(records.obj, cls.verbs)
         cls.route_base = cls.__dict__.get("route_base", f"/{stem}")
         cls.class_permission_name = cls.__dict__.get("class_permission_name", stem)
         cells = set(CELLS) if "edit" in cls.exclude_route_methods else set()

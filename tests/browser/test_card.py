@@ -56,6 +56,7 @@ def test_a_tag_is_put_on_found_by_taken_off_and_put_back(visit: Visit) -> None:
     page = opened(visit, "/party/show/2", user="head")
     title = page.get_by_role("heading", level=1).inner_text()
     page.locator(".tag-add > summary").click()
+    expect(page.locator("#tag-typed")).to_be_focused()
     page.keyboard.type("Spring fair")
     page.keyboard.press("Enter")
     tag = page.locator(".tag", has_text="Spring fair")

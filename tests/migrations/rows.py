@@ -95,6 +95,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "substitution": [
         {"id": 1, "absent_id": 1, "substitute_id": 2, "begins_on": "2026-03-01", "ends_on": "2026-03-14"} | ENTITY
     ],
+    "record_share": [
+        {"id": 1, "entity": "party", "record_id": 1, "user_id": 2, "may_change": True, "ends_on": "2026-03-14"}
+    ],
     "role_change": [
         {"id": 1, "role_id": 2, "area": "invoice", "verb": "issue", "is_granted": False},
         {"id": 2, "role_id": 2, "area": "party", "verb": "change", "scope": "own", "unassigned": True},
