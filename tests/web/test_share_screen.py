@@ -25,7 +25,7 @@ def test_the_card_shares_shows_with_whom_and_takes_back(as_user, session, party)
     assert answer.status_code == 302
     page = owner.get(f"/party/show/{party.id}").get_data(as_text=True)
     assert "Maria Manager" in page
-    assert "until" in page
+    assert "<small>until" in page
     seen = stranger.get(f"/party/show/{party.id}")
     assert seen.status_code == 200
     assert f"/party/edit/{party.id}" not in seen.get_data(as_text=True)
