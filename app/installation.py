@@ -17,7 +17,7 @@ from app.backup import automatic_name, keep_last
 from app.db import db, unit_of_work
 from app.dump import copy_database
 from app.roles import ADMIN, EVERYBODY, PRESETS
-from app.services import access, find
+from app.services import access, field_right, find
 from app.services import roles as role_sync
 from app.services import user as users
 
@@ -36,13 +36,15 @@ class Ready:
 
 def rights_of(app: Flask) -> list[tuple[str, str]]:
     """Return all (area, verb) pairs that the screens and resources offer."""
-    return sorted(
-        {
-            (view.class_permission_name, permission.removeprefix("can_"))
-            for view in app.appbuilder.baseviews  # type: ignore[attr-defined]
-            for permission in view.base_permissions or []
-        }
-    )
+    views: list[Any] = app.appbuilder.baseviews  # type: ignore[attr-defined]
+    offered = {
+        (str(view.class_permission_name), permission.removeprefix("can_"))
+        for view in views
+        for permission in view.base_permissions or []
+    }
+    entities = {view.datamodel.obj for view in views if getattr(view, "datamodel", None) is not None}
+    guarded = {(area, verb) for entity in entities for area in field_right.areas(entity) for verb in field_right.VERBS}
+    return sorted(offered | guarded)
 
 
 def fingerprint(rights: list[tuple[str, str]]) -> str:

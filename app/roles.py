@@ -82,6 +82,12 @@ _CATALOGUE = {
     "organisation": "see",
     "team": "see",
 }
+_PERSONAL = {"party.personal": "see change"}
+_ALL_OF_PARTIES = {
+    **_PERSONAL,
+    "party.bank_account": "see change",
+    "party.credit_limit": "see change",
+}
 _ORDERS = "see add change delete confirm finish reopen cancel share"
 
 PRESETS: dict[str, Role] = {
@@ -90,6 +96,8 @@ PRESETS: dict[str, Role] = {
         grants={
             **_SHARES,
             **_CATALOGUE,
+            **_ALL_OF_PARTIES,
+            "product.cost_price": "see",
             "party": "see add change archive restore import share",
             "import_run": "see",
             "order": f"{_ORDERS} invoice",
@@ -100,13 +108,24 @@ PRESETS: dict[str, Role] = {
         },
     ),
     "Sales manager": Role(
-        Scope.own, {**_CATALOGUE, "party": "see add change share", "order": _ORDERS, "invoice": "see", "payment": "see"}
+        Scope.own,
+        {
+            **_CATALOGUE,
+            **_PERSONAL,
+            "party.credit_limit": "see",
+            "party": "see add change share",
+            "order": _ORDERS,
+            "invoice": "see",
+            "payment": "see",
+        },
     ),
     "Accountant": Role(
         Scope.all,
         {
             **_SHARES,
             **_CATALOGUE,
+            **_ALL_OF_PARTIES,
+            "product.cost_price": "see change",
             "organisation": "see lock",
             "party": "see add change",
             "product": "see add change",
@@ -117,12 +136,14 @@ PRESETS: dict[str, Role] = {
             "letter": "see resend mark_sent retry cancel",
         },
     ),
-    "Marketer": Role(Scope.all, {**_CATALOGUE, "party": "see"}),
+    "Marketer": Role(Scope.all, {**_CATALOGUE, "party.personal": "see", "party": "see"}),
     "Back office": Role(
         Scope.all,
         {
             **_SHARES,
             **_CATALOGUE,
+            **_ALL_OF_PARTIES,
+            "product.cost_price": "see change",
             "party": "see add change archive restore import",
             "import_run": "see",
             "product": "see add change",
@@ -135,6 +156,7 @@ PRESETS: dict[str, Role] = {
         Scope.all,
         {
             **_CATALOGUE,
+            **_PERSONAL,
             "party": "see change",
             "order": "see",
             "invoice": "see",
@@ -147,6 +169,10 @@ PRESETS: dict[str, Role] = {
         Scope.all,
         {
             **_CATALOGUE,
+            "party.personal": "see",
+            "party.bank_account": "see",
+            "party.credit_limit": "see",
+            "product.cost_price": "see",
             "party": "see",
             "import_run": "see",
             "order": "see",
@@ -160,6 +186,8 @@ PRESETS: dict[str, Role] = {
         Scope.all,
         {
             **_CATALOGUE,
+            **_PERSONAL,
+            "party.bank_account": "see change",
             "party": "see add change",
             "product": "see add change",
             "order": "see add change confirm",

@@ -26,13 +26,15 @@ from app.db import unit_of_work
 from app.errors import DomainError, NotFound
 from app.exchange.csv_file import CsvFile, Row, open_csv
 from app.exchange.party_csv import Layout, layout
-from app.exchange.party_field import OF_PROBLEMS
+from app.exchange.party_field import FIELDS, OF_PROBLEMS
 from app.i18n import gettext as _
 from app.i18n import in_language
 from app.models.attachment import Attachment
 from app.models.import_run import ImportRun
 from app.models.organisation import Organisation
-from app.services import access
+from app.models.party import Party
+from app.roles import CHANGE
+from app.services import access, field_right
 from app.services import attachment as attachments
 from app.services import import_run as runs
 from app.services import user as users
@@ -72,9 +74,23 @@ class Plan:
         )
 
 
+def closed_fields(session: Session) -> set[str]:
+    """Return the fields of a file that the session's actor may not write."""
+    hidden = field_right.hidden(session, Party, CHANGE)
+    return {name for name, about in FIELDS.items() if about.target.partition("-")[0] in hidden}
+
+
 def layout_of(session: Session, file: CsvFile, plan: Plan) -> Layout:
     """Return how the file's rows become counterparties; DomainError when the plan does not fit the file."""
     home = session.execute(select(Organisation.country).order_by(Organisation.id).limit(1)).scalar()
+    closed = {column: name for column, name in plan.mapping.items() if name in closed_fields(session)}
+    if closed:
+        raise DomainError(
+            _(
+                "Your role may not change what these columns hold; leave them out: %(columns)s",
+                columns=", ".join(closed),
+            )
+        )
     return layout(file.columns, plan.mapping, mode=plan.mode, country=plan.country, home=home)
 
 

@@ -1,7 +1,8 @@
 """What every table shares: key, moments, optimistic lock, owner."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import ForeignKey, Index, Integer, text
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
@@ -25,6 +26,8 @@ class Entity(Model):
 
     __abstract__ = True
     __stem__: str  # the one name of the noun in every layer: "party"
+    # fields that need rights of their own: {"bank_account": ("bank_accounts",)} is the area "party.bank_account"
+    __guards__: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(Instant(), default=clock.now)

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import ClassVar
 
 from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -68,6 +69,13 @@ class Party(Entity, Owned):
 
     __tablename__ = "party"
     __stem__ = "party"
+    __guards__: ClassVar = {
+        "personal": ("phone", "email", "birthday", "contacts", "channels"),
+        "bank_account": ("bank_accounts",),
+        "credit_limit": ("credit_limit",),
+    }
+    __searched_guarded__ = frozenset({"phone", "email", "contacts", "channels"})  # what its search text holds of them
+    __searched_openly__ = ("name_key", "tax_number", "registration_number", "external_id")  # what else it does
     __table_args__ = (
         CheckConstraint("length(trim(name)) > 0", name="name_filled"),
         CheckConstraint("length(country) = 2", name="country_code"),

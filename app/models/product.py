@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -31,16 +31,19 @@ label(ProductKind, goods=_l("Goods"), service=_l("Service"))
 class Product(Entity):
     """Something that stands on a line of an order or invoice.
 
+    `cost_price` is what it costs us, in the same currency, without tax that we get back.
     The price is what a document of the organisation states: with tax where its documents include tax. `tax` is one
     of the successive rates of a tax; a line takes the one of its day. `search_text` and `name_key` are derived.
     """
 
     __tablename__ = "product"
     __stem__ = "product"
+    __guards__: ClassVar = {"cost_price": ("cost_price",)}
     __table_args__ = (
         CheckConstraint("length(trim(name)) > 0", name="name_filled"),
         CheckConstraint("length(currency) = 3", name="currency_code"),
         CheckConstraint("price >= 0", name="price_positive"),
+        CheckConstraint("cost_price >= 0", name="cost_price_positive"),
         Index("ix_product_name_id", "name", "id"),
     )
 
@@ -52,6 +55,7 @@ class Product(Entity):
     unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"), index=True)
     unit: Mapped["Unit | None"] = relationship("Unit")
     price: Mapped[Decimal | None] = mapped_column(Quantity())
+    cost_price: Mapped[Decimal | None] = mapped_column(Quantity())
     currency: Mapped[str | None] = mapped_column(String(3), info={"of": "currency"})
     tax_id: Mapped[int | None] = mapped_column(ForeignKey("tax.id"), index=True)
     tax: Mapped["Tax | None"] = relationship("Tax")

@@ -69,6 +69,10 @@ class Actor:
             return EVERYTHING if self.scope is Scope.all else Reach(self.scope)
         return self._by_area.get((area, action)) or self._by_area.get((area, SEE), NOTHING)
 
+    def has(self, area: str, action: str = SEE) -> bool:
+        """Say whether one of his roles has a right of this kind in an area, whatever its rows."""
+        return self.reaches is None or (area, action) in self._by_area
+
     @cached_property
     def _shared_by_area(self) -> dict[str, dict[int, bool]]:
         found: dict[str, dict[int, bool]] = {}

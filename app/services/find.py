@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.models.search_entry import RecentRecord
 from app.search import TRIGRAM, fold
-from app.services import access
+from app.services import access, field_right
 from app.services import find_statement as asking
 from app.services.find_index import index, insert_into, install, is_due, kinds, rebuild
 from app.services.find_text import (
@@ -85,17 +85,17 @@ def search(
     seeker = _Seeker(session, access.required(session), looked)
     if not sought or not looked:
         return Found()
-    found = seeker.gather(sought, starts)
+    found = seeker.open_to_reader(seeker.gather(sought, starts), sought)
     meant = seeker.meant(sought) if forgiving and len(found) < FEW else {}
     instead = [(*meant.get(group, ()), *group) for group in sought]
     if meant:
-        found = seeker.gather(instead, ()) | found
+        found = seeker.open_to_reader(seeker.gather(instead, ()), instead) | found
     ranked = sorted(
         ((_rank(row, sought, starts), row) for row in found.values()),
         key=lambda one: (one[0], -one[1].changed_at.timestamp(), one[1].record_id),
     )
     words = tuple(dict.fromkeys(word.strip() for group in meant.values() for word in group))
-    return Found(_grouped(ranked, each, most), instead, words)
+    return Found(_grouped(ranked, each, most, seeker.closed), instead, words)
 
 
 def _starts(query: str) -> tuple[str, ...]:
@@ -126,19 +126,22 @@ def _stand_in(text: str, sought: Iterable[Iterable[str]]) -> bool:
     return all(any(part in text for part in group) for group in sought)
 
 
-def _grouped(ranked: Iterable[tuple[int, Any]], each: int, most: int) -> list[tuple[str, list[Hit]]]:
+def _grouped(
+    ranked: Iterable[tuple[int, Any]], each: int, most: int, closed: Collection[str]
+) -> list[tuple[str, list[Hit]]]:
     groups: dict[str, list[Hit]] = {}
     count = 0
     for rank, row in ranked:
         of_kind = groups.setdefault(row.entity, [])
         if len(of_kind) < each and count < most:
-            of_kind.append(_hit(row, rank))
+            of_kind.append(_hit(row, rank, closed))
             count += 1
     return [(kind, found) for kind, found in groups.items() if found]
 
 
-def _hit(row: Any, rank: int) -> Hit:  # noqa: ANN401
-    return Hit(row.entity, row.record_id, row.title, row.detail, rank, row.changed_at)
+def _hit(row: Any, rank: int, closed: Collection[str]) -> Hit:  # noqa: ANN401
+    detail = "" if row.entity in closed else row.detail
+    return Hit(row.entity, row.record_id, row.title, detail, rank, row.changed_at)
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------
@@ -152,6 +155,16 @@ class _Seeker:
     def __init__(self, session: Session, actor: access.Actor, among: tuple[str, ...]) -> None:
         self.session, self.actor, self.among = session, actor, among
         self.is_sqlite = session.get_bind().dialect.name == "sqlite"
+        entities = kinds()
+        self.closed = {kind for kind in among if not field_right.is_searched_openly(session, entities[kind])}
+
+    def open_to_reader(self, found: dict[tuple[str, int], Any], sought: Fragments) -> dict[tuple[str, int], Any]:
+        """Leave out what is found only by fields that the reader may not see: there the title alone counts."""
+        return {
+            at: row
+            for at, row in found.items()
+            if row.entity not in self.closed or _stand_in(f"  {row.key.replace(' ', '  ')}", sought)
+        }
 
     def gather(self, sought: Fragments, starts: tuple[str, ...]) -> dict[tuple[str, int], Any]:
         """Return matching rows, by kind and key."""
@@ -247,7 +260,8 @@ def recent(session: Session, *, user_id: int, among: Collection[str], most: int 
     same = and_(entry.entity == opened.entity, entry.record_id == opened.record_id)
     seen = and_(same, opened.user_id == user_id, asking.visible(entry, looked, actor))
     rows = session.execute(select(*asking.COLUMNS).where(seen).order_by(opened.opened_at.desc()).limit(most))
-    return [_hit(row, BEGINS) for row in rows]
+    closed = {kind for kind in looked if not field_right.is_searched_openly(session, kinds()[kind])}
+    return [_hit(row, BEGINS, closed) for row in rows]
 
 
 __all__ = [

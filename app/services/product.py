@@ -55,12 +55,13 @@ def _price(product: Product, found: Collected) -> dict[str, Any]:
     price, currency = product.price, (product.currency or "").strip().upper() or None
     if currency is not None:
         found.take("currency", lambda: digits(currency))
-    if price is not None:
-        found.take("price", lambda: Quantity().fit(price))
-        if price < 0:
-            found.refuse("price", _("A price cannot be less than zero"))
-        if currency is None:
-            found.refuse("currency", _("A price needs its currency"))
+    for name, amount in (("price", price), ("cost_price", product.cost_price)):
+        if amount is not None:
+            found.take(name, partial(Quantity().fit, amount))
+            if amount < 0:
+                found.refuse(name, _("A price cannot be less than zero"))
+    if (price is not None or product.cost_price is not None) and currency is None:
+        found.refuse("currency", _("A price needs its currency"))
     return {"currency": currency}
 
 

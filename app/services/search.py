@@ -2,18 +2,31 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, column, false, literal, select, table
+from sqlalchemy import ColumnElement, String, column, false, func, literal, or_, select, table
 from sqlalchemy.orm import Session
 
 from app.models.triggers import SEARCHED
 from app.search import like_clauses, terms
+from app.services import field_right
 
 
 def conditions(session: Session, entity: type[Any], query: str) -> list[ColumnElement[bool]]:
     """Return the conditions, all to be met, under which an entity's folded `search_text` answers a query.
 
     PostgreSQL's trigram index serves LIKE itself; on SQLite a full-text table of trigrams is asked for the keys.
+    Who may not see all that the text holds finds only by what he may see: nobody guesses a hidden telephone number.
     """
+    openly = () if field_right.is_searched_openly(session, entity) else _openly(entity, query)
+    return [*_indexed(session, entity, query), *openly]
+
+
+def _openly(entity: type[Any], query: str) -> list[ColumnElement[bool]]:
+    """Return the conditions that every fragment stands in a column that is open to all."""
+    columns = [func.lower(getattr(entity, name)) for name in entity.__searched_openly__]
+    return [or_(*(column.like(f"%{term.strip()}%") for column in columns)) for term in terms(query)]
+
+
+def _indexed(session: Session, entity: type[Any], query: str) -> list[ColumnElement[bool]]:
     name = entity.__tablename__
     if session.get_bind().dialect.name != "sqlite" or name not in SEARCHED:
         return like_clauses(entity.search_text, query)

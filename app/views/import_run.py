@@ -165,7 +165,7 @@ class PartyImportView(BaseView):
                 if run.file is None:
                     raise NotFound(run.file_name)
                 table = open_csv(attachments.path_of(run.file, files=files))
-                _set_up(run, table, Plan(guess(table.columns)))
+                _set_up(run, table, Plan(_guess(table)))
                 session.flush()
                 address = url_for("PartyImportView.settings", pk=run.id)
         except DomainError as refusal:
@@ -233,7 +233,7 @@ class PartyImportView(BaseView):
         with unit_of_work(db.session()):
             run = _draft(run.id)
             table = open_csv(_path(run), encoding=form.encoding.data, delimiter=form.delimiter.data)
-            _set_up(run, table, Plan(guess(table.columns), form.mode.data, form.country.data))
+            _set_up(run, table, Plan(_guess(table), form.mode.data, form.country.data))
         flash(_("The file was read again. Look at its columns once more."), "info")
         return redirect(url_for("PartyImportView.settings", pk=run.id))
 
@@ -273,7 +273,7 @@ class PartyImportView(BaseView):
     def _settings_page(self, run: ImportRun, form: PlanForm, found: Chunk | None = None) -> str:
         table = _open(run)
         rows = list(islice(table.rows(), PREVIEWED))
-        fields = dict(run.mapping or {})
+        fields, closed = dict(run.mapping or {}), party_import.closed_fields(db.session())
         columns = [
             Column(
                 at,
@@ -290,7 +290,7 @@ class PartyImportView(BaseView):
                 run=run,
                 form=form,
                 columns=columns,
-                fields=FIELDS,
+                fields={name: about for name, about in FIELDS.items() if name not in closed},
                 rows=[[_short(cell) for cell in row.cells] for row in rows],
                 found=found,
                 most=AT_ONCE,
@@ -338,6 +338,12 @@ def _path(run: ImportRun) -> Path:
 
 def _open(run: ImportRun) -> CsvFile:
     return open_csv(_path(run), encoding=run.encoding, delimiter=run.delimiter)
+
+
+def _guess(table: CsvFile) -> dict[str, str]:
+    """Return what the columns of a file seem to hold, without what the reader may not write."""
+    closed = party_import.closed_fields(db.session())
+    return {column: name for column, name in guess(table.columns).items() if name not in closed}
 
 
 def _set_up(run: ImportRun, table: CsvFile, plan: Plan) -> None:

@@ -23,7 +23,19 @@ from app.web.form_rules import Filled, Require
 from app.web.records import Records
 
 ORDER = 20
-COLUMNS = ["kind", "sku", "name", "category", "unit", "price", "currency", "tax", "is_active", "description"]
+COLUMNS = [
+    "kind",
+    "sku",
+    "name",
+    "category",
+    "unit",
+    "price",
+    "cost_price",
+    "currency",
+    "tax",
+    "is_active",
+    "description",
+]
 LOADED = [selectinload(Product.unit), selectinload(Product.tax)]
 UNIT_COLUMNS = ["code", "name", "sign", "decimals"]
 

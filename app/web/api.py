@@ -20,7 +20,9 @@ from app.db import db, unit_of_work
 from app.errors import Conflict, DomainError, NotAllowed, NotFound, NotReached, Refusals
 from app.i18n import gettext as _
 from app.models.base import Entity
-from app.services import access, idempotency
+from app.roles import CHANGE, SEE
+from app.services import access, field_right, idempotency
+from app.web import guarded
 from app.web.api_tags import TAGS_OUT, TagsApi
 from app.web.filters import Wanted, conditions
 from app.web.keyset import LONGEST
@@ -63,6 +65,7 @@ class CrudApi(TagsApi, ModelRestApi):
         entity = records.obj
         stem = entity.__stem__
         cls.verbs = with_share(entity, cls.verbs)
+        guarded.install(cls, entity)
         cls.has_tags = cls.has_tags and issubclass(entity, Entity)
         if not cls.has_tags or "put" in cls.exclude_route_methods:
             cls.exclude_route_methods = {*cls.exclude_route_methods, "put_tags"}
@@ -115,6 +118,15 @@ class CrudApi(TagsApi, ModelRestApi):
         """Related records are found by `/lookup`, not counted and listed in `_info`."""
         return 0, []
 
+    def _shaped(self, kind: str, names: Sequence[str] = (), *, action: str = SEE) -> Any:
+        """Return a schema without the fields that the reader may not see, or change; `names` are those asked for."""
+        hidden = field_right.hidden(db.session(), self.datamodel.obj, action)
+        if not names and not hidden:
+            return getattr(self, f"{kind}_model_schema")
+        made = getattr(self, f"{kind}_schema")
+        known = [name for name in names or made._declared_fields if name not in hidden]  # noqa: SLF001 -- no other way
+        return made(only=known)
+
     # --- reading --------------------------------------------------------------------------------------------------
 
     def get_headless(self, pk: Any, **options: Any) -> Response:
@@ -123,7 +135,7 @@ class CrudApi(TagsApi, ModelRestApi):
         if record is None:
             return self.response_404()
         names = _columns(options.get("rison", {}), ["id", *self.show_columns])
-        chosen = self.show_schema(only=names) if names else self.show_model_schema
+        chosen = self._shaped("show", names)
         return self.response(200, id=record.id, result=chosen.dump(record))
 
     def get_list_headless(self, **options: Any) -> Response:
@@ -150,7 +162,7 @@ class CrudApi(TagsApi, ModelRestApi):
             page=min(max(page or 0, 0), 10**6),
         )
         names = _columns(args, ["id", *self.list_columns])
-        chosen = self.list_schema(only=names) if names else self.list_model_schema
+        chosen = self._shaped("list", names)
         return self.response(
             200,
             count=min(count, COUNT_CAP),
@@ -164,13 +176,13 @@ class CrudApi(TagsApi, ModelRestApi):
 
     def post_headless(self) -> Response:
         """Make a record."""
-        return self._once(lambda: self._store(self._load(self.add_model_schema), None, None), created=True)
+        return self._once(lambda: self._store(self._load(self._shaped("add", action=CHANGE)), None, None), created=True)
 
     def put_headless(self, pk: Any) -> Response:
         """Change the given columns of a record; with `version` only when nobody else has changed it since."""
 
         def change() -> Any:
-            given = self._load(self.edit_model_schema)
+            given = self._load(self._shaped("edit", action=CHANGE))
             return self._store(given, pk, given.pop("version", None))
 
         return self._answer(change)
@@ -250,7 +262,7 @@ class CrudApi(TagsApi, ModelRestApi):
             return self.response(200, message="OK")
         if not isinstance(record, self.datamodel.obj):
             return self.response(200, result=record if isinstance(record, dict) else {"id": record.id})
-        return self.response(201 if created else 200, id=record.id, result=self.show_model_schema.dump(record))
+        return self.response(201 if created else 200, id=record.id, result=self._shaped("show").dump(record))
 
     def refuse(self, refusal: Exception) -> Response:
         """Return a refusal as 400, 403, 404, 409 or 422."""

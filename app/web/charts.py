@@ -19,6 +19,7 @@ from app.exchange.table import csv_chunks
 from app.i18n import gettext as _
 from app.i18n import language
 from app.web import chart_declared as declared
+from app.web import guarded
 from app.web.chart_declared import GRAINS, NONE, Chart, Count, Drawn, Measure, Sum, kinds_of
 from app.web.chart_figures import Found, Rows
 from app.web.chart_picture import Picture, Unit
@@ -98,12 +99,12 @@ class Charts(InlineEdit):
         """Return the columns that a chart can be grouped by; days and moments with their grains."""
         kept: dict[str, Sequence[str]] | None = getattr(self, "_chartable", None)
         if kept is None:
-            kept = {name: GRAINS if units else () for name, units in self.groupable.items()}
-            for name in self.search_columns:
+            kept = {name: GRAINS if units else () for name, units in self._groupable_all().items()}
+            for name in type(self).search_columns:  # whole; what is kept is cut to each reader below
                 if isinstance(column_of(self.datamodel.obj, name).type, Instant):
                     kept[name] = GRAINS
             self._chartable = kept
-        return kept
+        return {name: kept[name] for name in guarded.open_to(self.datamodel.obj, kept)}
 
     @property
     def measures(self) -> Mapping[str, Measure]:

@@ -7,7 +7,10 @@ from flask_appbuilder.forms import DynamicForm
 from flask_babel import get_translations
 from wtforms import HiddenField, SelectField, StringField, TextAreaField
 
+from app.db import db
 from app.i18n import gettext
+from app.roles import CHANGE
+from app.services import field_right
 from app.web import form_rules
 from app.web.form_rules import text_of
 
@@ -29,6 +32,7 @@ class CrmForm(DynamicForm):
     """
 
     rules: ClassVar[Sequence[form_rules.Rule]] = ()
+    entity: ClassVar[Any] = None  # what its records are; fields that the reader may not change are left out
     stored: Any = None  # the record that the form was opened for
     _fields: Any
 
@@ -48,6 +52,9 @@ class CrmForm(DynamicForm):
     def process(self, formdata: Any = None, obj: Any = None, *args: Any, **kwargs: Any) -> None:
         """Take the values, and note the record that they are of."""
         self.stored = obj
+        if self.entity is not None:
+            for name in field_right.hidden(db.session(), self.entity, CHANGE) & self._fields.keys():
+                del self[name]
         super().process(formdata, obj, *args, **kwargs)
         self.look()
 

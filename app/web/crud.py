@@ -21,7 +21,7 @@ from app.models.deleted_record import DeletedRecord
 from app.roles import CHANGE, DELETE
 from app.services import access, idempotency
 from app.services import bin as bins
-from app.web import drafts, timeline, toast, ways
+from app.web import drafts, guarded, timeline, toast, ways
 from app.web.bulk import Bulk
 from app.web.card import Child
 from app.web.crm_form import CrmForm
@@ -76,6 +76,7 @@ class CrudView(FormHelp, Bulk):
             raise TypeError(f"{cls.__name__} does not declare {', '.join(missing)}")
         stem = records.obj.__stem__
         cls.verbs = with_share(records.obj, cls.verbs)
+        guarded.install(cls, records.obj)
         cls.route_base = cls.__dict__.get("route_base", f"/{stem}")
         cls.class_permission_name = cls.__dict__.get("class_permission_name", stem)
         cells = set(CELLS) if "edit" in cls.exclude_route_methods else set()

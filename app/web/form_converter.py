@@ -42,7 +42,7 @@ class FormConverter(GeneralModelConverter):
                 "validators": list((validators_columns or {}).get(name, [])),
             }
             fields[name] = self._field(name, about)
-        return type("RecordForm", (base,), fields)
+        return type("RecordForm", (base,), fields | {"entity": self.datamodel.obj})
 
     def _field(self, name: str, about: dict[str, Any]) -> Any:
         if self.datamodel.is_relation(name):

@@ -17,7 +17,7 @@ from app.db import db
 from app.errors import Conflict, DomainError, NotFound, Refusals
 from app.i18n import gettext as _
 from app.roles import CHANGE
-from app.web import timeline
+from app.web import guarded, timeline
 from app.web.crm_form import CrmForm, fill
 from app.web.fields import shown
 from app.web.form_converter import FormConverter
@@ -38,12 +38,13 @@ class InlineEdit(Totals):
         """Return the columns whose cells may be edited in the list."""
         kept: frozenset[str] | None = getattr(self, "_inline_kept", None)
         if kept is None:
-            offered = self.edit_columns if self.inline_columns is None else self.inline_columns
+            every = type(self)  # whole; what is kept is cut to each reader below
+            offered = every.edit_columns if every.inline_columns is None else every.inline_columns
             mapper = inspect(self.datamodel.obj)
             simple = {*mapper.columns.keys(), *(each.key for each in mapper.relationships if not each.uselist)}
             kept = frozenset(name for name in offered if name in simple and self._has_plain_form())
             self._inline_kept = kept
-        return kept
+        return frozenset(guarded.open_to(self.datamodel.obj, kept, action=CHANGE))
 
     def _has_plain_form(self) -> bool:
         """Say whether the form stores columns only: one of a view's own may do more than its fields say."""

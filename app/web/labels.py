@@ -38,6 +38,7 @@ LABELS: dict[str, Any] = {
     "confirmed_on": _l("Confirmed on"),
     "contacts": _l("Contact persons"),
     "correspondent_account": _l("Correspondent account"),
+    "cost_price": _l("Cost price"),
     "count": _l("Number"),
     "country": _l("Country"),
     "created_at": _l("Created"),

@@ -20,7 +20,7 @@ from app.columns import Exact, Instant
 from app.db import db
 from app.i18n import gettext as _
 from app.services import access
-from app.web import listing, settings
+from app.web import guarded, listing, settings
 from app.web.card import CardView
 from app.web.fields import choices_of
 from app.web.filters import MINE, TAGS, Wanted, column_of, operators_of
@@ -137,14 +137,15 @@ class ListView(CardView):
         """Return the columns that a reader may show: the list's own, then those of the card."""
         kept: many[str] | None = getattr(self, "_column_choices", None)
         if kept is None:
-            others = [*(self.show_columns if self.other_columns is None else self.other_columns), TAGS]
-            kept = [name for name in dict.fromkeys([*self.list_columns, *others]) if self._is_cheap(name)]
+            every = type(self)  # whole; what is kept is cut to each reader below
+            others = [*(every.show_columns if every.other_columns is None else every.other_columns), TAGS]
+            kept = [name for name in dict.fromkeys([*every.list_columns, *others]) if self._is_cheap(name)]
             self._column_choices = kept
-        return kept
+        return guarded.open_to(self.datamodel.obj, kept)
 
     def _is_cheap(self, name: str) -> bool:
         """Say whether a column can be read for a whole page at once: of the table, or one record that it names."""
-        if name in self.list_columns:
+        if name in type(self).list_columns:
             return True
         if name == TAGS:
             return self.has_tags

@@ -19,7 +19,7 @@ from app.errors import Conflict, DomainError, NotFound, Refusals
 from app.i18n import gettext as _
 from app.models.deleted_record import DeletedRecord
 from app.roles import CHANGE, DELETE
-from app.services import access
+from app.services import access, field_right
 from app.services import bin as bins
 from app.services import search as searches
 from app.web.filters import column_of
@@ -182,6 +182,7 @@ class Records(SQLAInterface):
                         raise Conflict
                 with session.no_autoflush:
                     fill(record)
+                    field_right.require(session, record)
                     if key is None:
                         access.give_to_actor(session, record)
                     if self.save is not None:

@@ -11,6 +11,7 @@ from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.models.base import Owned
 from app.roles import CHANGE, DELETE, EVERYBODY, EXPORT, SEE
+from app.services import field_right
 from app.web.menu import GROUPS
 
 BASIC = {SEE: _l("See"), "add": _l("Add"), CHANGE: _l("Edit"), DELETE: _l("Delete"), EXPORT: _l("Export")}
@@ -28,6 +29,12 @@ AREAS = {
     "saved_view": _l("Saved views"),
 }
 WHERE = {"bulk_run": "exchange"}
+GUARDED = {
+    "personal": _l("personal data"),
+    "bank_account": _l("bank accounts"),
+    "credit_limit": _l("credit limit"),
+    "cost_price": _l("cost price"),
+}
 
 
 @dataclass
@@ -66,12 +73,24 @@ def areas(appbuilder: Any) -> list[Area]:
         for permission in view.base_permissions:
             verb = permission.removeprefix("can_")
             area.verbs.setdefault(verb, texts.get(verb) or verb_label(verb))
+        if entity is not None:
+            _add_guarded(found, area, entity)
     order = list(GROUPS)
     for area in found.values():
         area.label = area.label or area.name
         rank = {name: place for place, name in enumerate((*BASIC, *sorted(area.verbs)))}
         area.verbs = dict(sorted(area.verbs.items(), key=lambda each: rank[each[0]]))
     return sorted(found.values(), key=lambda area: (not area.group, order.index(area.group), area.name in EVERYBODY))
+
+
+def _add_guarded(found: dict[str, Area], area: Area, entity: type[Any]) -> None:
+    """Add the areas of an entity's guarded fields behind its own."""
+    for name in field_right.areas(entity):
+        what = name.partition(".")[2]
+        label = _("%(area)s: %(what)s", area=area.label, what=str(GUARDED.get(what, what)))
+        verbs = {verb: verb_label(verb) for verb in field_right.VERBS}
+        guarded = found.setdefault(name, Area(name, label, area.group, verbs))
+        guarded.label, guarded.group = label, guarded.group or area.group
 
 
 def _groups(appbuilder: Any) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ from app.models.base import Entity
 from app.models.letter import LetterState
 from app.money import format_decimal, format_money
 from app.services import activity as activities
+from app.services import field_right
 from app.services.access import Actor
 from app.services.activity import MENTION, retyped
 from app.web import happened
@@ -110,6 +111,7 @@ class _Told(NamedTuple):
     links: Links
     people: dict[int, tuple[str, str]]  # user name, full name
     reader: Reader | None
+    hidden: frozenset[str]  # fields that the reader may not see
 
 
 def page(
@@ -140,7 +142,8 @@ def _events(
     changes = {row.id: json.loads(row.text) for row in rows if row.source == "change"}
     notes = [row.text for row in rows if row.source == "note"]
     shown = [changes[row.id] for row in rows if row.word == "change"]
-    told = _Told(record, labels, _links(session, record, shown), _people(session, notes), reader)
+    hidden = field_right.hidden(session, type(record))
+    told = _Told(record, labels, _links(session, record, shown), _people(session, notes), reader, hidden)
     found: list[Event] = []
     for group in _grouped(rows, changes):
         event = _event(group, changes, told)
@@ -246,7 +249,7 @@ def _readable(told: _Told, changes: dict[str, Any]) -> list[Change]:
     found = []
     for name, (before, after) in changes.items():
         column = columns.get(name)
-        if column is not None and column.info.get("internal"):
+        if name in told.hidden or (column is not None and column.info.get("internal")):
             continue
         text = told.labels.get(name.removesuffix("_id")) or told.labels.get(name) or name
         then, now = (_text(told, column, value) for value in (before, after))

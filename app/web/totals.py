@@ -25,7 +25,7 @@ from app.i18n import gettext as _
 from app.i18n import language
 from app.money import format_decimal
 from app.services import access
-from app.web import cells, listing
+from app.web import cells, guarded, listing
 from app.web.export import Exports, Table
 from app.web.fields import choices_of
 from app.web.filters import Wanted, column_of, operators_of
@@ -161,10 +161,15 @@ class Totals(Exports):
     @property
     def groupable(self) -> Mapping[str, Sequence[str]]:
         """Return the columns that a list can be grouped by; a column of days with the units of time."""
+        every = self._groupable_all()
+        return {name: every[name] for name in guarded.open_to(self.datamodel.obj, every)}
+
+    def _groupable_all(self) -> Mapping[str, Sequence[str]]:
+        """Return the same for somebody who may see every field."""
         kept: dict[str, Sequence[str]] | None = getattr(self, "_groupable", None)
         if kept is None:
             kept = {}
-            for name in self.search_columns:
+            for name in type(self).search_columns:
                 column = column_of(self.datamodel.obj, name)
                 if isinstance(column.type, sa.Date):
                     kept[name] = UNITS

@@ -393,6 +393,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "name": "Tulip bulbs",
             "unit_id": 1,
             "price": fine("10"),
+            "cost_price": fine("4"),
             "currency": "EUR",
             "tax_id": 1,
             "is_active": True,
