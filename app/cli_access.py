@@ -1,4 +1,4 @@
-"""Roles and access on the command line: `crm access`, `crm role`."""
+"""Roles and access on the command line: `crm access`, `crm role`, `crm handover`."""
 
 import json
 import sys
@@ -147,3 +147,43 @@ def diff(one: str, other: str) -> None:
         for each in found:
             click.echo(f"{each.area}.{each.verb}: {said(each.one)} → {said(each.other)}")
     sys.exit(1 if found else 0)
+
+
+@click.command()
+@click.argument("username")
+@click.option("--to", "receivers", multiple=True, required=True, help="Who gets it; given several times: by load.")
+@click.option("--reason", default="crm handover", show_default=True, help="It stands in the history of every record.")
+@click.option("--dry-run", is_flag=True, help="Print who would get what, and change nothing.")
+def handover(username: str, receivers: tuple[str, ...], reason: str, *, dry_run: bool) -> None:
+    """Give everything that a user owns to others: `crm handover maria --to mark --dry-run`."""
+    from app import clock
+    from app.errors import DomainError
+    from app.models.handover import Strategy
+    from app.services import handover as handovers
+
+    with _session() as session:
+        leaver, *others = (_account(session, name) for name in (username, *receivers))
+        strategy = Strategy.one if len(others) == 1 else Strategy.load
+        wish = handovers.Wish(leaver_id=leaver.id, strategy=strategy, to=tuple(user.id for user in others))
+        try:
+            found = handovers.plan(session, wish)
+            for (to_id, stem), count in sorted(found.counts.items()):
+                click.echo(f"{found.people[to_id].username}: {stem} {count}")
+            if not dry_run:
+                fingerprint = found.fingerprint
+                made = handovers.start(session, wish, fingerprint=fingerprint, reason=reason, at=clock.now())
+                told = "waits for the worker" if made.is_under_way else "done"
+                click.echo(f"ok: hand-over {made.id}, {made.total_rows} records, {told}")
+            elif not found.moves:
+                click.echo("nothing to hand over")
+        except DomainError as refusal:
+            raise click.ClickException(str(refusal)) from None
+
+
+def _account(session: "Session", username: str) -> Any:  # noqa: ANN401 -- the framework's account
+    from app.services import sign_in as sign_ins
+
+    user = sign_ins.user_by_name(session, username)
+    if user is None:
+        raise click.ClickException(f"There is no user “{username}”")
+    return user

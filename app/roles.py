@@ -105,6 +105,7 @@ PRESETS: dict[str, Role] = {
             "payment": "see",
             "letter": "see",
             "substitution": "see add change delete",
+            "handover": "see add undo",
         },
     ),
     "Sales manager": Role(
@@ -180,6 +181,7 @@ PRESETS: dict[str, Role] = {
             "payment": "see",
             "allocation": "see",
             "letter": "see",
+            "handover": "see",
         },
     ),
     "API client": Role(

@@ -44,6 +44,11 @@ def by_user_name(session: Session, names: Collection[str]) -> dict[str, User]:
     return {user.username: user for user in found.unique().scalars()}
 
 
+def working(area: str) -> Select[int]:
+    """Return the keys of the active accounts that have the right to see an area."""
+    return select(User.id).where(User.active.is_(True), or_(User.roles.any(_sees_area(area)), _by_group(area)))
+
+
 def _readers(area: str) -> Select[User]:
     """Return the active users who have the right to see an area, with their roles."""
     query = select(User).where(User.active.is_(True), or_(User.roles.any(_sees_area(area)), _by_group(area)))

@@ -5,6 +5,7 @@ statement calls `index` for them, or `rebuild` for a whole kind.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, Table, delete, event, inspect, select, update
@@ -177,6 +178,16 @@ def index(session: Session, entity: type[Any], ids: Sequence[int]) -> None:
         for start in range(0, len(ids), CHUNK):
             chosen = _whole(entity).where(entity.id.in_(ids[start : start + CHUNK]))
             _store(session, session.scalars(chosen).unique(), words)
+
+
+def give(
+    session: Session, stem: str, ids: Sequence[int], *, owner_id: int | None, team_id: int | None, at: datetime
+) -> None:
+    """Let the entries of records belong to whom a bulk statement has given these; nothing else of them has changed."""
+    is_theirs = (_ENTRY.c.entity == stem) & _ENTRY.c.record_id.in_(ids)
+    session.connection().execute(
+        update(_ENTRY).where(is_theirs).values(owner_id=owner_id, team_id=team_id, changed_at=at)
+    )
 
 
 def rebuild(session: Session, stem: str | None = None, *, progress: Progress | None = None) -> dict[str, int]:

@@ -4,6 +4,7 @@ Installed once by `install()` for screens, REST, jobs and the command line alike
 whoever writes with one (the importer) writes its rows of history itself.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -81,6 +82,14 @@ def note(session: Session, record: Any, name: str, before: object, after: object
         return
     about = {"entity": record.__stem__, "record_id": record.id, "act": "change"} | _common(session)
     session.connection().execute(insert(FieldChange), [about | {"changes": {name: [before, after]}}])
+
+
+def note_many(session: Session, entity: str, changes: Iterable[tuple[int, dict[str, list[Any]]]]) -> None:
+    """Write down what one statement has changed of many records of a kind: (key, {name: [before, after]})."""
+    about = {"entity": entity, "act": "change"} | _common(session)
+    rows = [about | {"record_id": key, "changes": changed} for key, changed in changes]
+    if rows:
+        session.connection().execute(insert(FieldChange), rows)
 
 
 def _record(session: Session, _context: UOWTransaction) -> None:

@@ -12,7 +12,7 @@ from app.i18n import gettext as _
 from app.models.team import Team, UserProfile
 from app.roles import ADMIN
 from app.services import api_key as api_keys
-from app.services import policy, roles
+from app.services import handover_kinds, policy, roles
 from app.services import sign_in as sign_ins
 from app.services.channel import normalise_email
 
@@ -44,9 +44,11 @@ def set_password(user: User, password: str) -> None:
 def save(session: Session, user: User) -> None:
     """Check an account about to be stored.
 
-    Raises Refusals for a missing password of a new account, a bad e-mail, and for locking out the last administrator.
+    Raises Refusals for a missing password of a new account, a bad e-mail, for locking out the last administrator, and
+    for locking somebody who leaves open records or teams behind, unless that is said (`user.leaves_behind`).
     """
     errors: dict[str, list[str]] = {}
+    is_locked_now = _is_locked_now(user)  # the next statement writes it, and nobody knows any more what stood before
     if not user.username or any(sign.isspace() for sign in user.username):
         errors["username"] = [_("A user name has no spaces")]
     if user.id is None and not user.password:
@@ -58,8 +60,19 @@ def save(session: Session, user: User) -> None:
     errors |= _raised(session, user)
     if user.id is not None and not _is_administrator(user) and not _other_administrators(session, user):
         errors["roles"] = [_("Somebody must remain an administrator who can sign in")]
+    if is_locked_now and not getattr(user, "leaves_behind", False):
+        records, teams = handover_kinds.left_behind(handover_kinds.standing(session, user.id))
+        if records or teams:
+            text = _("Still responsible for open records (%(records)s) and teams (%(teams)s): hand them over first")
+            errors.setdefault("active", []).append(text % {"records": records, "teams": teams})
     if errors:
         raise Refusals(errors)
+
+
+def _is_locked_now(user: User) -> bool:
+    """Say whether an account that could sign in is about to lose that."""
+    history = inspect(user).attrs.active.history
+    return user.id is not None and not user.active and bool(history.deleted) and bool(history.deleted[0])
 
 
 def _raised(session: Session, user: User) -> dict[str, list[str]]:

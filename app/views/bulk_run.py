@@ -17,6 +17,7 @@ from app.i18n import label_of, language
 from app.i18n import lazy_gettext as _l
 from app.models.bulk_run import DELETE, EDIT, UNDELETE, UNDO, BulkOutcome, BulkRow, BulkRun, BulkState
 from app.models.deleted_record import DeletedRecord
+from app.models.handover import Handover, HandoverState
 from app.models.import_run import ImportRun, ImportState
 from app.services import access, bulk, bulk_door
 from app.services import bin as bins
@@ -235,6 +236,7 @@ class BulkRunView(CrudView):
         known = jobs.own()
         session = db.session()
         kinds: dict[str, Any] = {BulkRun.__stem__: (BulkRun, self._job), ImportRun.__stem__: (ImportRun, _import_job)}
+        kinds[Handover.__stem__] = (Handover, _handover_job)
         told = []
         for stem, key in known:
             kind, tell = kinds.get(stem, (None, None))
@@ -271,6 +273,15 @@ def _import_job(run: ImportRun) -> dict[str, Any]:
         rejected=number(run.rejected_rows),
     )
     text = f"{about['title']}. {run.message or counts}"
+    return about | {"over": {"text": text, "category": "success" if is_well else "warning", "undo": None}}
+
+
+def _handover_job(run: Handover) -> dict[str, Any]:
+    about = {"title": _("Hand-over: %(name)s", name=str(run.leaver)), "url": f"/handover/show/{run.id}"}
+    if run.is_under_way:
+        return about | {"text": _progress(run.done_rows, run.total_rows)}
+    is_well = run.state is not HandoverState.failed
+    text = f"{about['title']}. {run.message or label_of(run.state)}"
     return about | {"over": {"text": text, "category": "success" if is_well else "warning", "undo": None}}
 
 

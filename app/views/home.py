@@ -13,11 +13,12 @@ from app import clock
 from app.db import db
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
+from app.models.handover import Handover
 from app.models.invoice import Invoice, InvoiceKind, InvoiceState, Settlement
 from app.models.letter import Letter, LetterState
 from app.models.party import Party
 from app.outbox import Errand, Outbox
-from app.services import find
+from app.services import find, handover_kinds
 from app.services import notification as notifications
 from app.web import menu, onboarding, palette, settings
 from app.web.locale import choose_time_zone
@@ -37,9 +38,14 @@ def counted(work: Session, *found: Select[Any]) -> list[int]:
 
 
 def of_parties(work: Session) -> list[Tile]:
-    """Return the tile of the counterparties."""
-    [count] = counted(work, select(Party.id))
-    return [{"label": _("Parties"), "count": count, "url": "/party/list/", "icon": "building-2"}]
+    """Return the tile of the counterparties, and of those that nobody is working on, for who sees hand-overs."""
+    appbuilder: Any = current_app.extensions["appbuilder"]
+    hands_over = appbuilder.sm.may(Handover.__stem__, "see")
+    idle = [select(Party.id).where(handover_kinds.idle(Party))] if hands_over else []
+    count, *left = counted(work, select(Party.id), *idle)
+    about = {"label": _("Nobody is working on them"), "url": "/party/list/?flt.owner.idle=1", "icon": "users"}
+    late = [about | {"count": each, "is_late": True} for each in left if each]
+    return [{"label": _("Parties"), "count": count, "url": "/party/list/", "icon": "building-2"}, *late]
 
 
 def of_invoices(work: Session) -> list[Tile]:

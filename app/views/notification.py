@@ -16,6 +16,7 @@ from app.db import db, unit_of_work
 from app.i18n import gettext as _
 from app.i18n import label_of
 from app.models.base import entity_of
+from app.models.handover import Handover
 from app.models.notification import Notification, NotificationKind
 from app.services import access
 from app.services import activity as activities
@@ -83,7 +84,9 @@ class NotificationView(BaseView):
             found = notifications.read(session, told_id, user_id=g.user.id, at=clock.now()) if told_id < 2**63 else None
             if found is None:
                 abort(404)
-            about = (found.entity, found.record_id, found.activity_id)
+            about, is_received = (found.entity, found.record_id, found.activity_id), _is_of_handover(found)
+        if is_received:
+            return redirect(f"/received/{about[1]}")
         record = self._record(about[0], about[1])
         if record is None:
             flash(_("What this was about is gone, or you no longer see it."), "warning")
@@ -178,6 +181,8 @@ def _people(session: Session, found: "list[Notification]") -> dict[int, str]:
 
 def _told(one: Notification, record: Any, people: dict[int, str]) -> Told:
     who = str(one.by) if one.by is not None else _("System")
+    if _is_of_handover(one):
+        return _told_of_handover(one, who)
     text = {
         NotificationKind.mention: _("%(who)s mentions you", who=who),
         NotificationKind.note: _("%(who)s has written a note", who=who),
@@ -196,6 +201,18 @@ def _named_by_kind(record: Any) -> str:
     screens: Any = current_app.extensions["appbuilder"].baseviews
     kind = next((str(each.one_name) for each in screens if each.route_base == f"/{record.__stem__}"), "")
     return f"{kind} · {record}" if kind else str(record)
+
+
+def _is_of_handover(one: Notification) -> bool:
+    """Say whether somebody is told what he was handed over."""
+    return one.entity == Handover.__stem__ and one.kind is NotificationKind.assigned
+
+
+def _told_of_handover(one: Notification, who: str) -> Told:
+    """Return what the receiver of a hand-over reads: he needs no right to hand over himself."""
+    text = _("%(who)s has handed records over to you", who=who)
+    record = _("Records: %(count)s", count=one.said or "")
+    return Told(one.id, text, record, "", one.made_at, is_read=one.read_at is not None, is_open=True)
 
 
 def _more(one: Notification, record: Any, people: dict[int, str]) -> str:

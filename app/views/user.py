@@ -54,6 +54,7 @@ class UserForm(CrmForm):
     last_name = StringField(_l("Last name"), [InputRequired(), Length(max=64)])
     email = StringField(_l("E-mail"), [InputRequired(), Length(max=254)])
     active = BooleanField(_l("Active"), default=True)
+    leaves_behind = BooleanField(_l("Lock it although open records or teams stay with it"))
     roles = RolesField(_l("Roles"))
     team = LinkField(_l("Team"), [Optional()], entity=Team)
     language = ListField(_l("Language"), [InputRequired()], of="language", default="en")
@@ -72,6 +73,7 @@ FIELDS = [
     "last_name",
     "email",
     "active",
+    "leaves_behind",
     "roles",
     "team",
     "language",
@@ -99,7 +101,8 @@ class UserView(CrudView):
     exclude_route_methods: ClassVar = {"delete", "download", "action", "action_post"}
     list_columns: ClassVar = ["username", "first_name", "last_name", "email", "roles", "profile.team", "active"]
     show_columns: ClassVar = ["username", "first_name", "last_name", "email", "active", "roles", "profile.team"]
-    add_columns: ClassVar = FIELDS
+    card_template = "web/user_card.html"
+    add_columns: ClassVar = [name for name in FIELDS if name != "leaves_behind"]
     edit_columns: ClassVar = FIELDS
     quick: ClassVar = None  # an account is not made in passing
     add_form = UserForm
@@ -132,7 +135,7 @@ class UserView(CrudView):
         """Put the form's values into the account and its profile."""
         for name in ("username", "first_name", "last_name", "email"):
             setattr(record, name, (form[name].data or "").strip())
-        record.active = bool(form.active.data)
+        record.active, record.leaves_behind = bool(form.active.data), bool(form.leaves_behind.data)
         chosen = select(Role).where(Role.id.in_(form.roles.data or []))
         record.roles = list(db.session.execute(chosen).unique().scalars())
         users.note_profile(record, team=form.team.data, language=form.language.data, time_zone=form.time_zone.data)

@@ -21,8 +21,10 @@ from app.columns import Exact, Instant
 from app.db import db
 from app.errors import DomainError
 from app.i18n import gettext as _
+from app.models.handover import Handover
 from app.models.tag import Tagging
-from app.services import access
+from app.services import access, handover_kinds
+from app.services import handover as handovers
 from app.services import tag as tags
 from app.web.locale import choose_time_zone
 from app.web.periods import PERIODS
@@ -59,6 +61,7 @@ OF_MINE: dict[str, Callable[[Any, frozenset[int]], ColumnElement[bool]]] = {
 }
 TAGS = "tags"  # of every entity whose cards take tags
 MINE = "mine"  # a person: the reader; a team: his own and those below it
+IDLE, GIVEN = "idle", "given"  # of an owner: nobody is working on the record; it changed hands in a hand-over
 OPERATORS: dict[str, Compare] = {
     "eq": lambda column, value: column == value,
     "neq": lambda column, value: column != value,
@@ -107,7 +110,7 @@ def operators_of(column: Any) -> tuple[str, ...]:
     if isinstance(kind, sa.Boolean):
         return ("eq",)
     if isinstance(kind, sa.Enum) or column.foreign_keys or getattr(column, "info", {}).get("of"):
-        return _CHOICE
+        return (*_CHOICE, IDLE, GIVEN) if column.key == "owner_id" and handover_kinds.is_owner(column) else _CHOICE
     if isinstance(kind, sa.Integer | Exact | sa.Date | Instant):
         return _RANGE
     return _TEXT
@@ -201,7 +204,7 @@ def conditions(entity: type[Any], wanted: Iterable[Wanted], declared: Iterable[s
     for one in wanted:
         if one.column not in names:
             raise DomainError(_("One cannot filter by “%(column)s”", column=one.column[:60]), field=one.column[:60])
-        made = _tagged(entity, one) if one.column == TAGS else _condition(column_of(entity, one.column), one)
+        made = _tagged(entity, one) if one.column == TAGS else _condition(entity, column_of(entity, one.column), one)
         groups.setdefault(one.group, []).append(made)
     every = groups.pop(0, [])
     return [*every, *(sa.or_(*some) for some in groups.values())]
@@ -217,9 +220,14 @@ def _tagged(entity: type[Any], one: Wanted) -> ColumnElement[bool]:
     return tags.having(entity, one.operator, several[:500] if one.operator == "in" else str(one.value)[:200])
 
 
-def _condition(column: Any, one: Wanted) -> ColumnElement[bool]:
+def _condition(entity: type[Any], column: Any, one: Wanted) -> ColumnElement[bool]:
     if one.operator not in operators_of(column):
         raise DomainError(_("Unknown operator “%(operator)s”", operator=str(one.operator)[:20]), field=one.column)
+    if one.operator == IDLE:
+        idle = handover_kinds.idle(entity)
+        return idle if _empty(one.value) else sa.not_(idle)
+    if one.operator == GIVEN:
+        return handovers.received(entity, typed(Handover.__table__.c.id, one.value))
     if one.operator == "in":
         values = one.value if isinstance(one.value, list) else str(one.value).split(",")
         found = [typed(column, each) for each in values[:500]]

@@ -69,6 +69,7 @@ LABELS: dict[str, Any] = {
     "file_name": _l("File name"),
     "first_name": _l("First name"),
     "gross": _l("Total"),
+    "handover": _l("Hand-over"),
     "head": _l("Head"),
     "iban": _l("IBAN"),
     "identifiers": _l("Identifiers"),

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from flask import request
 
 from app.errors import DomainError
-from app.web.filters import Wanted, column_of, conditions
+from app.web.filters import IDLE, Wanted, column_of, conditions
 from app.web.keyset import LONGEST
 
 PAGE_SIZES = (25, 50, 100)
@@ -167,6 +167,7 @@ def _panel(entity: type[Any], declared: set[str]) -> Iterable[Wanted]:
         operator, value = request.args.get(f"o.{name}", ""), request.args.get(f"v.{name}", "").strip()[:200]
         if operator in {"empty", "full"}:
             operator, value = "empty", "1" if operator == "empty" else "0"
+        value = "1" if operator == IDLE else value
         wanted = Wanted(name, operator, value)
         if operator and value and _works(entity, wanted, declared):
             yield wanted

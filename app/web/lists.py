@@ -23,7 +23,7 @@ from app.services import access
 from app.web import guarded, listing, settings
 from app.web.card import CardView
 from app.web.fields import choices_of
-from app.web.filters import MINE, TAGS, Wanted, column_of, operators_of
+from app.web.filters import GIVEN, IDLE, MINE, TAGS, Wanted, column_of, operators_of
 from app.web.filters import conditions as conditions_of
 from app.web.keyset import Page
 from app.web.labels import LABELS
@@ -185,6 +185,7 @@ class ListView(CardView):
         about["range"] = "ge" in operators
         about["operators"] = [] if about["range"] else [each for each in ("ct", "eq", "neq", "sw") if each in operators]
         about["may_be_empty"] = "empty" in operators and bool(column.nullable)
+        about["may_be_idle"] = IDLE in operators
         if about["kind"] == "date":
             about["periods"] = [(key, text) for key, (text, _span) in PERIODS.items()]
         if column.foreign_keys and name in self.datamodel.list_properties:
@@ -231,6 +232,10 @@ class ListView(CardView):
         column = column_of(self.datamodel.obj, one.column)
         if one.operator == "empty":
             return f"{label}: {_('empty') if value in {'1', 'true'} else _('not empty')}"
+        if one.operator == IDLE:
+            return _("Nobody is working on it") if value in {"1", "true"} else _("Somebody is working on it")
+        if one.operator == GIVEN:
+            return _("Handed over (%(number)s)", number=value)
         return f"{label}{self._sign(one.operator)} {self._told_value(one.column, column, value)}"
 
     @staticmethod

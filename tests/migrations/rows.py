@@ -134,6 +134,15 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         | {"density": "compact", "column_widths": '{"party": {"name": 240}}', "put_away": '["side"]'}
         | ENTITY
     ],
+    "handover": [
+        {"id": 1, "leaver_id": 2, "state": "done", "strategy": "one", "reason": "Left", "given": "{}", "beside": "{}"}
+        | {"fingerprint": "0" * 64, "total_rows": 1, "done_rows": 1, "left_rows": 0}
+        | OWNED
+    ],
+    "handover_line": [
+        {"id": 1, "handover_id": 1, "entity": "party", "record_id": 1, "from_owner_id": 2, "from_team_id": 1}
+        | {"to_owner_id": 1, "to_team_id": 1, "outcome": "given"}
+    ],
     "login_attempt": [{"id": 1, "at": AT, "address": "127.0.0.1", "username": "ada"}],
     "sign_in": [
         {

@@ -130,7 +130,7 @@
     for (const name of new Set([...data.keys()])) {
       const values = data.getAll(name);
       const speaks = name.startsWith("o.")
-        ? ["empty", "full"].includes(values[0]) || data.get(`v.${name.slice(2)}`)
+        ? ["empty", "full", "idle"].includes(values[0]) || data.get(`v.${name.slice(2)}`)
         : values.some((value) => value !== "");
       if (!speaks) data.delete(name);
     }
