@@ -83,6 +83,7 @@ def rolled_back(app: Flask) -> Iterator[Connection]:
     """Bind every session to one connection in an outer transaction; what requests commit becomes a savepoint."""
     from app.db import db
 
+    app.extensions.pop("rows_read", None)  # what another test has read
     with app.app_context():
         engines = db.engines
         engine = engines[None]
@@ -146,6 +147,10 @@ class Browser:
 
     def post(self, path: str, data: Any = None, **options: Any) -> Any:
         return self.client.post(path, data=dict(data or {}) | {"csrf_token": self.token("/profile/")}, **options)
+
+    def export(self, path: str, reason: str = "The spring fair") -> Any:
+        """Send the dialog of an export: the answer is the file."""
+        return self.post(path, {"reason": reason}, buffered=True)
 
     def api(self, method: str, path: str, **options: Any) -> Any:
         headers = {"X-CSRFToken": self.token("/profile/")} | options.pop("headers", {})

@@ -9,6 +9,8 @@ from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import clock
+from app.models.export_run import ExportFormat, ExportKind, ExportRun, ExportState
 from app.models.invoice import Invoice, InvoiceLine
 from app.models.organisation import Organisation, OrganisationBankAccount
 from app.models.party import Party, PartyAddress
@@ -164,6 +166,16 @@ class Made:
         given = {"amount": Decimal(amount), "paid_on": on, "currency": "EUR"} | self._document(values)
         record = Payment(**given)
         payments.save(self.session, record, at=datetime(on.year, on.month, on.day, 12, tzinfo=UTC))
+        self.session.flush()
+        return record
+
+    def export_run(self, owner: str, *, rows: int = 1, at: datetime | None = None, **values: Any) -> ExportRun:
+        """What somebody took away as a file."""
+        person, moment = self.user(owner), at or clock.now()
+        given = {"kind": ExportKind.list, "area": "party", "entity": "party", "format": ExportFormat.csv} | values
+        given = {"state": ExportState.done, "rows": rows, "expected_rows": rows} | given
+        record = ExportRun(owner_id=person.id, team_id=person.profile.team_id, created_at=moment, **given)
+        self.session.add(record)
         self.session.flush()
         return record
 

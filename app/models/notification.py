@@ -33,6 +33,7 @@ class NotificationKind(StrEnum):
     assigned = "assigned"
     shared = "shared"
     job_failed = "job_failed"
+    export_alarm = "export_alarm"
 
 
 label(
@@ -43,7 +44,9 @@ label(
     assigned=_l("A record is given to me"),
     shared=_l("A record is shared with me"),
     job_failed=_l("Background work that I have started fails"),
+    export_alarm=_l("One of my people takes away unusually many rows"),
 )
+ALWAYS = frozenset({NotificationKind.export_alarm})  # nobody switches it off
 
 
 class Follower(Line):

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, UOWTransaction, joinedload
 from app import clock
 from app.models.activity import Activity
 from app.models.base import Entity, Owned
-from app.models.notification import Follower, Notification, NotificationKind, NotificationSetting
+from app.models.notification import ALWAYS, Follower, Notification, NotificationKind, NotificationSetting
 from app.outbox import Errand, Outbox
 from app.services import access, colleague
 from app.services import job as jobs
@@ -107,7 +107,7 @@ def tell_each(
 
 
 def _switched_off(session: Session, kind: NotificationKind, user_ids: Collection[int]) -> set[int]:
-    if not user_ids:
+    if not user_ids or kind in ALWAYS:
         return set()
     off = select(NotificationSetting.user_id).where(
         NotificationSetting.user_id.in_(user_ids),
@@ -238,12 +238,12 @@ def wanted(session: Session, user_id: int) -> set[NotificationKind]:
     off = select(NotificationSetting.kind).where(
         NotificationSetting.user_id == user_id, NotificationSetting.is_wanted.is_(False)
     )
-    return set(NotificationKind) - set(session.execute(off).scalars())
+    return set(NotificationKind) - (set(session.execute(off).scalars()) - ALWAYS)
 
 
 def want(session: Session, kinds: Iterable[NotificationKind], *, user_id: int) -> None:
     """Keep which kinds of notification somebody wants, and no others."""
-    chosen = set(kinds)
+    chosen = set(kinds) | ALWAYS
     rows = {
         row.kind: row
         for row in session.scalars(select(NotificationSetting).where(NotificationSetting.user_id == user_id))

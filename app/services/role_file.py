@@ -1,7 +1,8 @@
 """Roles as files: a role leaves an installation and enters another one, and two roles are compared.
 
 Shape of a file: {"format": "countinghouse role 1", "name", "base", "note", "changes": [{"area", "verb", "granted"?,
-"scope"?, "unassigned"?}]}; what a change does not say is as in the base.
+"scope"?, "unassigned"?}], "export_rows"?}; what a change does not say is as in the base. `export_rows` is how many rows
+the role takes in one file, null for any number.
 """
 
 import json
@@ -16,7 +17,7 @@ from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.role import RoleBase, RoleChange
 from app.roles import ACTIONS, PRESETS, Reach, Scope
-from app.services import policy, roles
+from app.services import export_rule, policy, roles
 
 FORMAT = "countinghouse role 1"
 
@@ -36,7 +37,8 @@ def of(session: Session, role: Role) -> dict[str, Any]:
             told["unassigned"] = change.unassigned
         changes.append(told)
     base = roles.base_of(session, role)
-    return {"format": FORMAT, "name": role.name, "base": base, "note": kept.note if kept else None, "changes": changes}
+    about = {"format": FORMAT, "name": role.name, "base": base, "note": kept.note if kept else None}
+    return about | {"changes": changes, "export_rows": export_rule.cap_of(session, role)}
 
 
 def read(content: bytes, *, most: int) -> dict[str, Any]:
@@ -53,6 +55,9 @@ def read(content: bytes, *, most: int) -> dict[str, Any]:
         raise DomainError(
             _("The file's role is based on “%(name)s”, which is unknown here", name=given["base"]), field="file"
         )
+    rows = given.get("export_rows")
+    if rows is not None and (not isinstance(rows, int) or isinstance(rows, bool)):
+        raise DomainError(_("This file does not hold a role"), field="file")
     changes = given.get("changes")
     if not isinstance(changes, list) or not all(_is_change(each) for each in changes):
         raise DomainError(_("This file does not hold a role"), field="file")
@@ -112,6 +117,8 @@ def take_in(session: Session, given: dict[str, Any], *, offered: Collection[tupl
     session.add_all({(row.area, row.verb): row for row in wanted}.values())
     session.flush()
     roles.require_within(session, roles.policy_of(session, role), mine=mine)
+    if "export_rows" in given and given["export_rows"] != export_rule.cap_of(session, role):
+        export_rule.set_cap(session, role, given["export_rows"])
     roles.write(session, role)
     return role, left_out
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import DomainError
 from app.i18n import gettext as _
+from app.models.export_run import ExportCap
 from app.models.role import LONGEST_NAME, RoleBase, RoleChange, shown_name
 from app.models.setting import Setting
 from app.roles import ADMIN, PRESETS, PUBLIC, granted
@@ -180,6 +181,9 @@ def copy(session: Session, role: Role, name: str, *, note: str = "") -> Role:
     made = make(session, name, base=base_of(session, role), note=note)
     for change in changes_of(session, role):
         session.add(RoleChange(role_id=made.id, **change._asdict()))
+    cap = session.execute(select(ExportCap).where(ExportCap.role_id == role.id)).scalar_one_or_none()
+    if cap is not None:
+        session.add(ExportCap(role_id=made.id, most_rows=cap.most_rows))
     session.flush()
     write(session, made)
     return made

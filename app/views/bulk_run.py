@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
-from flask import Response, abort, flash, jsonify, redirect, request, stream_with_context
+from flask import Response, abort, flash, jsonify, redirect, request
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access, has_access_api, permission_name
 from sqlalchemy.orm import selectinload
@@ -11,14 +11,15 @@ from sqlalchemy.orm import selectinload
 from app import clock
 from app.db import db, unit_of_work
 from app.errors import DomainError
-from app.exchange.table import csv_chunks
 from app.i18n import gettext as _
-from app.i18n import label_of, language
+from app.i18n import label_of
 from app.i18n import lazy_gettext as _l
 from app.models.bulk_run import DELETE, EDIT, UNDELETE, UNDO, BulkOutcome, BulkRow, BulkRun, BulkState
 from app.models.deleted_record import DeletedRecord
+from app.models.export_run import ExportKind
 from app.models.handover import Handover, HandoverState
 from app.models.import_run import ImportRun, ImportState
+from app.roles import SEE
 from app.services import access, bulk, bulk_door
 from app.services import bin as bins
 from app.services.bulk_row import batch_of
@@ -29,6 +30,7 @@ from app.web.cells import card_url
 from app.web.cells import whole as number
 from app.web.crud import CrudView
 from app.web.fields import shown
+from app.web.hand_out import Parcel, Table, hand_out
 from app.web.records import Records
 from app.web.ways import onward
 
@@ -171,17 +173,26 @@ class BulkRunView(CrudView):
 
         return told
 
-    @expose("/report/<int:pk>", methods=["GET"])
+    @expose("/report/<int:pk>", methods=["GET", "POST"])
     @has_access
     @permission_name("see")
-    def report(self, pk: int) -> Response:
-        """Send what came of every record as a file."""
-        run = self._found(str(pk))
+    def report(self, pk: int) -> Any:
+        """Ask why what came of every record is wanted as a file, and send it: it names them."""
+        run, actor = self._found(str(pk)), access.required(db.session())
         heads = [_("Number"), _("Record"), _("Outcome"), _("Reason")]
-        pieces = csv_chunks(heads, self._told(run, access.required(db.session())), language=language())
-        answer = Response(stream_with_context(pieces), mimetype="text/csv")
-        answer.headers["Content-Disposition"] = f'attachment; filename="bulk-{run.id}.csv"'
-        return answer
+        parcel = Parcel(
+            kind=ExportKind.report,
+            right=(str(self.class_permission_name), SEE),
+            entity=run.entity,
+            title=self.title_of(run),
+            file=f"bulk-{run.id}",
+            back=f"{self.route_base}/show/{run.id}",
+            rows=run.total_rows,
+            heads=heads,
+            read=lambda _pause: Table(heads, self._told(run, actor)),
+            formats=("csv",),
+        )
+        return hand_out(self, parcel)
 
     def _told(self, run: BulkRun, actor: access.Actor) -> Iterator[list[Any]]:
         for rows in bulk.all_rows(db.session(), run.id):

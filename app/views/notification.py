@@ -17,11 +17,11 @@ from app.i18n import gettext as _
 from app.i18n import label_of
 from app.models.base import entity_of
 from app.models.handover import Handover
-from app.models.notification import Notification, NotificationKind
+from app.models.notification import ALWAYS, Notification, NotificationKind
 from app.services import access
 from app.services import activity as activities
 from app.services import notification as notifications
-from app.web import timeline
+from app.web import export_words, timeline
 from app.web.cells import card_url
 
 LAST = 10  # in the bell
@@ -84,14 +84,14 @@ class NotificationView(BaseView):
             found = notifications.read(session, told_id, user_id=g.user.id, at=clock.now()) if told_id < 2**63 else None
             if found is None:
                 abort(404)
-            about, is_received = (found.entity, found.record_id, found.activity_id), _is_of_handover(found)
+            about, is_received = (found.entity, found.record_id, found.activity_id, found.kind), _is_of_handover(found)
         if is_received:
             return redirect(f"/received/{about[1]}")
         record = self._record(about[0], about[1])
         if record is None:
             flash(_("What this was about is gone, or you no longer see it."), "warning")
             return redirect("/notification/list/")
-        return redirect(self._place(record, about[2]))
+        return redirect(export_words.place(record) if about[3] in ALWAYS else self._place(record, about[2]))
 
     def _place(self, record: Any, activity_id: int | None) -> str:
         """Return the address of the card, at the note where there is one, however long ago it was written."""
@@ -125,7 +125,11 @@ class NotificationView(BaseView):
             flash(_("Your settings are saved."), "success")
             return redirect("/notification/settings")
         wanted = notifications.wanted(db.session(), g.user.id)
-        about = {"title": _("What I am told of"), "kinds": [*NotificationKind], "wanted": wanted}
+        about = {
+            "title": _("What I am told of"),
+            "kinds": [each for each in NotificationKind if each not in ALWAYS],
+            "wanted": wanted,
+        }
         return self.render_template("web/notifications.html", **about)
 
     def _may(self, area: str) -> bool:
@@ -190,6 +194,7 @@ def _told(one: Notification, record: Any, people: dict[int, str]) -> Told:
         NotificationKind.assigned: _("%(who)s has given you a record", who=who),
         NotificationKind.shared: _("%(who)s has shared a record with you", who=who),
         NotificationKind.job_failed: _("Background work has failed"),
+        NotificationKind.export_alarm: _("%(who)s takes away unusually many rows", who=who),
     }[one.kind]
     name = _named_by_kind(record) if record is not None else _("A record that is gone, or that you no longer see")
     more = _more(one, record, people) if record is not None else ""
@@ -219,6 +224,8 @@ def _more(one: Notification, record: Any, people: dict[int, str]) -> str:
     if one.activity is not None:
         gone = one.activity.deleted_at is not None
         return _("This note is deleted.") if gone else activities.excerpt(one.activity.body, people)
+    if one.kind is NotificationKind.export_alarm:
+        return export_words.told(one.said or "")
     if one.kind is NotificationKind.change_of_state:
         kind = inspect(type(record)).columns["state"].type
         return label_of(kind.enum_class(one.said)) if one.said in {each.value for each in kind.enum_class} else ""

@@ -1,6 +1,7 @@
 """Screens of roles: who may do what, as a table of areas and verbs with boxes to tick."""
 
 import json
+import re
 from typing import Any, ClassVar
 
 from flask import Response, abort, flash, redirect, render_template, request
@@ -16,7 +17,7 @@ from app.i18n import label_of
 from app.i18n import lazy_gettext as _l
 from app.models.role import LONGEST_NAME, RoleBase, shown_name
 from app.roles import ACTIONS, ADMIN, PRESETS, PUBLIC, SEE, WIDTH, Reach, Scope
-from app.services import role_change, role_file, roles
+from app.services import export_rule, role_change, role_file, roles
 from app.web import menu, rights
 from app.web.role_history import told
 
@@ -75,7 +76,7 @@ class RoleView(BaseView):
         """Show what a role may do, as a table."""
         return self._table(self._role(pk))
 
-    def _table(self, role: Role) -> str:
+    def _table(self, role: Role, *, cap_errors: dict[str, str] | None = None) -> str:
         session = db.session()
         base = roles.base_of(session, role)
         kept = session.execute(select(RoleBase).where(RoleBase.role_id == role.id)).scalar_one_or_none()
@@ -98,6 +99,9 @@ class RoleView(BaseView):
             actions=[action for action in ACTIONS if action != SEE],
             people=roles.holders(session, role),
             history=told(session, role, self.appbuilder),
+            cap=export_rule.cap_of(session, role),
+            cap_errors=cap_errors or {},
+            default_cap=export_rule.DEFAULT_CAP,
             longest=LONGEST_NAME,
         )
 
@@ -131,6 +135,22 @@ class RoleView(BaseView):
             flash(str(refusal), "danger")
         else:
             flash(_("Saved: %(count)s changes", count=done) if done else _("Nothing was changed"), "success")
+        return redirect(f"/role/show/{pk}")
+
+    @expose("/<int:pk>/cap", methods=["POST"])
+    @has_access
+    @permission_name("change")
+    def cap(self, pk: int) -> Any:
+        """Set how many rows the role takes in one file; an empty field means any number."""
+        role, typed = self._role(pk), request.form.get("most_rows", "")
+        plain = re.sub(r"[\s.,]", "", typed)
+        most = int(plain) if re.fullmatch(r"[0-9]{1,9}", plain) else 0
+        try:
+            with unit_of_work(db.session()) as session:
+                export_rule.set_cap(session, role, most if plain else None)
+        except DomainError as refusal:
+            return self._table(self._role(pk), cap_errors={"most_rows": str(refusal), "typed": typed}), 422
+        flash(_("Saved: %(name)s", name=str(self._role(pk))), "success")
         return redirect(f"/role/show/{pk}")
 
     @expose("/<int:pk>/reset", methods=["POST"])

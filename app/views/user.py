@@ -14,9 +14,10 @@ from app import clock
 from app.db import db
 from app.i18n import lazy_gettext as _l
 from app.models.team import Team, UserProfile
-from app.services import roles
+from app.services import export_alarm, roles
 from app.services import user as users
 from app.web import menu
+from app.web.card_tabs import Own
 from app.web.crm_form import CrmForm
 from app.web.crud import CrudView
 from app.web.fields import ListField
@@ -121,6 +122,12 @@ class UserView(CrudView):
             needs_time=True,
         )
     ]
+
+    own_tabs: ClassVar = [Own("exports", _l("Exports"), "web/user_exports.html", area="export_run")]
+
+    def exports_of(self, record: User) -> export_alarm.Report:
+        """Return what the account took away in the last 30 days."""
+        return export_alarm.report(db.session(), record.id, at=clock.now())
 
     def open_form(self, record: Any) -> CrmForm:
         """Return the form of an account with the values of its profile."""

@@ -22,7 +22,7 @@ from app.i18n import gettext as _
 from app.models.base import Entity
 from app.roles import CHANGE, SEE
 from app.services import access, field_right, idempotency
-from app.web import guarded
+from app.web import guarded, rows_read
 from app.web.api_tags import TAGS_OUT, TagsApi
 from app.web.filters import Wanted, conditions
 from app.web.keyset import LONGEST
@@ -136,7 +136,9 @@ class CrudApi(TagsApi, ModelRestApi):
             return self.response_404()
         names = _columns(options.get("rison", {}), ["id", *self.show_columns])
         chosen = self._shaped("show", names)
-        return self.response(200, id=record.id, result=chosen.dump(record))
+        answer = self.response(200, id=record.id, result=chosen.dump(record))
+        rows_read.note(self.datamodel.obj.__stem__, 1)
+        return answer
 
     def get_list_headless(self, **options: Any) -> Response:
         """Answer with one page of records; `count` is exact up to 10,000, `count_capped` says when it is not."""
@@ -163,7 +165,7 @@ class CrudApi(TagsApi, ModelRestApi):
         )
         names = _columns(args, ["id", *self.list_columns])
         chosen = self._shaped("list", names)
-        return self.response(
+        answer = self.response(
             200,
             count=min(count, COUNT_CAP),
             count_capped=count > COUNT_CAP,
@@ -171,6 +173,8 @@ class CrudApi(TagsApi, ModelRestApi):
             ids=[row.id for row in found.rows],
             result=chosen.dump(found.rows, many=True),
         )
+        rows_read.note(self.datamodel.obj.__stem__, len(found.rows))
+        return answer
 
     # --- writing --------------------------------------------------------------------------------------------------
 

@@ -9,23 +9,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from flask import Response, abort, make_response, request, stream_with_context
+from flask import make_response, request
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access, permission_name
 from sqlalchemy import inspect
 
 from app.columns import Instant
-from app.exchange.table import csv_chunks
 from app.i18n import gettext as _
-from app.i18n import language
+from app.models.export_run import ExportKind
+from app.roles import EXPORT
 from app.web import chart_declared as declared
 from app.web import guarded
 from app.web.chart_declared import GRAINS, NONE, Chart, Count, Drawn, Measure, Sum, kinds_of
 from app.web.chart_figures import Found, Rows
 from app.web.chart_picture import Picture, Unit
 from app.web.chart_sketch import Sketch
-from app.web.export import FORMATS
 from app.web.filters import Wanted, column_of
+from app.web.hand_out import Parcel, Table, hand_out
 from app.web.inline import InlineEdit
 from app.web.totals import Grouped
 
@@ -59,22 +59,27 @@ class Charts(InlineEdit):
             answer.headers["HX-Push-Url"] = self.address_of_chart(wish, drawn)
         return answer
 
-    @expose("/chart/export")
+    @expose("/chart/export", methods=["GET", "POST"])
     @has_access
     @permission_name("export")
-    def chart_file(self) -> Response:
-        """Send the chart's table as a file."""
-        kind = request.args.get("format", FORMATS[0])
-        if kind not in FORMATS:
-            abort(404)
-        table = self.picture(self.asked(), self.drawn()).table()
-        if kind == "csv":
-            pieces = csv_chunks(table.heads, table.rows, language=language())
-            answer = Response(stream_with_context(pieces), mimetype="text/csv")
-        else:
-            answer = self._workbook(table)
-        answer.headers["Content-Disposition"] = self._disposition(kind)
-        return answer
+    def chart_file(self) -> Any:
+        """Ask why the chart's table is wanted as a file, and send it."""
+        wish, drawn = self.asked(), self.drawn()
+        table = self.picture(wish, drawn).table()
+        rows = [*table.rows]
+        parcel = Parcel(
+            kind=ExportKind.chart,
+            right=(str(self.class_permission_name), EXPORT),
+            entity=self.stem,
+            title=str(self.many_name),
+            file=self.stem,
+            back=self.address_of_chart(wish, drawn),
+            rows=len(rows),
+            heads=table.heads,
+            read=lambda _pause: Table(table.heads, rows),
+            about=self.told_all(wish),
+        )
+        return hand_out(self, parcel)
 
     def address_of_chart(self, wish: Grouped, drawn: Drawn | Chart | None = None, *, path: str = "chart") -> str:
         """Return the address of a chart of a list's records: one that is drawn, declared, or the first."""

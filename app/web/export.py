@@ -1,45 +1,32 @@
 """`Exports`: what a list shows as a file: the same filters, order and columns, and all pages of it.
 
-Rows are read by key, a thousand at a time, under the same row rule as the list itself, so that memory stays flat.
+Rows are read by key, a thousand at a time, under the same row rule as the list itself, so that memory stays flat. How
+they leave, and what is noted of it, is `hand_out`'s.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from tempfile import TemporaryFile
-from typing import IO, Any, ClassVar
-from urllib.parse import quote
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from flask import Response, abort, request, stream_with_context
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access, permission_name
 from markupsafe import Markup
 
-from app import clock
 from app.db import db
-from app.exchange.table import Value, csv_chunks, write_xlsx
-from app.i18n import language
+from app.exchange.table import Value
+from app.i18n import gettext as _
+from app.models.export_run import ExportKind
 from app.roles import EXPORT
 from app.services import access
 from app.web import listing
 from app.web.card import CardView
+from app.web.hand_out import FORMATS, Parcel, Table, hand_out
 from app.web.keyset import beyond
 from app.web.locale import choose_time_zone
 from app.web.plain import Plain
 from app.web.saved import SavedViews
 
 CHUNK = 1_000
-PIECE = 64 * 1024
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-FORMATS = ("xlsx", "csv")
-
-
-@dataclass(frozen=True)
-class Table:
-    """What goes into a file: the heads of its columns, and its rows."""
-
-    heads: list[str]
-    rows: Iterable[Sequence[Value]]
 
 
 class Exports(SavedViews):
@@ -47,49 +34,38 @@ class Exports(SavedViews):
 
     own_values: ClassVar[Collection[str] | None] = None  # columns that `value` says more of; None: it may be any
 
-    @expose("/list/export")
+    @expose("/list/export", methods=["GET", "POST"])
     @has_access
     @permission_name("export")
-    def export(self) -> Response:
-        """Send the list as a file: XLSX from a file that is written first, CSV while it is read."""
-        kind = request.args.get("format", FORMATS[0])
-        if kind not in FORMATS:
-            abort(404)
+    def export(self) -> Any:
+        """Ask why the list is wanted as a file, and send it."""
         wish = self.asked()
-        if kind == "csv":
-            # Between the pieces no transaction stays open: how fast a reader takes them is his affair.
-            table = self.table(wish, pause=db.session.remove)
-            pieces = csv_chunks(table.heads, table.rows, language=language())
-            answer = Response(stream_with_context(pieces), mimetype="text/csv")
-        else:
-            answer = self._workbook(self.table(wish))
-        answer.headers["Content-Disposition"] = self._disposition(kind)
-        return answer
+        return hand_out(self, self.parcel(wish))
+
+    def parcel(self, wish: listing.Asked) -> Parcel:
+        """Return the list as it leaves."""
+        return Parcel(
+            kind=ExportKind.list,
+            right=(str(self.class_permission_name), EXPORT),
+            entity=self.stem,
+            title=str(self.many_name),
+            file=self.stem,
+            back=wish.address(f"{self.route_base}/list/"),
+            rows=self.datamodel.count(self._reached(wish), cap=None),
+            heads=[self.label(name) for name in wish.columns],
+            read=lambda pause: self.table(wish, pause=pause),
+            about=self.told_all(wish),
+        )
+
+    def told_all(self, wish: listing.Asked) -> list[str]:
+        """Return in words which records a list has."""
+        texts = [_("Search") + f": “{wish.text}”"] if wish.text else []
+        return texts + [f" {_('or')} ".join(self.told(one) for one in group) for group in wish.groups]
 
     def address_of_file(self, wish: listing.Asked, kind: str) -> str:
         """Return the address of this list as a file."""
         given = wish.address(f"{self.route_base}/list/export")
         return f"{given}{'&' if '?' in given else '?'}format={kind}"
-
-    def _workbook(self, table: Table) -> Response:
-        file = TemporaryFile(prefix="list-", suffix=".xlsx")  # noqa: SIM115 -- it is closed when it is sent
-        try:
-            write_xlsx(file, table.heads, table.rows, title=str(self.many_name), language=language())
-            size = file.tell()
-            file.seek(0)
-        except BaseException:
-            file.close()
-            raise
-        answer = Response(_pieces(file), mimetype=XLSX)
-        answer.call_on_close(file.close)
-        answer.content_length = size
-        return answer
-
-    def _disposition(self, kind: str) -> str:
-        """Return how the file is called: in the reader's language, and for old programs in ASCII."""
-        day = clock.today(choose_time_zone())
-        name = quote(f"{self.many_name} {day}.{kind}", safe="")
-        return f"attachment; filename=\"{self.stem}-{day}.{kind}\"; filename*=UTF-8''{name}"
 
     # --- rows -----------------------------------------------------------------------------------------------------
 
@@ -117,11 +93,15 @@ class Exports(SavedViews):
             if len(rows) < CHUNK:
                 return
 
-    def _chunk(self, wish: listing.Asked, last: Sequence[Any]) -> Sequence[Any]:
-        """Return the next records in the order of the list, each with the values by which it stands where it does."""
+    def _reached(self, wish: listing.Asked) -> Any:
+        """Return the query of the records that match, cut to those that the reader may export."""
         selection = self.selection(wish)
         cut = access.cut(db.session(), self.datamodel.obj, EXPORT)
-        selection = selection if cut is None else selection.filter(cut)
+        return selection if cut is None else selection.filter(cut)
+
+    def _chunk(self, wish: listing.Asked, last: Sequence[Any]) -> Sequence[Any]:
+        """Return the next records in the order of the list, each with the values by which it stands where it does."""
+        selection = self._reached(wish)
         terms = self.datamodel.terms(selection, wish.sorts)
         if last:
             least = db.session().get_bind().dialect.name == "sqlite"
@@ -155,7 +135,4 @@ class Exports(SavedViews):
         return type(self).value is not CardView.value and (self.own_values is None or name in self.own_values)
 
 
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        while piece := file.read(PIECE):
-            yield piece
+__all__ = ["FORMATS", "Exports", "Table"]

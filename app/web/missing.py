@@ -38,7 +38,12 @@ def asked() -> str:
     return f"{view.class_permission_name}.{verb}" if verb else ""
 
 
-def _whom_to_ask() -> str:
+def people_to_ask() -> str:
+    """Return the names of those who can give rights."""
     found = select(User).where(User.active.is_(True), User.roles.any(Role.name == ADMIN)).order_by(User.id)
     people = db.session().execute(found.limit(NAMED)).unique().scalars()
-    return _("%(people)s can give it to you.", people=", ".join(str(user) for user in people))
+    return ", ".join(str(user) for user in people)
+
+
+def _whom_to_ask() -> str:
+    return _("%(people)s can give it to you.", people=people_to_ask())

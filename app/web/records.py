@@ -71,9 +71,10 @@ class Records(SQLAInterface):
             query = query.execution_options(**{_BY_TEXT: True})
         return query
 
-    def count(self, selection: Query[Any]) -> int:
+    def count(self, selection: Query[Any], *, cap: int | None = COUNT_CAP) -> int:
         """Count the rows, at most one more than the cap: nobody reads page four thousand by number."""
-        keys = selection.with_entities(self.get_pk()).order_by(None).limit(COUNT_CAP + 1)
+        keys = selection.with_entities(self.get_pk()).order_by(None)
+        keys = keys if cap is None else keys.limit(cap + 1)
         return int(self.session.query(func.count()).select_from(keys.subquery()).scalar())
 
     def page(

@@ -20,6 +20,7 @@ OTHER = {
     "share": _l("Share with others"),
     "set_for_role": _l("Set for a role"),
     "xray": _l("Access X-ray"),
+    "set_rules": _l("Set the rules"),
 }
 AREAS = {
     "home": _l("Start page and help"),

@@ -13,6 +13,7 @@ from app.i18n import gettext as _
 from app.i18n import label_of
 from app.models.history import FieldChange
 from app.roles import Scope
+from app.services.export_rule import CAP
 from app.web import rights
 
 SHOWN = 30
@@ -51,6 +52,8 @@ def told(session: Session, role: Role, appbuilder: Any) -> list[Event]:
 
 
 def _name(name: str, areas: Mapping[str, rights.Area]) -> str:
+    if name == CAP:
+        return _("Most rows in one file")
     area, _dot, rest = name.partition(".")
     if area not in areas or not rest:
         return {"name": _("Name")}.get(name, name)

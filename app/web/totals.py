@@ -5,7 +5,7 @@ that can be filtered by: choices, links, days. A group leads to the list of its 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -30,6 +30,7 @@ from app.web.export import Exports, Table
 from app.web.fields import choices_of
 from app.web.filters import Wanted, column_of, operators_of
 from app.web.groups import UNITS, days_of, start_of, told_span
+from app.web.hand_out import Parcel
 from app.web.keyset import Page
 from app.web.plain import shown_number
 
@@ -248,6 +249,15 @@ class Totals(Exports):
         return wish.address(f"{self.route_base}/list/", filters=filters, group="")
 
     # --- as a file ------------------------------------------------------------------------------------------------
+
+    def parcel(self, wish: listing.Asked) -> Parcel:
+        """Return the groups where the list shows groups."""
+        if not isinstance(wish, Grouped) or not wish.group:
+            return super().parcel(wish)
+        table = self.table(wish)
+        rows, told = [*table.rows], f"{_('Group by')}: {self.group_label(wish.group)}"
+        found = super().parcel(wish)
+        return replace(found, rows=len(rows), heads=table.heads, about=[*found.about, told])
 
     def table(self, wish: listing.Asked, *, pause: Callable[[], None] | None = None) -> Table:
         """Return the groups where the list shows groups."""

@@ -102,6 +102,12 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"id": 1, "role_id": 2, "area": "invoice", "verb": "issue", "is_granted": False},
         {"id": 2, "role_id": 2, "area": "party", "verb": "change", "scope": "own", "unassigned": True},
     ],
+    "export_cap": [{"id": 1, "role_id": 1, "most_rows": 2000}, {"id": 2, "role_id": 2, "most_rows": None}],
+    "export_rule": [
+        {"id": 1, "reason_from": 500, "reason_areas": '["party"]', "alarm_times": 5, "alarm_least": 1000}
+        | {"alarm_new": 5000}
+        | ENTITY
+    ],
     "ab_group": [{"id": 1, "name": "office"}],
     "ab_permission": [{"id": 1, "name": "can_see"}],
     "ab_view_menu": [{"id": 1, "name": "party"}],
@@ -200,6 +206,16 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         | {"by_id": 1, "made_at": AT},
         {"id": 2, "user_id": 1, "kind": "change_of_state", "entity": "invoice", "record_id": 1, "said": "issued"}
         | {"made_at": AT, "read_at": AT},
+    ],
+    "export_run": [
+        {"id": 1, "kind": "list", "area": "party", "entity": "party", "state": "done", "format": "csv"}
+        | {"query": "/party/list/export?format=csv", "heads": '["Name"]', "expected_rows": 2, "rows": 2, "size": 40}
+        | {"sha256": "e" * 64, "reason": "The fair", "address": "203.0.113.7", "ended_at": AT}
+        | OWNED,
+        {"id": 2, "kind": "rest", "area": "party", "entity": "party", "state": "done", "format": "json"}
+        | {"query": "/api/v1/party/", "heads": "[]", "expected_rows": 300, "rows": 300, "size": 0}
+        | {"read_on": "2026-03-31", "alarmed_at": AT, "usual_rows": 10}
+        | OWNED,
     ],
     "tag": [{"id": 1, "name": "VIP", "name_key": "vip", "colour": "teal"} | ENTITY],
     "tagging": [{"id": 1, "entity": "party", "record_id": 1, "tag_id": 1}],

@@ -114,7 +114,7 @@ def test_rest_lists_makes_and_refuses(as_user: Sign, stock: Any):
 
 def test_it_is_exported_found_grouped_and_kept_as_a_view(as_user: Sign, stock: Any):
     office = as_user("office")
-    answer = office.get("/warehouse/list/export?format=csv&cols=name&flt.country.eq=NL")
+    answer = office.export("/warehouse/list/export?format=csv&cols=name&flt.country.eq=NL")
     assert list(csv.reader(io.StringIO(answer.get_data().decode().removeprefix("\ufeff")))) == [["Name"], ["Quay 4"]]
     found = office.get("/find/results", query_string={"q": "sklad"}).json
     assert "Склад № 2" in str(found) or "Склад" in str(found)

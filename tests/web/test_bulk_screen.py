@@ -162,7 +162,7 @@ def test_a_verb_on_everything_asks_first_and_reports_each_refusal(
     session.commit()
     card = text_of(office.get(f"/bulk_run/show/{run.id}"))
     assert "is in the archive already" in card
-    report = office.get(f"/bulk_run/report/{run.id}").get_data(as_text=True).splitlines()
+    report = office.export(f"/bulk_run/report/{run.id}").get_data(as_text=True).splitlines()
     assert report[0] == "\ufeffNumber,Record,Outcome,Reason"
     assert report[1] == f"{one.id},Many 0,Changed,"
     assert report[2].startswith(f"{gone.id},Many 1,Refused,")

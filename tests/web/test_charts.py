@@ -468,7 +468,7 @@ def test_too_many_periods_are_put_together(as_user: Callable[[str], Browser], se
 @pytest.mark.usefixtures("orders")
 def test_the_same_figures_as_a_file(as_user: Callable[[str], Browser]):
     admin = as_user("admin")
-    answer = admin.get("/order/chart/export?by=party&measure=gross&format=csv")
+    answer = admin.export("/order/chart/export?by=party&measure=gross&format=csv")
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="order-')
     assert [*csv.reader(io.StringIO(answer.data.decode("utf-8-sig")))] == [
         ["Party", "Records", "Total, EUR"],
@@ -476,14 +476,14 @@ def test_the_same_figures_as_a_file(as_user: Callable[[str], Browser]):
         ["Boris", "1", "8.47"],
         ["Total", "4", "129.83"],
     ]
-    book = admin.get("/order/chart/export?by=ordered_on&grain=year&split=party&measure=net")
+    book = admin.export("/order/chart/export?by=ordered_on&grain=year&split=party&measure=net")
     assert workbook(book) == [
         [("t", "Ordered on: Year"), ("t", "Anna, Net, EUR"), ("t", "Boris, Net, EUR"), ("t", "Total, Net, EUR")],
         [("t", "2026"), ("n", "100.3"), ("n", "0"), ("n", "100.3")],
         [("t", "empty"), ("n", "0"), ("n", "7"), ("n", "7")],
         [("t", "Total"), ("n", "100.3"), ("n", "7"), ("n", "107.3")],
     ]
-    assert admin.get("/order/chart/export?format=pdf").status_code == 404
+    assert admin.export("/order/chart/export?format=pdf").status_code == 404
 
 
 @pytest.mark.usefixtures("orders")

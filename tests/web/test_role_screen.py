@@ -101,7 +101,7 @@ def test_what_one_may_only_see_has_no_buttons_and_takes_no_changes(as_user: As, 
     kept = session.get_one(Party, foreign.id)
     assert (kept.name, kept.archived_at) == ("Her own", None)
     assert session.get_one(Party, mine.id).archived_at is not None
-    sent = manager.get("/party/list/export?format=csv&include_archived=1").get_data().decode("utf-8-sig")
+    sent = manager.export("/party/list/export?format=csv&include_archived=1").get_data().decode("utf-8-sig")
     assert "Her own" not in sent
 
 

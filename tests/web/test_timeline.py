@@ -501,7 +501,7 @@ def test_all_are_read_at_once_and_listed_page_by_page(as_user: AsUser, party: An
 
 def test_settings_switch_a_kind_off(as_user: AsUser, party: Any, session: Session):
     manager = as_user("manager")
-    assert manager.get("/notification/settings").text.count(" checked") == 5
+    assert manager.get("/notification/settings").text.count(" checked") == 6
     manager.post("/notification/settings", {"kind": ["mention", "assigned"]})
     assert manager.get("/notification/settings").text.count(" checked") == 2
     as_user("office").post(f"/party/{party.id}/note", {"text": "unheard"})

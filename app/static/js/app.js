@@ -142,7 +142,7 @@
 
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (event.defaultPrevented || form.method !== "post") return;
+    if (event.defaultPrevented || form.method !== "post" || form.matches("[data-download]")) return; // a file leaves the page
     if (sent.has(form)) return event.preventDefault();
     sent.add(form);
     // after the browser has read which button was pressed

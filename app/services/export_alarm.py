@@ -1,0 +1,161 @@
+"""What is usual for somebody to take away, and who is told when it is much more."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from statistics import median
+
+from flask_appbuilder.security.sqla.models import Group, Role, User
+from sqlalchemy import case, or_, select
+from sqlalchemy.orm import Session
+
+from app.models.export_run import ExportRule, ExportRun, ExportState
+from app.models.notification import NotificationKind
+from app.models.team import Team
+from app.roles import ADMIN
+from app.services import access, export_rule
+from app.services import notification as notifications
+from app.services.access import Actor
+
+DAYS = 30  # that are looked at
+LEAST_DAYS = 5  # with exports, before somebody has a usual day
+WINDOW = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Habit:
+    """What somebody takes away: `usual` is the median of his days with exports, None for who has too few of them.
+
+    Units: rows. `limit` is what he may take within 24 hours before it is told; `now` is what he has taken within them.
+    """
+
+    usual: int | None
+    limit: int
+    now: int
+    was_told: bool
+
+
+def habit(session: Session, user_id: int, rule: ExportRule, *, at: datetime) -> Habit:
+    """Return what is usual for somebody and what he has taken; one statement."""
+    counted = case((ExportRun.state == ExportState.begun, ExportRun.expected_rows), else_=ExportRun.rows)
+    first = at.date() - timedelta(days=DAYS)
+    read = select(ExportRun.created_at, ExportRun.read_on, ExportRun.alarmed_at, counted.label("taken")).where(
+        ExportRun.owner_id == user_id, ExportRun.created_at >= at - timedelta(days=DAYS + 1)
+    )
+    with access.everything(session, why="what somebody has taken counts, whoever may look at it"):
+        found = session.execute(read).all()
+    by_day: dict[date, int] = {}
+    now = 0
+    for row in found:
+        day = row.read_on or row.created_at.date()
+        by_day[day] = by_day.get(day, 0) + row.taken
+        now += row.taken if (row.read_on == at.date() if row.read_on else row.created_at > at - WINDOW) else 0
+    usual = usual_of(rows for day, rows in by_day.items() if first <= day < at.date())
+    was_told = any(row.alarmed_at is not None and row.alarmed_at.date() == at.date() for row in found)
+    return Habit(usual, limit_of(rule, usual), now, was_told)
+
+
+def usual_of(days: Iterable[int]) -> int | None:
+    """Return the median of the days on which rows were taken; None for too few days to speak of a habit."""
+    taken = [rows for rows in days if rows]
+    return int(median(taken)) if len(taken) >= LEAST_DAYS else None
+
+
+def limit_of(rule: ExportRule, usual: int | None) -> int:
+    """Return how many rows within 24 hours are still usual."""
+    return rule.alarm_new if usual is None else max(rule.alarm_least, rule.alarm_times * usual)
+
+
+def look(session: Session, run: ExportRun, rule: ExportRule, *, by: Actor, at: datetime) -> list[int]:
+    """Tell the heads of somebody who takes unusually much, once a day, and return whom.
+
+    They are those of his team and of the teams above it; administrators, when there is none who sees the export.
+    """
+    if by.user_id is None:
+        return []
+    found = habit(session, by.user_id, rule, at=at)
+    if found.now <= found.limit or found.was_told:
+        return []
+    run.alarmed_at, run.usual_rows = at, found.usual
+    session.flush()
+    said = f"{found.now} {found.usual if found.usual is not None else '-'}"
+    for people in (_heads(session, by.team_id), _administrators(session)):
+        told = notifications.tell(session, NotificationKind.export_alarm, run, people, at=at, by=by, said=said)
+        if told:
+            session.flush()
+            return told
+    return []
+
+
+def _heads(session: Session, team_id: int | None) -> set[int]:
+    """Return the heads of a team and of all teams above it."""
+    teams = {row.id: row for row in session.execute(select(Team.id, Team.parent_id, Team.head_id))}
+    found: set[int] = set()
+    while team_id is not None and team_id in teams:
+        team = teams.pop(team_id)  # a circle ends here
+        if team.head_id is not None:
+            found.add(team.head_id)
+        team_id = team.parent_id
+    return found
+
+
+def _administrators(session: Session) -> set[int]:
+    is_one = or_(User.roles.any(Role.name == ADMIN), User.groups.any(Group.roles.any(Role.name == ADMIN)))
+    return set(session.execute(select(User.id).where(User.active.is_(True), is_one)).scalars())
+
+
+# --- the report of one person -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Day:
+    """What somebody took away on one day: rows in files and over REST, and whether it is more than usual.
+
+    `is_unusual` compares the day with the person's habit of now, `was_told` says that a head was told of it.
+    """
+
+    on: date
+    files: int
+    rows: int
+    read: int
+    is_unusual: bool
+    was_told: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """The last 30 days of a person, the newest first; days without exports are left out."""
+
+    days: list[Day]
+    usual: int | None
+    limit: int
+
+    @property
+    def rows(self) -> int:
+        """Return all rows of these days."""
+        return sum(day.rows + day.read for day in self.days)
+
+
+def report(session: Session, user_id: int, *, at: datetime) -> Report:
+    """Return what somebody took away in 30 days, against his own normal, as far as the reader sees it.
+
+    Days are those of UTC, as the alarm counts them. Today does not count for what is usual.
+    """
+    since = at.date() - timedelta(days=DAYS)
+    first = datetime.combine(since, time.min, tzinfo=UTC)
+    runs = session.execute(
+        select(ExportRun).where(ExportRun.owner_id == user_id, ExportRun.created_at >= first)
+    ).scalars()
+    by_day: dict[date, list[ExportRun]] = {}
+    for run in runs:
+        by_day.setdefault(run.read_on or run.created_at.date(), []).append(run)
+    taken = {day: sum(run.taken_rows for run in found) for day, found in by_day.items()}
+    usual = usual_of(rows for day, rows in taken.items() if day < at.date())
+    limit = limit_of(export_rule.rule(session), usual)
+    return Report([_day(day, by_day[day], limit) for day in sorted(by_day, reverse=True)], usual, limit)
+
+
+def _day(on: date, runs: list[ExportRun], limit: int) -> Day:
+    files = [run for run in runs if run.read_on is None]
+    rows, read = (sum(run.taken_rows for run in each) for each in (files, [one for one in runs if one.read_on]))
+    return Day(on, len(files), rows, read, rows + read > limit, any(run.alarmed_at is not None for run in runs))
