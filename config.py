@@ -89,8 +89,10 @@ def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
         "BABEL_DEFAULT_LOCALE": "en",
         "BABEL_DEFAULT_TIMEZONE": "UTC",
         "BABEL_TRANSLATION_DIRECTORIES": str(HERE / "translations"),
-        # --- sign-in limits ---------------------------------------------------------------------------------------
-        "SIGN_IN_TRIES": 10,  # failed tries per minute and address, and per minute and name
+        # --- passwords --------------------------------------------------------------------------------------------
+        "CRM_PASSWORD_LENGTH": max(int(env.get("CRM_PASSWORD_LENGTH") or 12), 8),  # characters at least
+        # After how many days a new password is due, 0 for never: who must change often chooses worse ones.
+        "CRM_PASSWORD_DAYS": max(int(env.get("CRM_PASSWORD_DAYS") or 0), 0),
     }
 
 

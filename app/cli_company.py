@@ -1,7 +1,6 @@
 """Our own company and its people on the command line: the options of `crm init`, and `crm reset-password`."""
 
 import os
-import secrets
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -81,26 +80,27 @@ def _where(field: str) -> str:
 @click.argument("username")
 @click.option("--stdin", "typed", is_flag=True, help="Read the password from the first line of the input.")
 def reset_password(username: str, *, typed: bool) -> None:
-    """Give an account a new password; its keys and all its sign-ins end.
+    """Give an account a new password until its owner signs in and chooses one; its keys and sign-ins end.
 
     Without --stdin the password is made and printed once.
     """
     from app import clock, load_settings
     from app.db import db, unit_of_work
     from app.services import access
+    from app.services import password as passwords
     from app.services import sign_in as sign_ins
     from app.services import user as users
     from app.tasks.celery import lean_app
 
-    password = sys.stdin.readline().rstrip("\r\n") if typed else secrets.token_urlsafe(12)
     with lean_app(load_settings()).app_context():
+        password = sys.stdin.readline().rstrip("\r\n") if typed else passwords.generate()
         session = db.session()
         access.act_as(session, access.SYSTEM)
         with unit_of_work(session):
             user = sign_ins.user_by_name(session, username)
             if user is None:
                 raise click.ClickException(f"There is no user “{username}”")
-            users.reset_password(session, user, password, at=clock.now())
+            users.reset_password(session, user, password, at=clock.now(), must_change=True)
             name, active = user.username, user.active
     if not typed:
         click.echo(f"Sign in as {name} with the password {password} (shown only now)")

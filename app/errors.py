@@ -29,6 +29,18 @@ class Refusals(DomainError):
         self.errors = errors
 
 
+class TooManyTries(DomainError):
+    """Somebody tries too often; `seconds` says how long he waits."""
+
+    def __init__(self, text: str, seconds: int) -> None:
+        super().__init__(text)
+        self.seconds = seconds
+
+
+class PasswordDue(DomainError):
+    """The account is not used before its owner has chosen a new password."""
+
+
 class NotAllowed(Exception):
     """The actor lacks the right; `right` names the missing area and verb ("invoice.issue")."""
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,10 @@ from app import clock, demo, migrating
 from app.backup import automatic_name, keep_last
 from app.db import db, unit_of_work
 from app.dump import copy_database
+from app.errors import DomainError
 from app.roles import ADMIN, EVERYBODY, PRESETS
 from app.services import access, field_right, find
+from app.services import password as passwords
 from app.services import roles as role_sync
 from app.services import user as users
 
@@ -72,7 +73,7 @@ def prepare(app: Flask) -> Ready:
                 find.rebuild(session)
         if session.execute(select(func.count()).select_from(User)).scalar_one() == 0:
             with unit_of_work(session):  # all or nothing: a start that is stopped half-way begins anew
-                make_administrator(session, done)
+                make_administrator(session, done, demo_company=app.config["CRM_DEMO"])
                 if app.config["CRM_DEMO"]:
                     fill_demo(session, done)
     return done
@@ -100,19 +101,27 @@ def migrate(app: Flask, done: Ready) -> None:
     done.migrated = True
 
 
-def make_administrator(session: Any, done: Ready) -> None:  # noqa: ANN401
-    """Make `admin` with the given password (`CRM_ADMIN_PASSWORD`) or a made one."""
+def make_administrator(session: Any, done: Ready, *, demo_company: bool) -> None:  # noqa: ANN401
+    """Make `admin` with the given password (`CRM_ADMIN_PASSWORD`) or a made one, which he replaces when he signs in.
+
+    The demo company takes any password and asks for no other. Raises DomainError for a given one that is bad.
+    """
     given = os.environ.get("CRM_ADMIN_PASSWORD")
-    password = given or secrets.token_urlsafe(12)
-    users.make(
-        session,
-        username="admin",
-        first_name="Admin",
-        last_name="Countinghouse",
-        email="admin@localhost.localdomain",
-        password=password,
-        roles=[ADMIN],
-    )
+    password = given or passwords.generate()
+    try:
+        users.make(
+            session,
+            username="admin",
+            first_name="Admin",
+            last_name="Countinghouse",
+            email="admin@localhost.localdomain",
+            password=password,
+            roles=[ADMIN],
+            must_change=not given and not demo_company,
+            trusted=demo_company,
+        )
+    except DomainError as refusal:
+        raise DomainError(f"CRM_ADMIN_PASSWORD: {refusal}") from None
     if not given:
         done.passwords["admin"] = password
 

@@ -59,11 +59,11 @@ ICONS = (
     "circle-help", "clock", "coins", "columns-3", "command", "copy", "corner-down-left", "credit-card", "download",
     "ellipsis", "external-link", "file-check", "file-down", "file-text", "file-up", "filter", "globe", "grip-vertical",
     "hash", "history", "house", "inbox", "info", "kanban", "key-round", "keyboard", "landmark", "languages", "layers",
-    "layout-grid", "link", "list", "list-filter", "lock", "log-out", "mail", "menu", "message-square", "monitor",
-    "moon", "package", "panel-left", "paperclip", "pencil", "percent", "phone", "pin", "play", "plus", "printer",
-    "receipt", "refresh-cw", "rotate-ccw", "rows-3", "ruler", "search", "send", "settings", "share-2", "shield",
-    "shopping-cart", "star", "sun", "tag", "tags", "trash-2", "triangle-alert", "truck", "undo-2", "upload", "user",
-    "user-cog", "user-plus", "users", "wallet", "x",
+    "layout-grid", "link", "list", "list-filter", "lock", "lock-open", "log-out", "mail", "menu", "message-square",
+    "monitor", "moon", "package", "panel-left", "paperclip", "pencil", "percent", "phone", "pin", "play", "plus",
+    "printer", "receipt", "refresh-cw", "rotate-ccw", "rows-3", "ruler", "search", "send", "settings", "share-2",
+    "shield", "shopping-cart", "star", "sun", "tag", "tags", "trash-2", "triangle-alert", "truck", "undo-2", "upload",
+    "user", "user-cog", "user-plus", "users", "wallet", "x",
 )  # fmt: skip
 
 

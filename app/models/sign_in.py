@@ -30,7 +30,11 @@ class SignIn(Model):
 
 
 class LoginAttempt(Model):
-    """A failed sign-in by page or API; counted per address and per name, unknown names too."""
+    """A try to sign in that was not right, or a link asked for; counted per address and per name, unknown ones too.
+
+    `kind` is "sign_in" or "link"; `device` names a browser that has signed in to this account before and has a count of
+    its own, "" for all others. What is forgiven counts for the address alone. See services/lockout.py.
+    """
 
     __tablename__ = "login_attempt"
     __table_args__ = (
@@ -41,4 +45,7 @@ class LoginAttempt(Model):
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     at: Mapped[datetime] = mapped_column(Instant(), default=clock.now)
     address: Mapped[str] = mapped_column(String(45))
-    username: Mapped[str] = mapped_column(String(128))
+    username: Mapped[str] = mapped_column(String(254))
+    kind: Mapped[str] = mapped_column(String(8), default="sign_in")
+    device: Mapped[str] = mapped_column(String(22), default="")
+    forgiven_at: Mapped[datetime | None] = mapped_column(Instant())

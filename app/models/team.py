@@ -1,5 +1,6 @@
 """Teams, and what the product knows of a user beyond Flask-AppBuilder's account."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +8,7 @@ from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped, backref, mapped_column, relationship
 
-from app.columns import Choice
+from app.columns import Choice, Instant
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.models.base import Entity
@@ -61,6 +62,7 @@ class UserProfile(Entity):
 
     Shape: `start_page` is `list:party` or `view:7`, empty for the start page itself; `column_widths` is
     {"party": {"name": 240}} in CSS pixels; `put_away` names what he has folded or dismissed (services.profile).
+    Who `must_change_password` gets nowhere before he has chosen one himself (services.password).
     """
 
     __tablename__ = "user_profile"
@@ -80,6 +82,8 @@ class UserProfile(Entity):
     page_size: Mapped[int | None] = mapped_column()
     column_widths: Mapped[dict[str, dict[str, int]]] = mapped_column(JSON, default=dict)
     put_away: Mapped[list[str]] = mapped_column(JSON, default=list)
+    password_set_at: Mapped[datetime | None] = mapped_column(Instant())
+    must_change_password: Mapped[bool] = mapped_column(default=False)
 
 
 def subtree(teams: "Iterable[Any]", root_ids: set[int]) -> set[int]:

@@ -106,16 +106,16 @@ def _address(
     us = letter.organisation
     letter.from_address = found.take("organisation", lambda: _sender(us, office)) or ""
     letter.from_name = found.take("organisation", lambda: head_line(us.legal_name or us.name, limit=_NAME_LENGTH))
-    letter.to_address = found.take("to_address", lambda: _plain_address(to_address)) or ""
+    letter.to_address = found.take("to_address", lambda: plain_address(to_address)) or ""
     letter.to_name = found.take("to_name", lambda: head_line(to_name or "", limit=_NAME_LENGTH) or None)
     answers = reply_to or us.email
-    letter.reply_to = found.take("reply_to", lambda: _plain_address(answers)) if answers else None
+    letter.reply_to = found.take("reply_to", lambda: plain_address(answers)) if answers else None
     if letter.reply_to == letter.from_address:
         letter.reply_to = None
     letter.subject = found.take("subject", lambda: _subject(subject)) or ""
     letter.body = found.take("body", lambda: _body(body)) or ""
     found.settle()
-    letter.message_id = _message_id(office, letter.from_address)
+    letter.message_id = message_id(office, letter.from_address)
 
 
 def head_line(text: str, *, limit: int) -> str:
@@ -135,7 +135,7 @@ def head_line(text: str, *, limit: int) -> str:
     return "" if is_blank(words) else words
 
 
-def _plain_address(text: str) -> str:
+def plain_address(text: str) -> str:
     """Return one e-mail address; what looks like an encoded word is legal in it, and refused all the same."""
     return head_line(normalise_email(text), limit=EMAIL_LENGTH)
 
@@ -160,10 +160,10 @@ def _sender(us: Organisation, office: Office) -> str:
         raise DomainError(
             _("A letter needs a sender: give “%(name)s” an e-mail address, or set CRM_MAIL_FROM", name=us.name)
         )
-    return _plain_address(address)
+    return plain_address(address)
 
 
-def _message_id(office: Office, sender: str) -> str:
+def message_id(office: Office, sender: str) -> str:
     """Return a new Message-ID under a domain that is ours."""
     host = office.host.lower()
     domain = host if _DOMAIN.fullmatch(host) else sender.rpartition("@")[2]

@@ -1,31 +1,14 @@
-"""Signing in and out: failed tries are counted, every browser and token is a row that can be revoked."""
+"""Signing in and out: every browser and token is a row that can be revoked."""
 
 import secrets
 from datetime import datetime, timedelta
 
 from flask_appbuilder.security.sqla.models import Group, User
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from app.models.sign_in import LoginAttempt, SignIn
+from app.models.sign_in import SignIn
 from app.services import access
-
-WINDOW = timedelta(minutes=1)
-
-
-def blocked(session: Session, *, username: str, address: str, at: datetime, tries: int) -> bool:
-    """Say whether an address, or a name from anywhere, has failed too often within the last minute."""
-    since = at - WINDOW
-    failed = select(func.count()).select_from(LoginAttempt).where(LoginAttempt.at > since)
-    by_address = session.execute(failed.where(LoginAttempt.address == address)).scalar_one()
-    by_name = session.execute(failed.where(LoginAttempt.username == username[:128])).scalar_one()
-    return max(by_address, by_name) >= tries
-
-
-def note_failure(session: Session, *, username: str, address: str, at: datetime) -> None:
-    """Count a failed try, of an unknown name too; drop what is older than a day."""
-    session.add(LoginAttempt(username=username[:128], address=address, at=at))
-    session.execute(delete(LoginAttempt).where(LoginAttempt.at < at - timedelta(days=1)))
 
 
 def begin(

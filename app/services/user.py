@@ -5,18 +5,17 @@ from datetime import datetime
 from flask_appbuilder.security.sqla.models import Role, User
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
-from werkzeug.security import generate_password_hash
 
 from app.errors import DomainError, Refusals
 from app.i18n import gettext as _
 from app.models.team import Team, UserProfile
 from app.roles import ADMIN
 from app.services import api_key as api_keys
-from app.services import handover_kinds, policy, roles
+from app.services import handover_kinds, lockout, policy, roles
+from app.services import password as passwords
+from app.services import password_link as links
 from app.services import sign_in as sign_ins
 from app.services.channel import normalise_email
-
-LEAST_PASSWORD = 10
 
 
 def profile(session: Session, user_id: int) -> UserProfile | None:
@@ -34,14 +33,7 @@ def ensure_profile(session: Session, user_id: int) -> UserProfile:
     return found
 
 
-def set_password(user: User, password: str) -> None:
-    """Store a password's hash; DomainError when it is too short."""
-    if len(password) < LEAST_PASSWORD:
-        raise DomainError(_("A password has at least %(count)s characters", count=LEAST_PASSWORD), field="password")
-    user.password = generate_password_hash(password, method="scrypt")
-
-
-def save(session: Session, user: User) -> None:
+def save(session: Session, user: User, *, needs_password: bool = True) -> None:
     """Check an account about to be stored.
 
     Raises Refusals for a missing password of a new account, a bad e-mail, for locking out the last administrator, and
@@ -51,7 +43,7 @@ def save(session: Session, user: User) -> None:
     is_locked_now = _is_locked_now(user)  # the next statement writes it, and nobody knows any more what stood before
     if not user.username or any(sign.isspace() for sign in user.username):
         errors["username"] = [_("A user name has no spaces")]
-    if user.id is None and not user.password:
+    if needs_password and user.id is None and not user.password:
         errors["password"] = [_("This field is required")]
     try:
         user.email = normalise_email(user.email or "")
@@ -73,6 +65,16 @@ def _is_locked_now(user: User) -> bool:
     """Say whether an account that could sign in is about to lose that."""
     history = inspect(user).attrs.active.history
     return user.id is not None and not user.active and bool(history.deleted) and bool(history.deleted[0])
+
+
+def save_or_invite(session: Session, user: User) -> None:
+    """Store an account; one made without a password gets a letter with a link to choose one, if letters can be sent."""
+    is_invited = user.id is None and not user.password and bool(user.active) and links.problem(session) is None
+    save(session, user, needs_password=not is_invited)
+    if is_invited:
+        session.add(user)
+        session.flush()
+        links.send_to(session, user)
 
 
 def _raised(session: Session, user: User) -> dict[str, list[str]]:
@@ -107,14 +109,34 @@ def end_sign_ins(session: Session, user: User, *, at: datetime) -> None:
     sign_ins.end_all(session, user.id, at=at)
 
 
-def reset_password(session: Session, user: User, password: str, *, at: datetime, but: str | None = None) -> None:
-    """Give an account a new password, and end its keys and all its sign-ins but one.
+def reset_password(
+    session: Session,
+    user: User,
+    password: str,
+    *,
+    at: datetime,
+    but: str | None = None,
+    must_change: bool = False,
+) -> None:
+    """Give an account a new password; end its keys, its links and all its sign-ins but one; forgive its failed tries.
 
-    Raises DomainError when the password is too short.
+    `must_change`: somebody else knows it, so its owner chooses another. Raises DomainError (`password`) for a bad one.
     """
-    set_password(user, password)
+    passwords.set_password(session, user, password, at=at, must_change=must_change)
     sign_ins.end_all(session, user.id, at=at, but=but)
     api_keys.revoke_all(session, user.id, at=at)
+    links.end_all(session, user.id, at=at)
+    lockout.forgive(session, user, at=at)
+
+
+def choose_by_link(session: Session, token: str, password: str, *, at: datetime) -> User:
+    """Set the password that an account's owner has chosen by his link, and end the link.
+
+    Raises NotFound when there is no such link (any more), DomainError (`password`) for a bad password: it stays then.
+    """
+    user = links.redeem(session, token, at=at)
+    reset_password(session, user, password, at=at)
+    return user
 
 
 def make(
@@ -129,8 +151,13 @@ def make(
     team: Team | None = None,
     language: str = "en",
     time_zone: str = "UTC",
+    must_change: bool = False,
+    trusted: bool = False,
 ) -> User:
-    """Make an account with roles and a profile; DomainError for a name that is taken or a role that is unknown."""
+    """Make an account with roles and a profile; DomainError for a taken name, an unknown role, a bad password.
+
+    `must_change` and `trusted` are those of services.password.
+    """
     if session.execute(select(User.id).where(User.username == username)).first():
         raise DomainError(_("This user name is taken"), field="username")
     found = session.execute(select(Role).where(Role.name.in_(roles))).scalars().all()
@@ -144,9 +171,8 @@ def make(
         active=True,
         roles=list(found),
     )
-    set_password(user, password)
     session.add(user)
+    note_profile(user, team=team, language=language, time_zone=time_zone)
+    passwords.set_password(session, user, password, at=None, must_change=must_change, trusted=trusted)
     session.flush()
-    made = ensure_profile(session, user.id)
-    made.team, made.language, made.time_zone = team, language, time_zone
     return user

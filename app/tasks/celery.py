@@ -75,7 +75,7 @@ def lean_app(settings: Mapping[str, Any]) -> Flask:
     from app import models  # noqa: F401 -- registers every table
     from app.db import db, prepare_engine
     from app.exchange import smtp
-    from app.services import access, chain, find, history, letter_office, notification
+    from app.services import access, chain, find, history, letter_office, notification, password
 
     app = Flask("app")
     app.config.from_mapping(settings)
@@ -83,6 +83,7 @@ def lean_app(settings: Mapping[str, Any]) -> Flask:
     Babel(app)
     chain.use_key(lambda: chain.key_in(app.config["CRM_VAR"] / "keys"))
     letter_office.use(lambda: smtp.office(app.config))
+    password.use(lambda: password.policy_of(app.config))
     access.install()
     history.install()
     notification.install()

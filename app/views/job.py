@@ -26,6 +26,7 @@ TOPICS = {
     "import.run": _l("Importing a file"),
     "job.tidy": _l("Tidying up"),
     "letter.send": _l("Sending a letter"),
+    "password.link": _l("Mailing a link to choose a password"),
     "verify.anchor": _l("Anchoring the chain of documents"),
 }
 WRITING = {"add", "edit", "delete"}

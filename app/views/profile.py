@@ -8,9 +8,9 @@ from flask import abort, flash, g, redirect, request, session
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access, permission_name
 from sqlalchemy.orm import Session
-from wtforms import PasswordField, SelectField
+from wtforms import SelectField
 from wtforms.fields.choices import Choice
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import InputRequired, ValidationError
 
 from app import clock
 from app.db import db, unit_of_work
@@ -21,10 +21,11 @@ from app.models.team import Density, Theme
 from app.services import api_key as api_keys
 from app.services import profile as profiles
 from app.services import user as users
-from app.web import settings_start
+from app.web import password_fields, settings_start
 from app.web.crm_form import CrmForm
 from app.web.fields import ChoiceField, ListField
 from app.web.listing import PAGE_SIZES
+from app.web.password_fields import PasswordForm
 from app.web.ways import onward
 
 LONG_NUMBER = 6  # digits that no width has
@@ -85,15 +86,6 @@ class ProfileForm(CrmForm):
 
 
 FIELDS = ("language", "time_zone", "theme", "density", "start_page", "page_size")
-
-
-class PasswordForm(CrmForm):
-    """A new password, proved by the old one."""
-
-    old = PasswordField(_l("Current password"), [InputRequired()], render_kw={"autocomplete": "current-password"})
-    new = PasswordField(
-        _l("New password"), [InputRequired(), Length(min=10, max=200)], render_kw={"autocomplete": "new-password"}
-    )
 
 
 class ProfileView(BaseView):
@@ -164,17 +156,11 @@ class ProfileView(BaseView):
     def password(self) -> Any:
         """Change the reader's password; all his other sign-ins and his keys end."""
         form = PasswordForm()
-        sm = self.appbuilder.sm
-        if form.validate():
-            if sm.check_password(g.user.username, form.old.data) is None:
-                form.old.errors = [_("This is not your current password.")]
-            else:
-                sm.reset_password(g.user.id, form.new.data)
-                flash(
-                    _("Your password is changed. You are signed out everywhere else, and your keys are revoked."),
-                    "success",
-                )
-                return redirect("/profile/")
+        if form.validate() and password_fields.change(self.appbuilder.sm, form):
+            flash(
+                _("Your password is changed. You are signed out everywhere else, and your keys are revoked."), "success"
+            )
+            return redirect("/profile/")
         return self._page(self._settings(), form), 422
 
     @expose("/key", methods=["POST"])

@@ -8,7 +8,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from app.db import db
-from app.errors import DomainError, NotAllowed
+from app.errors import DomainError, NotAllowed, PasswordDue, TooManyTries
 from app.i18n import gettext as _
 from app.web import missing
 
@@ -67,6 +67,18 @@ def _refused(error: DomainError) -> Any:
     return _page(422, _("This is not possible"), str(error))
 
 
+def _too_often(error: TooManyTries) -> Any:
+    db.session.rollback()
+    response = make_response(_page(429, _("Too many tries"), error.text))
+    response.headers["Retry-After"] = str(error.seconds)
+    return response
+
+
+def _password_due(error: PasswordDue) -> Any:
+    db.session.rollback()
+    return _page(403, _("You may not do this"), error.text)
+
+
 def _unexpected(error: Exception) -> Any:
     db.session.rollback()
     if current_app.config.get("PROPAGATE_EXCEPTIONS"):
@@ -81,4 +93,6 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _form_token)
     app.register_error_handler(NotAllowed, _not_allowed)
     app.register_error_handler(DomainError, _refused)
+    app.register_error_handler(TooManyTries, _too_often)
+    app.register_error_handler(PasswordDue, _password_due)
     app.register_error_handler(Exception, _unexpected)

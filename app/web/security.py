@@ -3,7 +3,7 @@
 from datetime import UTC
 from typing import Any
 
-from flask import Flask, abort, current_app, g, has_request_context, session
+from flask import Flask, current_app, g, has_request_context, session
 from flask_appbuilder.security.sqla.manager import SecurityManager
 from flask_appbuilder.security.sqla.models import User
 from flask_jwt_extended import JWTManager
@@ -15,8 +15,11 @@ from werkzeug.security import check_password_hash
 from app import clock
 from app.db import db, unit_of_work
 from app.services import api_key as api_keys
+from app.services import lockout
+from app.services import password as passwords
 from app.services import sign_in as sign_ins
 from app.services import user as users
+from app.web import known_device
 from app.web.sign_in import AuthView, SignInApi, client_address
 
 
@@ -48,29 +51,35 @@ class CrmSecurityManager(SecurityManager):
             db.session(), user_id=int(jwt_data["sub"]), key=str(jwt_data.get("sid", "")), at=clock.now()
         )
         if user is not None:
+            passwords.require_chosen(user)
             g.user = user
         return user
 
     def check_password(self, username: str, password: str) -> User | None:
-        """Return the account whose password this is, in the same time for unknown names.
+        """Return the account whose password this is; known and unknown names cost the same statements and one hash.
 
-        Raises TooManyTriesError (429) after too many failures of this address or name within a minute.
+        The try is written down before anything is looked at, and no transaction is open while the hash is computed.
+        Raises TooManyTries (429) while the name, or the address of a browser that it does not know, has to wait.
         """
-        work, at, address = db.session(), clock.now(), client_address()
-        tries = current_app.config["SIGN_IN_TRIES"]
-        if sign_ins.blocked(work, username=username, address=address, at=at, tries=tries):
-            abort(429)
-        user = sign_ins.user_by_name(work, username) if username else None
-        usable = user is not None and bool(user.active) and bool(user.password)
-        stored = (
-            user.password if user is not None and usable else current_app.config["AUTH_DB_FAKE_PASSWORD_HASH_CHECK"]
-        )
-        right = check_password_hash(stored, password or "\0")
-        if user is not None and usable and right and password:
-            return user
+        work, at, name = db.session(), clock.now(), username or ""
         with unit_of_work(work):
-            sign_ins.note_failure(work, username=username or "", address=address, at=at)
-        return None
+            found = passwords.credentials(work, name)
+            device = known_device.name_for(found.user_id if found is not None else None)
+            one = lockout.Try(name=name, address=client_address(), device=device)
+            begun = lockout.begin(work, one, at=at)
+        with unit_of_work(work):
+            wait = lockout.settle(work, one, begun, at=at)
+        if wait:
+            raise lockout.refusal(wait)
+        kept = found.kept if found is not None else current_app.config["AUTH_DB_FAKE_PASSWORD_HASH_CHECK"]
+        right = check_password_hash(kept, password or "\0")
+        if found is None or not right or not password:
+            return None
+        with unit_of_work(work):
+            user = work.get_one(User, found.user_id)
+            lockout.succeeded(work, one, begun, user, at=at)
+            passwords.note_age(user, at=at)
+        return user
 
     def auth_user_db(self, username: str, password: str) -> User | None:
         """Check a password the counted way, whoever asks."""
@@ -83,6 +92,7 @@ class CrmSecurityManager(SecurityManager):
         if key is None:
             return None
         user, key_id = key.user, key.id
+        passwords.require_chosen(user)
         if api_keys.is_use_due(key, at=at):
             with unit_of_work(db.session()) as work:
                 api_keys.note_use(work, key_id, at=at)
@@ -104,7 +114,10 @@ class CrmSecurityManager(SecurityManager):
             return {"key": api_keys.make(work, user, name=name, at=at, lasts=lasts), "name": name}
 
     def reset_password(self, userid: int, password: str) -> None:
-        """Set a password and end every key and sign-in of the account but the one that asks."""
+        """Set a password and end every key and sign-in of the account but the one that asks.
+
+        Raises DomainError (`password`) for a bad one.
+        """
         own = session.get("sign_in") if has_request_context() and current_user.get_id() == str(userid) else None
         with unit_of_work(db.session()) as work:
             users.reset_password(work, work.get_one(User, int(userid)), password, at=clock.now(), but=own)

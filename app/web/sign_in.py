@@ -17,9 +17,12 @@ from marshmallow import ValidationError
 
 from app import clock
 from app.db import db, unit_of_work
+from app.errors import TooManyTries
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext
+from app.services import password as passwords
 from app.services import sign_in as sign_ins
+from app.web import known_device
 from app.web.ways import onward
 
 
@@ -44,7 +47,12 @@ class AuthView(BaseView):
         form = LoginForm_db()
         status = 200
         if form.validate_on_submit():
-            user = self.appbuilder.sm.check_password(form.username.data.strip(), form.password.data)
+            try:
+                user = self.appbuilder.sm.check_password(form.username.data.strip(), form.password.data)
+            except TooManyTries as refusal:
+                form.password.errors = [refusal.text]
+                page = self.render_template("web/login.html", title=self.title, form=form)
+                return page, 429, {"Retry-After": str(refusal.seconds)}
             if user is not None:
                 sign_in_browser(user)
                 return redirect(onward(request.args.get("next")))
@@ -94,6 +102,7 @@ def sign_in_browser(user: User) -> None:
     login_user(user, remember=False)
     session["sign_in"] = key
     session["locale"] = language
+    known_device.remember(user.id)
 
 
 class SignInApi(SecurityApi):
@@ -134,8 +143,10 @@ class SignInApi(SecurityApi):
               $ref: '#/components/responses/400'
             401:
               $ref: '#/components/responses/401'
+            403:
+              $ref: '#/components/responses/403'
             429:
-              description: Too many failed tries; wait a minute
+              description: Too many failed tries; `Retry-After` says for how many seconds to wait
         """  # noqa: D205, D400 -- the rest is the OpenAPI description
         if not request.is_json:
             return self.response_400(message="Request payload is not JSON")
@@ -149,6 +160,7 @@ class SignInApi(SecurityApi):
         user = self.appbuilder.sm.check_password(given["username"], given["password"])
         if user is None:
             return self.response_401()
+        passwords.require_chosen(user)
         refresh = bool(given.get("refresh"))
         lasts = current_app.config["JWT_REFRESH_TOKEN_EXPIRES" if refresh else "JWT_ACCESS_TOKEN_EXPIRES"]
         key = _begin(user, "token", lasts)

@@ -138,6 +138,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "user_profile": [
         {"id": 1, "user_id": 1, "team_id": 1, "language": "hy", "time_zone": "Asia/Yerevan", "theme": "dark"}
         | {"density": "compact", "column_widths": '{"party": {"name": 240}}', "put_away": '["side"]'}
+        | {"must_change_password": True}
         | ENTITY
     ],
     "handover": [
@@ -149,7 +150,11 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"id": 1, "handover_id": 1, "entity": "party", "record_id": 1, "from_owner_id": 2, "from_team_id": 1}
         | {"to_owner_id": 1, "to_team_id": 1, "outcome": "given"}
     ],
-    "login_attempt": [{"id": 1, "at": AT, "address": "127.0.0.1", "username": "ada"}],
+    "login_attempt": [
+        {"id": 1, "at": AT, "address": "127.0.0.1", "username": "ada", "kind": "sign_in", "device": ""},
+    ],
+    "old_password": [{"id": 1, "user_id": 1, "hash": "scrypt:32768:8:1$salt$digest", "replaced_at": AT}],
+    "password_link": [{"id": 1, "user_id": 1, "token_hash": "b" * 64, "made_at": AT, "ends_at": AT}],
     "sign_in": [
         {
             "key": "k" * 43,

@@ -105,7 +105,7 @@ def test_a_password_is_made_or_read_from_the_input(place: Place, first: subproce
     [(kept,)] = place.rows("SELECT password FROM ab_user WHERE username = 'admin'")
     assert check_password_hash(str(kept), password)
     short = place.crm("reset-password", "admin", "--stdin", typed="short\n", CRM_DEMO="0")
-    assert (short.returncode, short.stderr) == (1, "refused: A password has at least 10 characters\n")
+    assert (short.returncode, short.stderr) == (1, "refused: A password has at least 12 characters\n")
     assert place.rows("SELECT password FROM ab_user WHERE username = 'admin'") == [(kept,)]
 
 

@@ -43,6 +43,10 @@ PUBLIC = {
     "ManifestView.manifest": "browsers ask for it without a cookie; it names the program and nothing else",
     "AuthView.login": "signing in",
     "AuthView.logout": "signing out",
+    "PasswordView.new": "for whoever must choose a new password, whatever he may",
+    "PasswordView.forgot": "asks for a link; says nothing about accounts",
+    "PasswordView.link": "answers to the random part of a mailed link",
+    "PasswordView.choose": "answers to the random part of a mailed link",
     "SignInApi.login": "answers to a password",
     "SignInApi.refresh": "answers to a refresh token",
     "static": "the program's own files",
@@ -380,8 +384,10 @@ def expected(  # noqa: PLR0911
     """Return the status that the rights in the database demand."""
     if guard is None:
         open_to_all = {"IndexView.health": 200, "ManifestView.manifest": 200}
+        open_to_all["PasswordView.link"] = 404  # there is no such link
+        for_anonymous = {"AuthView.login", "PasswordView.forgot"}
         return (open_to_all | {"AuthView.logout": 302 if username == "anonymous" else 200}).get(
-            asked.rule.endpoint, 200 if (asked.rule.endpoint, username) == ("AuthView.login", "anonymous") else 302
+            asked.rule.endpoint, 200 if username == "anonymous" and asked.rule.endpoint in for_anonymous else 302
         )
     if username == "anonymous":
         return {"page": 302, "data": 401, "api": 401}[guard.kind]
@@ -536,4 +542,7 @@ def test_no_secret_is_kept_in_a_table_of_ours():
         for column in mapper.local_table.c
         if SECRET.search(column.name)
     }
-    assert found <= {"outbox.token", "letter.token", "webhook.secret"}
+    tokens = {"outbox.token", "letter.token", "webhook.secret"}
+    hashes = {"old_password.hash", "password_link.token_hash"}
+    about = {"user_profile.password_set_at", "user_profile.must_change_password"}
+    assert found <= tokens | hashes | about
