@@ -19,6 +19,7 @@ WEAK_SECRETS = frozenset(
     {"", "changeme", "secret", "dev", "development", "test", "password", "thisismyscretkey", "mysecretkey", "\\2\\1"}
 )
 LEAST_SECRET = 24  # characters
+LEAST_IDLE = 5  # minutes; that somebody is there is written once a minute
 
 
 class UnsafeSettingError(RuntimeError):
@@ -58,6 +59,8 @@ def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": https,
         "PERMANENT_SESSION_LIFETIME": timedelta(hours=12),  # a working day; then one signs in again
+        # A browser that asks for nothing for so long is signed out; tokens and keys end by their own time.
+        "IDLE_TIME": timedelta(minutes=max(int(env.get("CRM_IDLE_MINUTES") or 480), LEAST_IDLE)),
         # An answer that changes nothing in the session sends no cookie: a slow one would undo what a quicker one,
         # asked after it, has written there, such as the message about a deletion and its way back.
         "SESSION_REFRESH_EACH_REQUEST": False,

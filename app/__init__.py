@@ -14,15 +14,16 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     from app import models  # noqa: F401 -- registers every table
     from app.db import db, prepare_engine
     from app.exchange import smtp
-    from app.services import access, chain, find, history, letter_office, notification, password
+    from app.services import access, chain, find, history, letter_office, notification, password, sealing
     from app.tasks import dispatch
     from app.views import register_all
-    from app.web import cells, errors, guard, headers, locale, password_gate, security, shell
+    from app.web import cells, errors, guard, headers, locale, password_gate, security, shell, signing_in
 
     app = Flask(__name__, static_folder="static", template_folder="templates")
     app.config.from_mapping(settings if settings is not None else load_settings())
     db.init_app(app)
     chain.use_key(lambda: chain.key_in(app.config["CRM_VAR"] / "keys"))
+    sealing.use_key(lambda: str(app.config["SECRET_KEY"]))
     letter_office.use(lambda: smtp.office(app.config))
     password.use(lambda: password.policy_of(app.config))
     access.install()
@@ -39,6 +40,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
         appbuilder.init_app(app, db.session)
         guard.init_late(app)
         password_gate.init_app(app)
+        signing_in.init_app(app)
         locale.init_app(app)
         cells.install(app)
         shell.init_app(app)

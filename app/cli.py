@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from app.cli_access import explain, handover, role
+from app.cli_access import explain, handover, remove_second_factor, role
 from app.cli_company import choose_own_database, company_options, reset_password, set_up_company
 from app.cli_import import import_party
 from app.cli_money import invoice, verify
@@ -208,6 +208,7 @@ crm.add_command(reset_password)
 crm.add_command(explain)
 crm.add_command(handover)
 crm.add_command(role)
+crm.add_command(remove_second_factor)
 
 
 @crm.command(name="sync-roles")

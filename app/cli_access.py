@@ -67,6 +67,26 @@ def _offered(session: "Session") -> set[tuple[str, str]]:
     return {(area, name.removeprefix("can_")) for area, name in found}
 
 
+@click.command(name="remove-second-factor")
+@click.argument("username")
+def remove_second_factor(username: str) -> None:
+    """Remove the second factor of somebody who has lost it; all sign-ins of the account end."""
+    from app import clock
+    from app.errors import DomainError
+    from app.services import second_factor
+    from app.services import sign_in as sign_ins
+
+    with _session() as session:
+        user = sign_ins.user_by_name(session, username)
+        if user is None:
+            raise click.ClickException(f"There is no user “{username}”")
+        try:
+            second_factor.take_away(session, user, at=clock.now())
+        except DomainError as refusal:
+            raise click.ClickException(str(refusal)) from None
+        click.echo(f"ok: {user.username}")
+
+
 @click.group()
 def role() -> None:
     """List, compare and carry roles."""

@@ -72,6 +72,11 @@ def png(text: str, *, scale: int = 8) -> bytes:
     return target.getvalue()
 
 
+def svg(text: str) -> str:
+    """Return the code as a picture to be put into a page, black on white whatever the page's colours are."""
+    return str(_made(text).svg_inline(border=4, omitsize=True, light="#fff", svgclass="qr", lineclass=None))
+
+
 def _made(text: str) -> segno.QRCode:
     return segno.make_qr(text.encode(), mode="byte", error="m", boost_error=False)
 

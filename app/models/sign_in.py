@@ -14,6 +14,8 @@ class SignIn(Model):
     """One browser or API token that is signed in; revoking the row ends it at once.
 
     `key` stands in the signed cookie (or the token's `sid` claim). A password change revokes all of a user's rows.
+    `has_second` says that a second factor was given: without one it does not live while a role of the user demands it.
+    `seen_at` is up to a minute old.
     """
 
     __tablename__ = "sign_in"
@@ -27,6 +29,7 @@ class SignIn(Model):
     seen_at: Mapped[datetime] = mapped_column(Instant(), default=clock.now)
     ends_at: Mapped[datetime] = mapped_column(Instant())
     revoked_at: Mapped[datetime | None] = mapped_column(Instant())
+    has_second: Mapped[bool] = mapped_column(default=False)
 
 
 class LoginAttempt(Model):

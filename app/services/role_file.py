@@ -1,8 +1,9 @@
 """Roles as files: a role leaves an installation and enters another one, and two roles are compared.
 
 Shape of a file: {"format": "countinghouse role 1", "name", "base", "note", "changes": [{"area", "verb", "granted"?,
-"scope"?, "unassigned"?}], "export_rows"?}; what a change does not say is as in the base. `export_rows` is how many rows
-the role takes in one file, null for any number.
+"scope"?, "unassigned"?}], "export_rows"?, "second_factor"?: true}; what a change does not say is as in the base.
+`export_rows` is how many rows the role takes in one file, null for any number. A role that demands a second factor goes
+on demanding it when a file does not say so.
 """
 
 import json
@@ -17,7 +18,7 @@ from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.role import RoleBase, RoleChange
 from app.roles import ACTIONS, PRESETS, Reach, Scope
-from app.services import export_rule, policy, roles
+from app.services import export_rule, policy, role_demand, roles
 
 FORMAT = "countinghouse role 1"
 
@@ -28,17 +29,18 @@ def of(session: Session, role: Role) -> dict[str, Any]:
     kept = session.execute(select(RoleBase).where(RoleBase.role_id == role.id)).scalar_one_or_none()
     changes = []
     for change in sorted(roles.changes_of(session, role), key=lambda each: each[:2]):
-        told: dict[str, Any] = {"area": change.area, "verb": change.verb}
+        said: dict[str, Any] = {"area": change.area, "verb": change.verb}
         if change.is_granted is not None:
-            told["granted"] = change.is_granted
+            said["granted"] = change.is_granted
         if change.scope is not None:
-            told["scope"] = change.scope.value
+            said["scope"] = change.scope.value
         if change.unassigned is not None:
-            told["unassigned"] = change.unassigned
-        changes.append(told)
+            said["unassigned"] = change.unassigned
+        changes.append(said)
     base = roles.base_of(session, role)
-    about = {"format": FORMAT, "name": role.name, "base": base, "note": kept.note if kept else None}
-    return about | {"changes": changes, "export_rows": export_rule.cap_of(session, role)}
+    told = {"format": FORMAT, "name": role.name, "base": base, "note": kept.note if kept else None, "changes": changes}
+    told["export_rows"] = export_rule.cap_of(session, role)
+    return told | ({role_demand.NAME: True} if role_demand.of_role(session, role) else {})
 
 
 def read(content: bytes, *, most: int) -> dict[str, Any]:
@@ -59,7 +61,8 @@ def read(content: bytes, *, most: int) -> dict[str, Any]:
     if rows is not None and (not isinstance(rows, int) or isinstance(rows, bool)):
         raise DomainError(_("This file does not hold a role"), field="file")
     changes = given.get("changes")
-    if not isinstance(changes, list) or not all(_is_change(each) for each in changes):
+    is_list = isinstance(changes, list) and all(_is_change(each) for each in changes)
+    if not is_list or not isinstance(given.get(role_demand.NAME, True), bool):
         raise DomainError(_("This file does not hold a role"), field="file")
     return given
 
@@ -120,6 +123,8 @@ def take_in(session: Session, given: dict[str, Any], *, offered: Collection[tupl
     if "export_rows" in given and given["export_rows"] != export_rule.cap_of(session, role):
         export_rule.set_cap(session, role, given["export_rows"])
     roles.write(session, role)
+    if given.get(role_demand.NAME):
+        role_demand.put(session, role, is_demanded=True)
     return role, left_out
 
 

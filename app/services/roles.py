@@ -15,6 +15,7 @@ from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.export_run import ExportCap
 from app.models.role import LONGEST_NAME, RoleBase, RoleChange, shown_name
+from app.models.second_factor import RoleDemand
 from app.models.setting import Setting
 from app.roles import ADMIN, PRESETS, PUBLIC, granted
 from app.services import access, policy
@@ -184,6 +185,8 @@ def copy(session: Session, role: Role, name: str, *, note: str = "") -> Role:
     cap = session.execute(select(ExportCap).where(ExportCap.role_id == role.id)).scalar_one_or_none()
     if cap is not None:
         session.add(ExportCap(role_id=made.id, most_rows=cap.most_rows))
+    if session.get(RoleDemand, role.id) is not None:
+        session.add(RoleDemand(role_id=made.id))
     session.flush()
     write(session, made)
     return made

@@ -2,17 +2,35 @@
 
 import secrets
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from flask_appbuilder.security.sqla.models import Group, User
-from sqlalchemy import or_, select, update
+from sqlalchemy import not_, or_, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.models.sign_in import SignIn
-from app.services import access
+from app.services import access, role_demand
+
+BROWSER = "browser"
+
+
+class Living(NamedTuple):
+    """Who asks by a sign-in that lives, and when that was last noted."""
+
+    user: User
+    seen_at: datetime
 
 
 def begin(
-    session: Session, user: User, *, kind: str, address: str, agent: str, at: datetime, lasts: timedelta
+    session: Session,
+    user: User,
+    *,
+    kind: str,
+    address: str,
+    agent: str,
+    at: datetime,
+    lasts: timedelta,
+    has_second: bool = False,
 ) -> SignIn:
     """Open a sign-in for a browser ("browser") or a token ("token") and return it."""
     sign_in = SignIn(
@@ -24,6 +42,7 @@ def begin(
         began_at=at,
         seen_at=at,
         ends_at=at + lasts,
+        has_second=has_second,
     )
     session.add(sign_in)
     user.login_count = (user.login_count or 0) + 1
@@ -59,10 +78,14 @@ def user_by_name(session: Session, name: str) -> User | None:
     )
 
 
-def user_of(session: Session, *, user_id: int, key: str, at: datetime) -> User | None:
-    """Return the active user of a live sign-in, with roles, groups and profile, in one statement."""
+def user_of(session: Session, *, user_id: int, key: str, at: datetime, idle: timedelta | None = None) -> Living | None:
+    """Return the active user of a live sign-in, with roles, groups and profile, in one statement.
+
+    A browser that was idle for longer than `idle` is signed out; so is a sign-in without a second factor while a role
+    of the user demands one.
+    """
     found = (
-        select(User)
+        select(User, SignIn.seen_at)
         .join(SignIn, SignIn.user_id == User.id)
         .where(
             User.id == user_id,
@@ -70,8 +93,12 @@ def user_of(session: Session, *, user_id: int, key: str, at: datetime) -> User |
             SignIn.key == key,
             SignIn.revoked_at.is_(None),
             SignIn.ends_at > at,
+            or_(SignIn.has_second.is_(True), not_(role_demand.demanded())),
         )
         .options(joinedload(User.roles), joinedload(User.groups).joinedload(Group.roles), joinedload(User.profile))
     )
+    if idle is not None:
+        found = found.where(or_(SignIn.kind != BROWSER, SignIn.seen_at > at - idle))
     with access.everything(session, why="who asks is read before anybody is known"):
-        return session.execute(found).unique().scalars().first()
+        row = session.execute(found).unique().first()
+    return Living(row[0], row[1]) if row is not None else None

@@ -11,7 +11,7 @@ from app.i18n import gettext as _
 from app.models.team import Team, UserProfile
 from app.roles import ADMIN
 from app.services import api_key as api_keys
-from app.services import handover_kinds, lockout, policy, roles
+from app.services import handover_kinds, lockout, pending_sign_in, policy, remembered_device, roles
 from app.services import password as passwords
 from app.services import password_link as links
 from app.services import sign_in as sign_ins
@@ -118,12 +118,14 @@ def reset_password(
     but: str | None = None,
     must_change: bool = False,
 ) -> None:
-    """Give an account a new password; end its keys, its links and all its sign-ins but one; forgive its failed tries.
+    """Give an account a new password, end all that opened it but one sign-in, and forgive its failed tries.
 
     `must_change`: somebody else knows it, so its owner chooses another. Raises DomainError (`password`) for a bad one.
     """
     passwords.set_password(session, user, password, at=at, must_change=must_change)
     sign_ins.end_all(session, user.id, at=at, but=but)
+    remembered_device.end_all(session, user.id)
+    pending_sign_in.end_all(session, user.id)
     api_keys.revoke_all(session, user.id, at=at)
     links.end_all(session, user.id, at=at)
     lockout.forgive(session, user, at=at)

@@ -19,7 +19,7 @@ from app.services import user as users
 from app.services.channel import EMAIL_LENGTH, normalise_email
 from app.web import known_device, password_fields
 from app.web.crm_form import CrmForm
-from app.web.sign_in import client_address
+from app.web.signing_in import client_address
 from app.web.ways import onward
 
 

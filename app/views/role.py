@@ -17,7 +17,7 @@ from app.i18n import label_of
 from app.i18n import lazy_gettext as _l
 from app.models.role import LONGEST_NAME, RoleBase, shown_name
 from app.roles import ACTIONS, ADMIN, PRESETS, PUBLIC, SEE, WIDTH, Reach, Scope
-from app.services import export_rule, role_change, role_file, roles
+from app.services import export_rule, role_change, role_demand, role_file, roles
 from app.web import menu, rights
 from app.web.role_history import told
 
@@ -98,6 +98,7 @@ class RoleView(BaseView):
             scopes=[(scope.value, label_of(scope)) for scope in WIDTH],
             actions=[action for action in ACTIONS if action != SEE],
             people=roles.holders(session, role),
+            needs_second=role_demand.of_role(session, role),
             history=told(session, role, self.appbuilder),
             cap=export_rule.cap_of(session, role),
             cap_errors=cap_errors or {},
@@ -160,6 +161,19 @@ class RoleView(BaseView):
         """Take back all differences."""
         role = self._role(pk)
         return self._done(pk, lambda session: role_change.reset(session, role), _("The role is as it was delivered"))
+
+    @expose("/<int:pk>/second_factor", methods=["POST"])
+    @has_access
+    @permission_name("change")
+    def second_factor(self, pk: int) -> Any:
+        """Let the people of a role need a second factor, or not any more."""
+        role, wanted = self._role(pk), request.form.get("second_factor") == "1"
+        text = (
+            _("People with this role now need a second factor.")
+            if wanted
+            else _("People with this role need no second factor any more.")
+        )
+        return self._done(pk, lambda session: role_demand.put(session, role, is_demanded=wanted), text)
 
     @expose("/<int:pk>/rename", methods=["POST"])
     @has_access

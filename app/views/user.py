@@ -22,6 +22,7 @@ from app.services import export_alarm, lockout, roles
 from app.services import password as passwords
 from app.services import password_link as links
 from app.services import user as users
+from app.views.user_sign_in import TAKE_AWAY, UserSignIns
 from app.web import menu
 from app.web.card_tabs import Own
 from app.web.crm_form import CrmForm
@@ -147,7 +148,7 @@ def _failed_tries(user: User) -> str:
     return _("%(count)s; refused until %(time)s", count=found.tries, time=until)
 
 
-class UserView(CrudView):
+class UserView(UserSignIns, CrudView):
     """Accounts."""
 
     datamodel = Records(
@@ -204,6 +205,7 @@ class UserView(CrudView):
             why=lambda user: None if _standing(user).tries else _("Nobody has failed to sign in to this account"),
             needs_time=True,
         ),
+        TAKE_AWAY,
     ]
 
     own_tabs: ClassVar = [Own("exports", _l("Exports"), "web/user_exports.html", area="export_run")]

@@ -27,7 +27,7 @@ from app.services import export_run as exports
 from app.web.crm_form import CrmForm
 from app.web.locale import choose_time_zone
 from app.web.missing import people_to_ask
-from app.web.sign_in import client_address
+from app.web.signing_in import client_address
 
 PIECE = 64 * 1024
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

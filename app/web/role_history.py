@@ -56,7 +56,7 @@ def _name(name: str, areas: Mapping[str, rights.Area]) -> str:
         return _("Most rows in one file")
     area, _dot, rest = name.partition(".")
     if area not in areas or not rest:
-        return {"name": _("Name")}.get(name, name)
+        return {"name": _("Name"), "second_factor": _("Second factor needed")}.get(name, name)
     verb, _dot, rows = rest.partition(".")
     text = areas[area].verbs.get(verb) or rights.verb_label(verb)
     said = _("%(area)s: %(verb)s", area=areas[area].label, verb=text)

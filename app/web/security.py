@@ -17,10 +17,11 @@ from app.db import db, unit_of_work
 from app.services import api_key as api_keys
 from app.services import lockout
 from app.services import password as passwords
-from app.services import sign_in as sign_ins
 from app.services import user as users
-from app.web import known_device
-from app.web.sign_in import AuthView, SignInApi, client_address
+from app.web import known_device, signing_in
+from app.web.second_step import SecondStepView
+from app.web.sign_in import AuthView, SignInApi
+from app.web.signing_in import client_address
 
 
 class CrmSecurityManager(SecurityManager):
@@ -31,12 +32,13 @@ class CrmSecurityManager(SecurityManager):
         self.appbuilder.add_api(SignInApi)
         self.auth_view = AuthView()
         self.appbuilder.add_view_no_menu(self.auth_view)
+        self.appbuilder.add_view_no_menu(SecondStepView)
 
     # --- who is asking --------------------------------------------------------------------------------------------
 
     def load_user(self, pk: str) -> User | None:
         """Return the user of the browser's sign-in, None when it was revoked or has run out."""
-        return sign_ins.user_of(db.session(), user_id=int(pk), key=session.get("sign_in", ""), at=clock.now())
+        return signing_in.user_of(int(pk), session.get("sign_in", ""))
 
     def create_jwt_manager(self, app: Flask) -> JWTManager:
         """Answer every bad token with 401 and a `message`, like the rest of REST."""
@@ -47,9 +49,7 @@ class CrmSecurityManager(SecurityManager):
 
     def load_user_jwt(self, _jwt_header: dict[str, Any], jwt_data: dict[str, Any]) -> User | None:
         """Return the user of a token's sign-in, None when it was revoked."""
-        user = sign_ins.user_of(
-            db.session(), user_id=int(jwt_data["sub"]), key=str(jwt_data.get("sid", "")), at=clock.now()
-        )
+        user = signing_in.user_of(int(jwt_data["sub"]), str(jwt_data.get("sid", "")))
         if user is not None:
             passwords.require_chosen(user)
             g.user = user

@@ -1,7 +1,6 @@
 """Signing in and out, in the browser and for machines; each sign-in can be revoked."""
 
-from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 from flask import Response, current_app, flash, g, redirect, request, session
 from flask_appbuilder import BaseView, expose
@@ -9,11 +8,10 @@ from flask_appbuilder.const import API_SECURITY_ACCESS_TOKEN_KEY, API_SECURITY_R
 from flask_appbuilder.security.api import SecurityApi
 from flask_appbuilder.security.decorators import no_cache
 from flask_appbuilder.security.forms import LoginForm_db
-from flask_appbuilder.security.schemas import login_post
-from flask_appbuilder.security.sqla.models import User
+from flask_appbuilder.security.schemas import LoginPost
 from flask_jwt_extended import create_access_token, create_refresh_token, get_jwt, jwt_required
-from flask_login import current_user, login_user, logout_user
-from marshmallow import ValidationError
+from flask_login import current_user, logout_user
+from marshmallow import ValidationError, fields, validate
 
 from app import clock
 from app.db import db, unit_of_work
@@ -22,13 +20,15 @@ from app.i18n import gettext as _
 from app.i18n import lazy_gettext
 from app.services import password as passwords
 from app.services import sign_in as sign_ins
-from app.web import known_device
+from app.web import second_step
+from app.web.signing_in import begin
 from app.web.ways import onward
 
 
-def client_address() -> str:
-    """Return the address that the request came from (behind a trusted proxy, the one it reports)."""
-    return (request.remote_addr or "")[:45]
+class SignInGiven(LoginPost):
+    """What REST signs in with."""
+
+    code = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=40))
 
 
 class AuthView(BaseView):
@@ -54,8 +54,7 @@ class AuthView(BaseView):
                 page = self.render_template("web/login.html", title=self.title, form=form)
                 return page, 429, {"Retry-After": str(refusal.seconds)}
             if user is not None:
-                sign_in_browser(user)
-                return redirect(onward(request.args.get("next")))
+                return second_step.after_password(user, onward(request.args.get("next")))
             form.password.errors = [_("The user name or the password is wrong.")]
             status = 401
         return self.render_template("web/login.html", title=self.title, form=form), status
@@ -76,33 +75,6 @@ class AuthView(BaseView):
             session["locale"] = language
         flash(_("You are signed out."), "success")
         return redirect("/login/")
-
-
-def _begin(user: User, kind: str, lasts: timedelta) -> str:
-    """Note a sign-in from where the request came and return its key."""
-    with unit_of_work(db.session()) as work:
-        return sign_ins.begin(
-            work,
-            user,
-            kind=kind,
-            address=client_address(),
-            agent=request.user_agent.string,
-            at=clock.now(),
-            lasts=lasts,
-        ).key
-
-
-def sign_in_browser(user: User) -> None:
-    """Open a browser sign-in: a new session that carries nothing of the old one but the language."""
-    lasts = cast(timedelta, current_app.config["PERMANENT_SESSION_LIFETIME"])
-    language = user.profile.language if user.profile else session.get("locale", "en")
-    key = _begin(user, "browser", lasts)
-    session.clear()
-    session.permanent = True
-    login_user(user, remember=False)
-    session["sign_in"] = key
-    session["locale"] = language
-    known_device.remember(user.id)
 
 
 class SignInApi(SecurityApi):
@@ -128,6 +100,11 @@ class SignInApi(SecurityApi):
                     username: {type: string, example: admin}
                     password: {type: string, example: complex-password}
                     provider: {type: string, enum: [db], example: db}
+                    code:
+                      type: string
+                      maxLength: 40
+                      description: of the authenticator, or a recovery code, where the account has a second factor
+                      example: "123456"
                     refresh: {type: boolean, example: true}
           responses:
             200:
@@ -142,11 +119,29 @@ class SignInApi(SecurityApi):
             400:
               $ref: '#/components/responses/400'
             401:
-              $ref: '#/components/responses/401'
+              description: |-
+                Wrong name or password; with `reason` the password was right, but a code is needed (`code_needed`) or
+                wrong (`code_wrong`)
+              content:
+                application/json:
+                  schema:
+                    type: object
+                    properties:
+                      message: {type: string}
+                      reason: {type: string, enum: [code_needed, code_wrong]}
             403:
-              $ref: '#/components/responses/403'
+              description: |-
+                The password must be changed first, or a role demands a second factor: both are done in the browser
+              content:
+                application/json:
+                  schema:
+                    type: object
+                    properties:
+                      message: {type: string}
+                      reason: {type: string, enum: [second_factor_needed]}
             429:
-              description: Too many failed tries; `Retry-After` says for how many seconds to wait
+              description: |-
+                Too many failed tries; `Retry-After` says for how many seconds to wait. After wrong codes an hour
         """  # noqa: D205, D400 -- the rest is the OpenAPI description
         if not request.is_json:
             return self.response_400(message="Request payload is not JSON")
@@ -154,16 +149,19 @@ class SignInApi(SecurityApi):
         if not isinstance(body, dict):
             return self.response_400(message="Request payload is not JSON")
         try:
-            given = login_post.load({"provider": "db"} | body)
+            given = SignInGiven().load({"provider": "db"} | body)
         except ValidationError as error:
             return self.response_400(message=error.messages)
         user = self.appbuilder.sm.check_password(given["username"], given["password"])
         if user is None:
             return self.response_401()
         passwords.require_chosen(user)
+        refusal = second_step.refused(user, given["code"])
+        if refusal is not None:
+            return self.response(refusal[0], **refusal[1])
         refresh = bool(given.get("refresh"))
         lasts = current_app.config["JWT_REFRESH_TOKEN_EXPIRES" if refresh else "JWT_ACCESS_TOKEN_EXPIRES"]
-        key = _begin(user, "token", lasts)
+        key = begin(user, "token", lasts, has_second=second_step.is_given(user))
         about = {"identity": str(user.id), "additional_claims": {"sid": key}}
         answer = {API_SECURITY_ACCESS_TOKEN_KEY: create_access_token(fresh=True, **about)}
         if refresh:

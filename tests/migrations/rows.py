@@ -165,8 +165,20 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "began_at": AT,
             "seen_at": AT,
             "ends_at": AT,
+            "has_second": True,
         }
     ],
+    "second_factor": [
+        {"user_id": 1, "sealed": "gAAAA", "confirmed_at": AT, "last_step": 59_000_000, "candidate": None}
+    ],
+    "recovery_code": [{"id": 1, "user_id": 1, "digest": "c" * 64, "used_at": AT}],
+    "second_factor_try": [{"id": 1, "user_id": 1, "at": AT}],
+    "pending_sign_in": [{"key": "p" * 43, "user_id": 1, "ends_at": AT, "tries": 1}],
+    "remembered_device": [
+        {"id": 1, "user_id": 1, "digest": "d" * 64, "address": "127.0.0.1", "agent": "test"}
+        | {"began_at": AT, "seen_at": AT, "ends_at": AT}
+    ],
+    "role_demand": [{"role_id": 1}],
     "setting": [{"name": "worker_heartbeat", "value": '"2026-03-31T12:00:00+00:00"'}],
     "form_draft": [
         {

@@ -13,7 +13,7 @@ from app.models.history import FieldChange
 from app.models.party import Party
 from app.models.role import NAMES, RoleChange
 from app.roles import ACTIONS, ADMIN, PRESETS, WIDTH, Reach, Scope
-from app.services import access, policy, role_change, role_file, roles
+from app.services import access, policy, role_change, role_demand, role_file, roles
 from app.services import user as users
 from tests.factories import user
 
@@ -213,6 +213,32 @@ def test_a_role_goes_through_a_file(session, role, app):
     )
     assert ("party", "export", True, False) in found
     assert ("party", "see.rows", Reach(Scope.all), Reach(Scope.team, unassigned=True)) in found
+
+
+def test_that_a_role_demands_a_second_factor_goes_with_copies_and_files(session, role, app):
+    offered = set(installation.rights_of(app))
+    assert "second_factor" not in role_file.of(session, role("Marketer"))
+    assert role_demand.put(session, role("Marketer"), is_demanded=True) is True
+    assert role_demand.put(session, role("Marketer"), is_demanded=True) is False
+    copy = roles.copy(session, role("Marketer"), "Fairs")
+    file = role_file.of(session, copy)
+    assert (role_demand.of_role(session, copy), file["second_factor"]) == (True, True)
+    content = json.dumps(file | {"name": "From afar"}).encode()
+    made, _left_out = role_file.take_in(session, role_file.read(content, most=10_000), offered=offered)
+    assert role_demand.of_role(session, made) is True
+    silent = {name: value for name, value in file.items() if name != "second_factor"} | {"name": "From afar"}
+    again, _left_out = role_file.take_in(session, silent, offered=offered)
+    assert (again.id, role_demand.of_role(session, again)) == (made.id, True), "silence takes no demand back"
+    with pytest.raises(DomainError, match="does not hold a role"):
+        role_file.read(json.dumps(file | {"second_factor": "yes"}).encode(), most=10_000)
+
+
+def test_nobody_frees_a_role_that_has_more_than_he(session, role):
+    role_demand.put(session, role("Accountant"), is_demanded=True)
+    access.act_as(session, actor(session, "head"))
+    with pytest.raises(DomainError, match="rights that you do not have yourself"):
+        role_demand.put(session, role("Accountant"), is_demanded=False)
+    assert role_demand.of_role(session, role("Accountant")) is True
 
 
 @pytest.mark.parametrize(

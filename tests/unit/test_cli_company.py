@@ -41,6 +41,11 @@ class Place:
         with engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(question))]
 
+    def change(self, statement: str) -> None:
+        engine = create_engine(self.url or f"sqlite:///{self.var}/crm.db", poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.execute(text(statement))
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, worker_name: str) -> Place:
@@ -107,6 +112,16 @@ def test_a_password_is_made_or_read_from_the_input(place: Place, first: subproce
     short = place.crm("reset-password", "admin", "--stdin", typed="short\n", CRM_DEMO="0")
     assert (short.returncode, short.stderr) == (1, "refused: A password has at least 12 characters\n")
     assert place.rows("SELECT password FROM ab_user WHERE username = 'admin'") == [(kept,)]
+
+
+def test_a_lost_second_factor_is_removed(place: Place, first: subprocess.CompletedProcess[str]):
+    none = place.crm("remove-second-factor", "admin", CRM_DEMO="0")
+    assert (none.returncode, none.stderr) == (1, "Error: This account has no second factor\n")
+    assert place.crm("remove-second-factor", "nobody", CRM_DEMO="0").returncode == 1
+    place.change("INSERT INTO second_factor (user_id, sealed, last_step) VALUES (1, 'x', 0)")
+    done = place.crm("remove-second-factor", "admin", CRM_DEMO="0")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok: admin\n", "")
+    assert place.rows("SELECT count(*) FROM second_factor") == [(0,)]
 
 
 def test_roles_are_listed_carried_and_compared(place: Place, first: Any, tmp_path: Path):
