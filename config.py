@@ -48,6 +48,7 @@ def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
         "CRM_PROXIES": max(int(env.get("CRM_PROXIES") or 0), 0),
         "CRM_BIN_DAYS": max(int(env.get("CRM_BIN_DAYS") or 30), 1),  # for how long deleted records can be restored
         "PORT": int(env.get("PORT") or 8080),
+        **_sign_in_service(env),
         # --- database ---------------------------------------------------------------------------------------------
         "SQLALCHEMY_DATABASE_URI": database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": _engine_options(database_url),
@@ -96,6 +97,39 @@ def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
         "CRM_PASSWORD_LENGTH": max(int(env.get("CRM_PASSWORD_LENGTH") or 12), 8),  # characters at least
         # After how many days a new password is due, 0 for never: who must change often chooses worse ones.
         "CRM_PASSWORD_DAYS": max(int(env.get("CRM_PASSWORD_DAYS") or 0), 0),
+    }
+
+
+def _sign_in_service(env: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings of the company's own sign-in service (OpenID Connect); docs/sign-in.md explains them.
+
+    Raises UnsafeSettingError for a service that is not asked over https, and for what cannot be read.
+    """
+    issuer = env.get("CRM_OIDC_ISSUER") or ""
+    parts = urlsplit(issuer)
+    if issuer and parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
+        raise UnsafeSettingError("CRM_OIDC_ISSUER must begin with https://: tokens are believed that come from there")
+    if issuer and not env.get("CRM_OIDC_CLIENT_ID"):
+        raise UnsafeSettingError("CRM_OIDC_ISSUER needs CRM_OIDC_CLIENT_ID: tokens for others must be refused")
+    passwords = env.get("CRM_PASSWORD_SIGN_IN") or "everybody"
+    if passwords not in {"everybody", "administrators"}:
+        raise UnsafeSettingError("CRM_PASSWORD_SIGN_IN is “everybody” or “administrators”")
+    pairs = [pair.partition("=") for pair in (env.get("CRM_OIDC_ROLES") or "").split(";") if pair.strip()]
+    if not all(group.strip() and role.strip() for group, _sign, role in pairs):
+        raise UnsafeSettingError("CRM_OIDC_ROLES is “group=role; group=role”")
+    return {
+        "CRM_OIDC_ISSUER": issuer,
+        "CRM_OIDC_CLIENT_ID": env.get("CRM_OIDC_CLIENT_ID") or "",
+        "CRM_OIDC_CLIENT_SECRET": env.get("CRM_OIDC_CLIENT_SECRET") or "",
+        "CRM_OIDC_NAME": env.get("CRM_OIDC_NAME") or "",  # on the button; else the issuer's host
+        "CRM_OIDC_SCOPE": env.get("CRM_OIDC_SCOPE") or "openid email profile",
+        "CRM_OIDC_GROUPS": env.get("CRM_OIDC_GROUPS") or "groups",  # the claim that names somebody's groups
+        "CRM_OIDC_ROLES": {group.strip(): role.strip() for group, _sign, role in pairs},
+        "CRM_OIDC_CREATE": env.get("CRM_OIDC_CREATE") or "",  # a role: accounts are made at the first sign-in
+        "CRM_OIDC_LINK": env.get("CRM_OIDC_LINK") == "1",  # a confirmed e-mail connects an account that exists
+        "CRM_OIDC_HOSTS": tuple((env.get("CRM_OIDC_HOSTS") or "").split()),  # asked besides the issuer's own
+        "CRM_OIDC_CA": env.get("CRM_OIDC_CA") or "",  # a file with a company's own authority
+        "CRM_PASSWORD_SIGN_IN": passwords,  # for whom a password is enough
     }
 
 

@@ -34,6 +34,7 @@ class NotificationKind(StrEnum):
     shared = "shared"
     job_failed = "job_failed"
     export_alarm = "export_alarm"
+    key_ends = "key_ends"
 
 
 label(
@@ -45,6 +46,7 @@ label(
     shared=_l("A record is shared with me"),
     job_failed=_l("Background work that I have started fails"),
     export_alarm=_l("One of my people takes away unusually many rows"),
+    key_ends=_l("A key for REST of mine ends soon"),
 )
 ALWAYS = frozenset({NotificationKind.export_alarm})  # nobody switches it off
 

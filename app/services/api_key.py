@@ -1,22 +1,52 @@
-"""Keys by which machines call REST in a user's name: shown once, kept as a hash, revocable.
+"""Keys by which machines call REST in a user's name: shown once, kept as a hash, with scopes and an end, revocable.
 
 A key holds 256 random bits, so a fast hash of it is safe to keep and quick to compare.
 """
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
-from flask_appbuilder.security.sqla.models import ApiKey, User
-from sqlalchemy import select, update
+from flask_appbuilder.security.sqla.models import ApiKey, Group, User
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from app.errors import DomainError, NotFound
 from app.i18n import gettext as _
+from app.models.api_key import ApiKeyNote
+from app.roles import ADMIN
+from app.services import key_scope
 
 PREFIX = "crm_"
-LONGEST_NAME = 256
+LONGEST_NAME = 120
+LONGEST = timedelta(days=365)
+USUAL = timedelta(days=90)
+GRACE = timedelta(hours=24)
 USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+class Known(NamedTuple):
+    """A key with what is noted about it."""
+
+    key: ApiKey
+    note: ApiKeyNote | None
+    is_replaced: bool = False
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Return what it may do of what its owner may."""
+        return key_scope.read(self.key.scopes)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """Return when it ends, None for never."""
+        return self.key.expires_on.replace(tzinfo=UTC) if self.key.expires_on is not None else None
+
+    def is_live(self, at: datetime) -> bool:
+        """Say whether REST takes it."""
+        return bool(self.key.active) and self.key.revoked_on is None and (self.ends_at is None or self.ends_at > at)
 
 
 def _digest(key: str) -> str:
@@ -27,26 +57,68 @@ def _naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)  # the framework's table has no time zone; ours is UTC
 
 
-def make(session: Session, user: User, *, name: str, at: datetime, lasts: timedelta | None = None) -> str:
-    """Make a key for a user and return it: it can never be shown again."""
+def make(
+    session: Session,
+    user: User,
+    *,
+    name: str,
+    scopes: Collection[str],
+    at: datetime,
+    lasts: timedelta | None = USUAL,
+) -> str:
+    """Make a key for a user and return it: it can never be shown again.
+
+    Raises DomainError for a missing name, for no scopes, and for a key without an end of somebody who is no
+    administrator.
+    """
     name = name.strip()
     if not name or len(name) > LONGEST_NAME:
         raise DomainError(_("Give the key a name of at most %(most)s characters", most=LONGEST_NAME), field="name")
-    key = PREFIX + secrets.token_urlsafe(32)
-    session.add(
-        ApiKey(
-            name=name,
-            key_hash=_digest(key),
-            lookup_hash=_digest(key),
-            key_prefix=key[: len(PREFIX) + 4],
-            user_id=user.id,
-            active=True,
-            created_on=_naive(at),
-            expires_on=_naive(at + lasts) if lasts is not None else None,
-        )
+    if not scopes:
+        raise DomainError(_("Choose what the key may do"), field="scopes")
+    try:
+        text = key_scope.written(scopes)
+    except ValueError:
+        raise DomainError(_("Choose one of the values that are offered"), field="scopes") from None
+    if lasts is None and not may_last_for_ever(user):
+        raise DomainError(_("Only a key of an administrator may last without an end"), field="lasts")
+    if lasts is not None and not timedelta(0) < lasts <= LONGEST:
+        raise DomainError(_("A key lasts for at most a year"), field="lasts")
+    return _write(session, user.id, name=name, scopes=text, at=at, ends=at + lasts if lasts is not None else None)
+
+
+def _write(
+    session: Session,
+    user_id: int,
+    *,
+    name: str,
+    scopes: str,
+    at: datetime,
+    ends: datetime | None,
+    after: int | None = None,
+) -> str:
+    secret = PREFIX + secrets.token_urlsafe(32)
+    key = ApiKey(
+        name=name,
+        key_hash=_digest(secret),
+        lookup_hash=_digest(secret),
+        key_prefix=secret[: len(PREFIX) + 4],
+        user_id=user_id,
+        active=True,
+        scopes=scopes,
+        created_on=_naive(at),
+        expires_on=_naive(ends) if ends is not None else None,
     )
+    session.add(key)
     session.flush()
-    return key
+    session.add(ApiKeyNote(key_id=key.id, replaces_id=after))
+    session.flush()
+    return secret
+
+
+def may_last_for_ever(user: User) -> bool:
+    """Say whether somebody may have keys without an end: an administrator, who sees and ends all of them."""
+    return any(role.name == ADMIN for role in [*user.roles, *(role for group in user.groups for role in group.roles)])
 
 
 def owner(session: Session, key: str, *, at: datetime) -> ApiKey | None:
@@ -54,7 +126,10 @@ def owner(session: Session, key: str, *, at: datetime) -> ApiKey | None:
     wanted = (
         select(ApiKey)
         .where(ApiKey.lookup_hash == _digest(key), ApiKey.active.is_(True), ApiKey.revoked_on.is_(None))
-        .options(joinedload(ApiKey.user).joinedload(User.roles))
+        .options(
+            joinedload(ApiKey.user).joinedload(User.roles),
+            joinedload(ApiKey.user).joinedload(User.groups).joinedload(Group.roles),
+        )
     )
     found = session.execute(wanted).unique().scalar_one_or_none()
     if found is None or not found.user.active or (found.expires_on is not None and found.expires_on <= _naive(at)):
@@ -67,24 +142,80 @@ def is_use_due(key: ApiKey, *, at: datetime) -> bool:
     return key.last_used_on is None or _naive(at) - key.last_used_on > USE_NOTED_EVERY
 
 
-def note_use(session: Session, key_id: int, *, at: datetime) -> None:
-    """Write when the key was used last."""
-    found = session.get(ApiKey, key_id)
-    if found is not None:
-        found.last_used_on = _naive(at)
+def note_use(session: Session, key_id: int, *, at: datetime, address: str) -> None:
+    """Write when and from where the key was used last; of calls at the same moment the first one writes."""
+    due = or_(ApiKey.last_used_on.is_(None), ApiKey.last_used_on < _naive(at - USE_NOTED_EVERY))
+    done = session.execute(update(ApiKey).where(ApiKey.id == key_id, due).values(last_used_on=_naive(at)))
+    if done.rowcount:  # type: ignore[attr-defined]
+        note_of(session, key_id).address = address
+
+
+def note_of(session: Session, key_id: int) -> ApiKeyNote:
+    """Return what is noted about a key, beginning it for a key that was made before there were notes."""
+    note = session.execute(select(ApiKeyNote).where(ApiKeyNote.key_id == key_id)).scalar_one_or_none()
+    if note is None:
+        note = ApiKeyNote(key_id=key_id)
+        session.add(note)
+    return note
+
+
+def known(session: Session, *, user_id: int | None = None) -> list[Known]:
+    """Return a user's keys, or everybody's, with what is noted about them, the newest first."""
+    wanted = (
+        select(ApiKey, ApiKeyNote)
+        .outerjoin(ApiKeyNote, ApiKeyNote.key_id == ApiKey.id)
+        .options(joinedload(ApiKey.user))
+        .order_by(ApiKey.id.desc())
+    )
+    if user_id is not None:
+        wanted = wanted.where(ApiKey.user_id == user_id)
+    rows = session.execute(wanted).unique().all()
+    replaced = {note.replaces_id for _key, note in rows if note is not None}
+    return [Known(key, note, key.id in replaced) for key, note in rows]
 
 
 def of_user(session: Session, user_id: int) -> list[ApiKey]:
     """Return a user's keys, the newest first."""
-    return list(session.execute(select(ApiKey).where(ApiKey.user_id == user_id).order_by(ApiKey.id.desc())).scalars())
+    return [each.key for each in known(session, user_id=user_id)]
 
 
-def revoke(session: Session, key_id: int, *, user_id: int, at: datetime) -> None:
-    """End a user's own key; NotFound when he has no such key."""
-    found = session.execute(select(ApiKey).where(ApiKey.id == key_id, ApiKey.user_id == user_id)).scalar_one_or_none()
+def _found(session: Session, key_id: int, user_id: int | None) -> ApiKey:
+    wanted = select(ApiKey).where(ApiKey.id == key_id) if key_id < 2**31 else None
+    if wanted is not None and user_id is not None:
+        wanted = wanted.where(ApiKey.user_id == user_id)
+    found = session.execute(wanted).unique().scalar_one_or_none() if wanted is not None else None
     if found is None:
         raise NotFound(key_id)
-    found.active, found.revoked_on = False, _naive(at)
+    return found
+
+
+def rotate(session: Session, key_id: int, *, user_id: int, at: datetime, at_once: bool) -> str:
+    """Put a new secret in a key's place and return it; the old one ends at once, or in a day.
+
+    Raises NotFound when he has no such key, DomainError when it has ended or was replaced before.
+    """
+    old = _found(session, key_id, user_id)
+    follower = session.execute(select(ApiKeyNote.id).where(ApiKeyNote.replaces_id == old.id)).first()
+    if not Known(old, None).is_live(at) or follower is not None:
+        raise DomainError(_("This key has ended or was replaced; make a new one"))
+    lasted = old.expires_on - old.created_on if old.expires_on is not None and old.created_on is not None else None
+    if lasted is None and not may_last_for_ever(old.user):
+        lasted = USUAL
+    ends = at + min(lasted, LONGEST) if lasted is not None else None
+    made = _write(session, user_id, name=old.name, scopes=old.scopes or "", at=at, ends=ends, after=old.id)
+    if at_once:
+        old.active, old.revoked_on = False, _naive(at)
+    else:
+        grace = _naive(at + GRACE)
+        old.expires_on = min(old.expires_on, grace) if old.expires_on is not None else grace
+    return made
+
+
+def revoke(session: Session, key_id: int, *, user_id: int | None, at: datetime) -> ApiKey:
+    """End a key of a user, or of anybody where no user is named, and return it; NotFound when there is no such key."""
+    found = _found(session, key_id, user_id)
+    found.active, found.revoked_on = False, found.revoked_on or _naive(at)
+    return found
 
 
 def revoke_all(session: Session, user_id: int, *, at: datetime) -> None:

@@ -106,6 +106,15 @@ def tell_each(
         session.add(Notification(user_id=user_id, by_id=by.user_id, made_at=at, **told))
 
 
+def tell_of(
+    session: Session, kind: NotificationKind, entity: str, record_id: int, user_ids: Collection[int], *, at: datetime
+) -> None:
+    """Tell people something about what is theirs and no record of the business, such as a key."""
+    wanted = set(user_ids) - _switched_off(session, kind, user_ids)
+    about: dict[str, Any] = {"kind": kind, "entity": entity, "record_id": record_id}
+    _write(session, about, {"by_id": None, "said": None, "made_at": at}, wanted, None)
+
+
 def _switched_off(session: Session, kind: NotificationKind, user_ids: Collection[int]) -> set[int]:
     if not user_ids or kind in ALWAYS:
         return set()

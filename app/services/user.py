@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from flask_appbuilder.security.sqla.models import Role, User
-from sqlalchemy import inspect, select
+from sqlalchemy import delete, inspect, select
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError, Refusals
 from app.i18n import gettext as _
+from app.models.identity import Identity
 from app.models.team import Team, UserProfile
 from app.roles import ADMIN
 from app.services import api_key as api_keys
@@ -127,6 +128,7 @@ def reset_password(
     remembered_device.end_all(session, user.id)
     pending_sign_in.end_all(session, user.id)
     api_keys.revoke_all(session, user.id, at=at)
+    session.execute(delete(Identity).where(Identity.user_id == user.id, Identity.is_own.is_(True)))
     links.end_all(session, user.id, at=at)
     lockout.forgive(session, user, at=at)
 

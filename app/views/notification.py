@@ -7,7 +7,7 @@ from typing import Any
 from flask import abort, current_app, flash, g, redirect, request
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access, permission_name
-from flask_appbuilder.security.sqla.models import User
+from flask_appbuilder.security.sqla.models import ApiKey, User
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
@@ -21,8 +21,9 @@ from app.models.notification import ALWAYS, Notification, NotificationKind
 from app.services import access
 from app.services import activity as activities
 from app.services import notification as notifications
+from app.services.key_notice import KEY
 from app.web import export_words, timeline
-from app.web.cells import card_url
+from app.web.cells import card_url, day
 
 LAST = 10  # in the bell
 PAGE = 40
@@ -88,6 +89,8 @@ class NotificationView(BaseView):
         if is_received:
             return redirect(f"/received/{about[1]}")
         record = self._record(about[0], about[1])
+        if isinstance(record, ApiKey):
+            return redirect("/key/list/")
         if record is None:
             flash(_("What this was about is gone, or you no longer see it."), "warning")
             return redirect("/notification/list/")
@@ -136,6 +139,8 @@ class NotificationView(BaseView):
         return bool(self.appbuilder.sm.may(area, "see"))
 
     def _record(self, stem: str, key: int) -> Any:
+        if stem == KEY:
+            return _own_keys(db.session(), {key}).get((KEY, key))
         entity = entity_of(stem)
         return access.get(db.session(), entity, key) if entity is not None and self._may(stem) else None
 
@@ -165,12 +170,19 @@ def _named(session: Session, found: "list[Notification]", may: Any) -> Named:
     for one in found:
         wanted.setdefault(one.entity, set()).add(one.record_id)
     named: Named = {}
+    named |= _own_keys(session, wanted.pop(KEY, set()))
     for stem, keys in wanted.items():
         entity = entity_of(stem)
         if entity is not None and may(stem):
             seen = session.execute(select(entity).where(inspect(entity).primary_key[0].in_(keys))).unique().scalars()
             named |= {(stem, record.id): record for record in seen}
     return named
+
+
+def _own_keys(session: Session, keys: set[int]) -> Named:
+    """Return which of these keys for REST are the reader's."""
+    found = select(ApiKey).where(ApiKey.id.in_(keys), ApiKey.user_id == g.user.id) if keys else None
+    return {(KEY, key.id): key for key in session.execute(found).unique().scalars()} if found is not None else {}
 
 
 def _people(session: Session, found: "list[Notification]") -> dict[int, str]:
@@ -195,6 +207,7 @@ def _told(one: Notification, record: Any, people: dict[int, str]) -> Told:
         NotificationKind.shared: _("%(who)s has shared a record with you", who=who),
         NotificationKind.job_failed: _("Background work has failed"),
         NotificationKind.export_alarm: _("%(who)s takes away unusually many rows", who=who),
+        NotificationKind.key_ends: _("A key for REST ends soon"),
     }[one.kind]
     name = _named_by_kind(record) if record is not None else _("A record that is gone, or that you no longer see")
     more = _more(one, record, people) if record is not None else ""
@@ -203,6 +216,8 @@ def _told(one: Notification, record: Any, people: dict[int, str]) -> Told:
 
 def _named_by_kind(record: Any) -> str:
     """Return a record's name behind the word for its kind: a number alone says little."""
+    if isinstance(record, ApiKey):
+        return str(record.name)
     screens: Any = current_app.extensions["appbuilder"].baseviews
     kind = next((str(each.one_name) for each in screens if each.route_base == f"/{record.__stem__}"), "")
     return f"{kind} · {record}" if kind else str(record)
@@ -221,6 +236,8 @@ def _told_of_handover(one: Notification, who: str) -> Told:
 
 
 def _more(one: Notification, record: Any, people: dict[int, str]) -> str:
+    if isinstance(record, ApiKey):
+        return _("It ends on %(day)s.", day=day(record.expires_on)) if record.expires_on else ""
     if one.activity is not None:
         gone = one.activity.deleted_at is not None
         return _("This note is deleted.") if gone else activities.excerpt(one.activity.body, people)

@@ -1,7 +1,6 @@
-"""One's own settings: how screens look, where one begins, the password, keys for REST."""
+"""One's own settings: how screens look, where one begins, the password."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from flask import abort, flash, g, redirect, request, session
@@ -12,13 +11,11 @@ from wtforms import SelectField
 from wtforms.fields.choices import Choice
 from wtforms.validators import InputRequired, ValidationError
 
-from app import clock
 from app.db import db, unit_of_work
-from app.errors import DomainError, NotFound
+from app.errors import DomainError
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.models.team import Density, Theme
-from app.services import api_key as api_keys
 from app.services import profile as profiles
 from app.services import user as users
 from app.web import password_fields, settings_start
@@ -163,44 +160,11 @@ class ProfileView(BaseView):
             return redirect("/profile/")
         return self._page(self._settings(), form), 422
 
-    @expose("/key", methods=["POST"])
-    @has_access
-    @permission_name("see")
-    def add_key(self) -> Any:
-        """Make a key for REST and show it, this once."""
-        try:
-            with unit_of_work(db.session()) as work:
-                days = int(request.form.get("days") or 365)
-                lasts = timedelta(days=min(max(days, 1), 3650))
-                key = api_keys.make(work, g.user, name=request.form.get("name", ""), at=clock.now(), lasts=lasts)
-        except (DomainError, ValueError) as refusal:
-            flash(str(refusal), "danger")
-            return redirect("/profile/")
-        return self._page(self._settings(), PasswordForm(formdata=None), key=key)
-
-    @expose("/key/<int:key_id>/revoke", methods=["POST"])
-    @has_access
-    @permission_name("see")
-    def revoke_key(self, key_id: int) -> Any:
-        """End one of the reader's keys."""
-        try:
-            with unit_of_work(db.session()) as work:
-                api_keys.revoke(work, key_id, user_id=g.user.id, at=clock.now())
-        except NotFound:
-            abort(404)
-        flash(_("The key is revoked."), "success")
-        return redirect("/profile/")
-
     def _settings(self) -> CrmForm:
         return ProfileForm(formdata=None, obj=users.profile(db.session(), g.user.id))
 
-    def _page(self, form: CrmForm, password: CrmForm, key: str | None = None) -> str:
-        keys = api_keys.of_user(db.session(), g.user.id)
-        return str(
-            self.render_template(
-                "web/profile.html", title=_("My settings"), form=form, password=password, keys=keys, key=key
-            )
-        )
+    def _page(self, form: CrmForm, password: CrmForm) -> str:
+        return str(self.render_template("web/profile.html", title=_("My settings"), form=form, password=password))
 
 
 def register(appbuilder: Any) -> None:

@@ -10,11 +10,16 @@ from app.services.tag import MOST
 _ERRORS: dict[str, dict[str, Any]] = {
     "400": {"description": "The request cannot be read"},
     "401": {"description": "Not signed in"},
-    "403": {"description": "The right is missing"},
+    "403": {"description": "The right is missing, or the key has no scope for it"},
     "404": {"description": "No such record, or not yours to see"},
     "409": {"description": "Somebody else changed the record meanwhile"},
     "422": {"description": "Refused, with a text per field"},
 }
+KEYS = (
+    "A key from the settings, sent as `Authorization: Bearer crm_…`. It does what its owner may, as far as its scopes "
+    "go: areas × see, write (add, change, delete) and other acts. It ends on its day, when it is revoked, and when its "
+    "owner's password changes."
+)
 _REFUSAL = {
     "type": "object",
     "properties": {

@@ -21,6 +21,7 @@ OTHER = {
     "set_for_role": _l("Set for a role"),
     "xray": _l("Access X-ray"),
     "set_rules": _l("Set the rules"),
+    "revoke": _l("Revoke"),
 }
 AREAS = {
     "home": _l("Start page and help"),

@@ -15,13 +15,26 @@ from werkzeug.security import check_password_hash
 from app import clock
 from app.db import db, unit_of_work
 from app.services import api_key as api_keys
-from app.services import lockout
+from app.services import identity as identities
+from app.services import key_scope, lockout
 from app.services import password as passwords
 from app.services import user as users
 from app.web import known_device, signing_in
 from app.web.second_step import SecondStepView
 from app.web.sign_in import AuthView, SignInApi
 from app.web.signing_in import client_address
+
+
+def _takes_password(user: User) -> bool:
+    """Say whether somebody may sign in with a password, where a sign-in service is for all but administrators."""
+    return identities.takes_password(user, whose=current_app.config.get("CRM_PASSWORD_SIGN_IN", "everybody"))
+
+
+def _within_key(permission_name: str, view_name: str) -> bool:
+    """Say whether the key that asks, if it is a key, has a scope for a right: it never has more than its owner."""
+    if not getattr(g, "_api_key_user", False):
+        return True
+    return key_scope.allows(g.get("key_scopes", ()), view_name, permission_name.removeprefix("can_"))
 
 
 class CrmSecurityManager(SecurityManager):
@@ -77,6 +90,8 @@ class CrmSecurityManager(SecurityManager):
             return None
         with unit_of_work(work):
             user = work.get_one(User, found.user_id)
+            if not _takes_password(user):
+                return None
             lockout.succeeded(work, one, begun, user, at=at)
             passwords.note_age(user, at=at)
         return user
@@ -91,12 +106,12 @@ class CrmSecurityManager(SecurityManager):
         key = api_keys.owner(db.session(), api_key_string, at=at)
         if key is None:
             return None
-        user, key_id = key.user, key.id
+        user, key_id, scopes = key.user, key.id, key_scope.read(key.scopes)
         passwords.require_chosen(user)
         if api_keys.is_use_due(key, at=at):
             with unit_of_work(db.session()) as work:
-                api_keys.note_use(work, key_id, at=at)
-        g.user = user
+                api_keys.note_use(work, key_id, at=at, address=client_address())
+        g.user, g.key_scopes = user, scopes
         g._api_key_user = True  # noqa: SLF001 -- Flask-AppBuilder's own mark
         return user
 
@@ -104,14 +119,15 @@ class CrmSecurityManager(SecurityManager):
         self,
         user: User,
         name: str,
-        scopes: str | None = None,  # noqa: ARG002 -- kept by the framework, enforced by nobody: keys have all rights
+        scopes: str | None = None,
         expires_on: Any = None,
     ) -> dict[str, Any]:
         """Make a key; Flask-AppBuilder's own door leads to ours."""
         at = clock.now()
         lasts = None if expires_on is None else expires_on.replace(tzinfo=UTC) - at
+        allowed = key_scope.read(scopes)
         with unit_of_work(db.session()) as work:
-            return {"key": api_keys.make(work, user, name=name, at=at, lasts=lasts), "name": name}
+            return {"key": api_keys.make(work, user, name=name, scopes=allowed, at=at, lasts=lasts), "name": name}
 
     def reset_password(self, userid: int, password: str) -> None:
         """Set a password and end every key and sign-in of the account but the one that asks.
@@ -152,6 +168,8 @@ class CrmSecurityManager(SecurityManager):
             user = user._get_current_object()  # noqa: SLF001 -- werkzeug's documented way to the thing itself
         user = self._get_safe_user(user)
         if user is None or not user.is_authenticated or not user.is_active:
+            return False
+        if not _within_key(permission_name, view_name):
             return False
         return bool(self._has_view_access(user, permission_name, view_name))
 

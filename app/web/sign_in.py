@@ -21,6 +21,7 @@ from app.i18n import lazy_gettext
 from app.services import password as passwords
 from app.services import sign_in as sign_ins
 from app.web import second_step
+from app.web.openapi import KEYS
 from app.web.signing_in import begin
 from app.web.ways import onward
 
@@ -82,6 +83,11 @@ class SignInApi(SecurityApi):
 
     resource_name = "security"
     csrf_exempt = True  # it answers to a password or a token in the request itself, never to a cookie
+
+    def add_api_spec(self, api_spec: Any) -> None:
+        """Say in OpenAPI what a key is and how far it goes."""
+        super().add_api_spec(api_spec)
+        api_spec.components.security_schemes["api_key"]["description"] = KEYS
 
     @expose("/login", methods=["POST"])
     def login(self) -> Response:

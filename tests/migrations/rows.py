@@ -131,6 +131,17 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "active": True,
         }
     ],
+    "api_key_note": [{"id": 1, "key_id": 1, "address": "127.0.0.1", "warned_days": 14}],
+    "identity": [
+        {
+            "id": 1,
+            "user_id": 1,
+            "issuer": "https://login.example.org",
+            "subject": "ada",
+            "is_own": False,
+            "linked_at": AT,
+        }
+    ],
     "team": [
         {"id": 1, "name": "sales", "head_id": 2} | ENTITY,
         {"id": 2, "name": "north", "parent_id": 1} | ENTITY,

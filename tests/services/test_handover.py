@@ -413,7 +413,7 @@ def test_heads_substitutions_and_the_account_go_along_and_come_back(made: Made, 
     running = Substitution(absent=head, substitute=hers, begins_on=date(2026, 11, 1), ends_on=date(2026, 12, 1))
     coming = Substitution(absent=hers, substitute=head, begins_on=date(2026, 12, 24), ends_on=date(2026, 12, 31))
     session.add_all([running, coming])
-    key = api_key.make(session, head, name="shop", at=AT)
+    key = api_key.make(session, head, name="shop", scopes=["*.see"], at=AT)
     signed = sign_ins.begin(
         session, head, kind="browser", address="127.0.0.1", agent="x", at=AT, lasts=timedelta(hours=1)
     )

@@ -125,7 +125,7 @@ def test_accounts_of_the_demo_alone_may_have_a_weak_one(session):
 
 def test_a_new_password_ends_keys_and_says_when_it_was_set(made, session):
     user = made.user("marketer")
-    key = api_keys.make(session, user, name="shop", at=NOON)
+    key = api_keys.make(session, user, name="shop", scopes=["*.see"], at=NOON)
     users.reset_password(session, user, "kade mist orgel", at=NOON, must_change=True)
     assert api_keys.owner(session, key, at=NOON) is None
     assert passwords.is_due(user)

@@ -117,7 +117,7 @@ def test_tokens_and_keys_of_such_an_account_get_403_with_the_reason(app: Flask, 
     body = {"username": "marketer", "password": PASSWORD, "provider": "db", "refresh": True}
     signed_in = client.post("/api/v1/security/login", json=body).json
     found = user(session, "marketer")
-    key = api_keys.make(session, found, name="shop", at=clock.now())
+    key = api_keys.make(session, found, name="shop", scopes=["*.see"], at=clock.now())
     session.commit()
     found.profile.must_change_password = True
     session.commit()

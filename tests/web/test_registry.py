@@ -49,6 +49,8 @@ PUBLIC = {
     "PasswordView.choose": "answers to the random part of a mailed link",
     "SecondStepView.code": "answers to a right password only",
     "SecondStepView.set_up": "answers to a right password only",
+    "OidcView.begin": "leads to the company's sign-in service, where one is configured",
+    "OidcView.callback": "answers to a code of that service",
     "SignInApi.login": "answers to a password",
     "SignInApi.refresh": "answers to a refresh token",
     "static": "the program's own files",
@@ -387,6 +389,7 @@ def expected(  # noqa: PLR0911
     if guard is None:
         open_to_all = {"IndexView.health": 200, "ManifestView.manifest": 200}
         open_to_all["PasswordView.link"] = 404  # there is no such link
+        open_to_all |= {"OidcView.begin": 404, "OidcView.callback": 404}  # no service is configured here
         for_anonymous = {"AuthView.login", "PasswordView.forgot"}
         return (open_to_all | {"AuthView.logout": 302 if username == "anonymous" else 200}).get(
             asked.rule.endpoint, 200 if username == "anonymous" and asked.rule.endpoint in for_anonymous else 302

@@ -539,7 +539,7 @@ def test_rest_sends_who_must_set_one_up_to_the_browser_and_keys_go_on(visitor: B
     answer = api(visitor, "marketer")
     assert (answer.status_code, answer.json["reason"]) == (403, "second_factor_needed")
     assert count(session, SignIn) == 0
-    key = api_keys.make(session, user(session, "marketer"), name="machine", at=AT)
+    key = api_keys.make(session, user(session, "marketer"), name="machine", scopes=["*.see"], at=AT)
     session.commit()
     assert visitor.client.get("/api/v1/party/", **bearer(key)).status_code == 200
 

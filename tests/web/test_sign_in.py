@@ -466,7 +466,7 @@ def test_a_token_lives_half_an_hour_and_its_sign_in_no_longer(app: Flask, client
 
 
 def test_an_api_key_is_its_owner_and_dies_with_the_account(app: Flask, rolled_back: Any, session: Session):
-    key = api_keys.make(session, user(session, "marketer"), name="machine", at=clock.now())
+    key = api_keys.make(session, user(session, "marketer"), name="machine", scopes=["*.see"], at=clock.now())
     session.commit()
     client = app.test_client()
     assert client.get("/api/v1/party/", headers=bearer(key)).status_code == 200
