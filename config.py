@@ -47,6 +47,7 @@ def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
         # How many servers of our own stand before it and add to X-Forwarded-For; 0 believes nothing that a client says.
         "CRM_PROXIES": max(int(env.get("CRM_PROXIES") or 0), 0),
         "CRM_BIN_DAYS": max(int(env.get("CRM_BIN_DAYS") or 30), 1),  # for how long deleted records can be restored
+        "CRM_AUDIT_YEARS": max(int(env.get("CRM_AUDIT_YEARS") or 10), 2),  # for how long entries of the audit are kept
         "PORT": int(env.get("PORT") or 8080),
         **_sign_in_service(env),
         # --- database ---------------------------------------------------------------------------------------------

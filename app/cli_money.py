@@ -108,8 +108,10 @@ def _make_file(session: "Session", invoice_id: int, settings: dict[str, Any]) ->
 
 @click.command(name="verify")
 def verify() -> None:
-    """Prove that no issued document is missing, changed or out of order."""
-    from app.services import chain
+    """Prove that no issued document and no entry of the audit is missing, changed or out of order."""
+    from app import clock
+    from app.db import unit_of_work
+    from app.services import audit_seal, audit_verify, chain
     from app.services.verify import anchors_in
     from app.services.verify import verify as check
 
@@ -122,10 +124,18 @@ def verify() -> None:
             files=var / "files",
             anchors=anchors if anchors.exists() else None,
         )
+        key, at = chain.key_in(var / "keys"), clock.now()
+        audit_verify.verify(session, key=key, at=at, report=report)
+        session.rollback()
+        with unit_of_work(session):
+            audit_seal.seal(session, key=key, at=at)
     for problem in report.problems:
         click.echo(f"{problem.kind}: {problem.about}: {problem.text}")
     if report.not_made:
         click.echo(f"file not made yet: {report.not_made}")
     good = not report.problems
-    click.echo(f"{'ok' if good else 'FAILED'}: {report.documents} documents, {len(report.problems)} problems")
+    if report.erased:
+        click.echo(f"personal values erased from: {report.erased} entries of the audit")
+    counted = f"{report.documents} documents, {report.entries} sealed entries of the audit"
+    click.echo(f"{'ok' if good else 'FAILED'}: {counted}, {len(report.problems)} problems")
     sys.exit(0 if good else 1)

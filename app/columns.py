@@ -122,3 +122,6 @@ def Choice(of: type[enum.StrEnum], length: int = 24) -> Enum:  # noqa: N802
 
 # 64-bit keys on PostgreSQL; SQLite autoincrements only an INTEGER primary key, which is 64-bit there anyway.
 Key = BigInteger().with_variant(Integer(), "sqlite")
+
+# Of a column: it holds data of people. Opening its record is noted, and it can be taken out of the audit.
+PERSONAL = {"personal": True}

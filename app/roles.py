@@ -182,6 +182,7 @@ PRESETS: dict[str, Role] = {
             "allocation": "see",
             "letter": "see",
             "handover": "see",
+            "audit": "see export",
         },
     ),
     "API client": Role(

@@ -5,12 +5,13 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, insert, update
+from flask_appbuilder.security.sqla.models import User
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.demo.book import Book
 from app.models.chain import ChainLink
-from app.models.history import FieldChange, StateChange
+from app.models.history import Act, Channel, FieldChange, StateChange
 from app.models.invoice import Invoice, InvoiceKind, InvoiceLine, InvoiceSnapshot, InvoiceState, InvoiceTax
 from app.models.organisation import OrganisationBankAccount
 from app.money import Priced
@@ -151,13 +152,17 @@ def _become_issued(session: Session, made: Sequence[SimpleNamespace]) -> None:
 def _tell(session: Session, made: Sequence[SimpleNamespace], by_id: int | None) -> None:
     """Write what the history says: made and issued at once by one person."""
     fields, states = [], []
+    name = session.scalar(select(User.username).where(User.id == by_id))
     for one in made:
         about = {"at": one.created_at, "entity": Invoice.__stem__, "record_id": one.id, "actor_id": by_id}
+        audited = about | {"channel": Channel.demo, "actor_name": name}
         told = {name: [None, history.plain(getattr(one, name))] for name in _TOLD}
         issued = {name: [None, history.plain(getattr(one, name))] for name in ("number", "content_sha256")}
-        fields.append(about | {"act": "add", "changes": told | {"state": [None, InvoiceState.draft.value]}})
+        fields.append(
+            audited | {"act": Act.add, "name": None, "changes": told | {"state": [None, InvoiceState.draft.value]}}
+        )
         moved = {"state": [InvoiceState.draft.value, InvoiceState.issued.value]}
-        fields.append(about | {"act": "change", "changes": issued | moved})
+        fields.append(audited | {"act": Act.move, "name": one.number, "changes": issued | moved})
         states.append(about | {"before": None, "after": InvoiceState.draft.value})
         states.append(about | {"before": InvoiceState.draft.value, "after": InvoiceState.issued.value})
     _insert(session, FieldChange, fields)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.demo import numbers
 from app.demo.team import People
 from app.demo.words import LANDS, Land, Town
-from app.models.history import FieldChange
+from app.models.history import Act, Channel, FieldChange
 from app.models.party import (
     AddressUsage,
     ChannelKind,
@@ -326,21 +326,24 @@ def _derive(values: dict[str, Any], below: dict[str, list[dict[str, Any]]]) -> N
 
 def _history(draw: _Draw, values: dict[str, Any], people: People) -> list[dict[str, Any]]:
     """Return what the history says: made by its owner or the office, changed since by the same."""
-    common = {"entity": Party.__stem__, "actor_id": values["owner_id"] or people.ids["office"], "request_id": None}
+    by_id = values["owner_id"] or people.ids["office"]
+    names = {key: name for name, key in people.ids.items()}
+    common = {"entity": Party.__stem__, "actor_id": by_id, "actor_name": names.get(by_id), "channel": Channel.demo}
+    common["name"] = values["name"]
     told = {
         name: [None, history.plain(value)]
         for name, value in values.items()
         if value not in (None, False) and name not in history.SILENT and name != "archived_at"
     }
-    found = [common | {"at": values["created_at"], "act": "add", "changes": told}]
+    found = [common | {"at": values["created_at"], "act": Act.add, "changes": told}]
     if values["changed_at"] > values["created_at"] and not values["archived_at"]:
         before = draw.number(draw.land.mobile) if values["phone"] else None
         change = {"phone": [before, values["phone"]]} if before else {"source": [None, values["source"]]}
         if change.get("source") != [None, None]:
-            found.append(common | {"at": values["changed_at"], "act": "change", "changes": change})
+            found.append(common | {"at": values["changed_at"], "act": Act.change, "changes": change})
     if values["archived_at"]:
         change = {"archived_at": [None, history.plain(values["archived_at"])]}
-        found.append(common | {"at": values["archived_at"], "act": "change", "changes": change})
+        found.append(common | {"at": values["archived_at"], "act": Act.change, "changes": change})
     return found
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.columns import Choice, Instant, Key
+from app.columns import PERSONAL, Choice, Instant, Key
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.lifecycle import Moves
@@ -103,11 +103,11 @@ class Letter(Entity, Owned):
     language: Mapped[str] = mapped_column(String(5), info={"of": "language"})
     from_address: Mapped[str] = mapped_column(String(320))
     from_name: Mapped[str | None] = mapped_column(String(250))
-    to_address: Mapped[str] = mapped_column(String(320))
-    to_name: Mapped[str | None] = mapped_column(String(250))
-    reply_to: Mapped[str | None] = mapped_column(String(320))
-    subject: Mapped[str] = mapped_column(String(250))
-    body: Mapped[str] = mapped_column(Text())
+    to_address: Mapped[str] = mapped_column(String(320), info=PERSONAL)
+    to_name: Mapped[str | None] = mapped_column(String(250), info=PERSONAL)
+    reply_to: Mapped[str | None] = mapped_column(String(320), info=PERSONAL)
+    subject: Mapped[str] = mapped_column(String(250), info=PERSONAL)
+    body: Mapped[str] = mapped_column(Text(), info=PERSONAL)
     attachment_id: Mapped[int | None] = mapped_column(ForeignKey("attachment.id"), index=True)
     attachment: Mapped["Attachment | None"] = relationship("Attachment")
     message_id: Mapped[str] = mapped_column(String(250), unique=True)
@@ -115,7 +115,7 @@ class Letter(Entity, Owned):
     tries: Mapped[int] = mapped_column(Integer, default=0)
     token: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[datetime | None] = mapped_column(Instant())
-    answer: Mapped[str | None] = mapped_column(Text())
+    answer: Mapped[str | None] = mapped_column(Text(), info=PERSONAL)
     sent_at: Mapped[datetime | None] = mapped_column(Instant())
     search_text: Mapped[str] = mapped_column(Text(), default="")
 

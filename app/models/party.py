@@ -8,7 +8,7 @@ from typing import ClassVar
 from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.columns import Amount, Choice, Instant
+from app.columns import PERSONAL, Amount, Choice, Instant
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.models.base import Entity, Line, Owned
@@ -88,8 +88,8 @@ class Party(Entity, Owned):
     )
 
     kind: Mapped[PartyKind] = mapped_column(Choice(PartyKind), default=PartyKind.company)
-    name: Mapped[str] = mapped_column(String(250))
-    legal_name: Mapped[str | None] = mapped_column(String(500))
+    name: Mapped[str] = mapped_column(String(250), info=PERSONAL)
+    legal_name: Mapped[str | None] = mapped_column(String(500), info=PERSONAL)
     is_customer: Mapped[bool] = mapped_column(default=False)
     is_supplier: Mapped[bool] = mapped_column(default=False)
     is_partner: Mapped[bool] = mapped_column(default=False)
@@ -98,16 +98,16 @@ class Party(Entity, Owned):
     language: Mapped[str] = mapped_column(String(5), default="en", info={"of": "language"})
     currency: Mapped[str | None] = mapped_column(String(3), info={"of": "currency"})
 
-    tax_number: Mapped[str | None] = mapped_column(String(32), index=True)
+    tax_number: Mapped[str | None] = mapped_column(String(32), index=True, info=PERSONAL)
     tax_branch: Mapped[str | None] = mapped_column(String(20))
-    registration_number: Mapped[str | None] = mapped_column(String(50))
+    registration_number: Mapped[str | None] = mapped_column(String(50), info=PERSONAL)
 
-    phone: Mapped[str | None] = mapped_column(String(20), index=True)
-    email: Mapped[str | None] = mapped_column(String(254), index=True)
-    website: Mapped[str | None] = mapped_column(String(500))
+    phone: Mapped[str | None] = mapped_column(String(20), index=True, info=PERSONAL)
+    email: Mapped[str | None] = mapped_column(String(254), index=True, info=PERSONAL)
+    website: Mapped[str | None] = mapped_column(String(500), info=PERSONAL)
 
-    birthday: Mapped[date | None] = mapped_column(Date())
-    note: Mapped[str | None] = mapped_column(Text())
+    birthday: Mapped[date | None] = mapped_column(Date(), info=PERSONAL)
+    note: Mapped[str | None] = mapped_column(Text(), info=PERSONAL)
     source: Mapped[str | None] = mapped_column(String(60))
     credit_limit: Mapped[Decimal | None] = mapped_column(Amount())
     external_id: Mapped[str | None] = mapped_column(String(64), index=True)
@@ -155,10 +155,10 @@ class PartyAddress(Line):
     party_id: Mapped[int] = mapped_column(ForeignKey("party.id", ondelete="CASCADE"), index=True)
     party: Mapped[Party] = relationship(back_populates="addresses")
     usage: Mapped[AddressUsage] = mapped_column(Choice(AddressUsage), default=AddressUsage.legal)
-    street: Mapped[str | None] = mapped_column(String(250))
-    postal_code: Mapped[str | None] = mapped_column(String(20))
-    city: Mapped[str | None] = mapped_column(String(120))
-    region: Mapped[str | None] = mapped_column(String(120))
+    street: Mapped[str | None] = mapped_column(String(250), info=PERSONAL)
+    postal_code: Mapped[str | None] = mapped_column(String(20), info=PERSONAL)
+    city: Mapped[str | None] = mapped_column(String(120), info=PERSONAL)
+    region: Mapped[str | None] = mapped_column(String(120), info=PERSONAL)
     country: Mapped[str | None] = mapped_column(String(2), info={"of": "country"})
 
     def __str__(self) -> str:
@@ -174,12 +174,12 @@ class PartyContact(Line):
 
     party_id: Mapped[int] = mapped_column(ForeignKey("party.id", ondelete="CASCADE"), index=True)
     party: Mapped[Party] = relationship(back_populates="contacts")
-    name: Mapped[str] = mapped_column(String(250))
-    role: Mapped[str | None] = mapped_column(String(120))
-    phone: Mapped[str | None] = mapped_column(String(20), index=True)
-    email: Mapped[str | None] = mapped_column(String(254), index=True)
+    name: Mapped[str] = mapped_column(String(250), info=PERSONAL)
+    role: Mapped[str | None] = mapped_column(String(120), info=PERSONAL)
+    phone: Mapped[str | None] = mapped_column(String(20), index=True, info=PERSONAL)
+    email: Mapped[str | None] = mapped_column(String(254), index=True, info=PERSONAL)
     language: Mapped[str | None] = mapped_column(String(5), info={"of": "language"})
-    note: Mapped[str | None] = mapped_column(Text())
+    note: Mapped[str | None] = mapped_column(Text(), info=PERSONAL)
 
     def __str__(self) -> str:
         return self.name
@@ -197,9 +197,9 @@ class PartyChannel(Line):
     party_id: Mapped[int] = mapped_column(ForeignKey("party.id", ondelete="CASCADE"), index=True)
     party: Mapped[Party] = relationship(back_populates="channels")
     kind: Mapped[ChannelKind] = mapped_column(Choice(ChannelKind), default=ChannelKind.phone)
-    value: Mapped[str] = mapped_column(String(500), index=True)
-    raw: Mapped[str | None] = mapped_column(String(500))
-    label: Mapped[str | None] = mapped_column(String(60))
+    value: Mapped[str] = mapped_column(String(500), index=True, info=PERSONAL)
+    raw: Mapped[str | None] = mapped_column(String(500), info=PERSONAL)
+    label: Mapped[str | None] = mapped_column(String(60), info=PERSONAL)
     opted_out_at: Mapped[datetime | None] = mapped_column(Instant())
     bounced_at: Mapped[datetime | None] = mapped_column(Instant())
 
@@ -218,8 +218,8 @@ class PartyBankAccount(Line):
 
     party_id: Mapped[int] = mapped_column(ForeignKey("party.id", ondelete="CASCADE"), index=True)
     party: Mapped[Party] = relationship(back_populates="bank_accounts")
-    iban: Mapped[str | None] = mapped_column(String(34), index=True)
-    account: Mapped[str | None] = mapped_column(String(34), index=True)
+    iban: Mapped[str | None] = mapped_column(String(34), index=True, info=PERSONAL)
+    account: Mapped[str | None] = mapped_column(String(34), index=True, info=PERSONAL)
     bic: Mapped[str | None] = mapped_column(String(11), index=True)
     bik: Mapped[str | None] = mapped_column(String(9), index=True)
     bank_name: Mapped[str | None] = mapped_column(String(250))
@@ -242,7 +242,7 @@ class PartyIdentifier(Line):
     party_id: Mapped[int] = mapped_column(ForeignKey("party.id", ondelete="CASCADE"), index=True)
     party: Mapped[Party] = relationship(back_populates="identifiers")
     scheme: Mapped[str] = mapped_column(String(40))
-    value: Mapped[str] = mapped_column(String(100), index=True)
+    value: Mapped[str] = mapped_column(String(100), index=True, info=PERSONAL)
 
     def __str__(self) -> str:
         return f"{self.scheme} {self.value}"

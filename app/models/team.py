@@ -8,7 +8,7 @@ from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped, backref, mapped_column, relationship
 
-from app.columns import Choice, Instant
+from app.columns import PERSONAL, Choice, Instant
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.models.base import Entity
@@ -55,6 +55,8 @@ class Team(Entity):
 
 
 User.__stem__ = "user"  # the framework's account takes part under its own noun
+for _name in ("first_name", "last_name", "email"):
+    User.__table__.c[_name].info |= PERSONAL
 
 
 class UserProfile(Entity):

@@ -7,7 +7,7 @@ import hashlib
 import secrets
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask_appbuilder.security.sqla.models import ApiKey, Group, User
 from sqlalchemy import or_, select, update
@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session, joinedload
 from app.errors import DomainError, NotFound
 from app.i18n import gettext as _
 from app.models.api_key import ApiKeyNote
+from app.models.history import Act
 from app.roles import ADMIN
-from app.services import key_scope
+from app.services import audit, key_scope
 
 PREFIX = "crm_"
 LONGEST_NAME = 120
@@ -113,12 +114,19 @@ def _write(
     session.flush()
     session.add(ApiKeyNote(key_id=key.id, replaces_id=after))
     session.flush()
+    username = session.execute(select(User.username).where(User.id == user_id)).scalar_one()
+    _tell(session, user_id, username, {"made" if after is None else "replaced": [None, name]}, at=at)
     return secret
 
 
 def may_last_for_ever(user: User) -> bool:
     """Say whether somebody may have keys without an end: an administrator, who sees and ends all of them."""
     return any(role.name == ADMIN for role in [*user.roles, *(role for group in user.groups for role in group.roles)])
+
+
+def _tell(session: Session, user_id: int, username: str | None, changes: dict[str, list[Any]], *, at: datetime) -> None:
+    """Tell the audit what was done with keys of an account; the key itself stands nowhere."""
+    audit.note(session, Act.key, entity="user", record_id=user_id, name=username, changes=changes, at=at)
 
 
 def owner(session: Session, key: str, *, at: datetime) -> ApiKey | None:
@@ -148,6 +156,15 @@ def note_use(session: Session, key_id: int, *, at: datetime, address: str) -> No
     done = session.execute(update(ApiKey).where(ApiKey.id == key_id, due).values(last_used_on=_naive(at)))
     if done.rowcount:  # type: ignore[attr-defined]
         note_of(session, key_id).address = address
+
+
+def tell_use(session: Session, key: ApiKey, *, at: datetime) -> None:
+    """Tell the audit that a key is used, once an hour; to be called before `note_use`."""
+    hour = _naive(at).replace(minute=0, second=0, microsecond=0)
+    if key.last_used_on is None or key.last_used_on < hour:
+        name, changes = key.user.username, {"used": [None, key.name]}
+        by = {"actor_id": key.user_id, "actor_name": name[:64], "sign_in": f"key {key.id}"}
+        audit.note(session, Act.sign_in, entity="user", record_id=key.user_id, name=name, changes=changes, at=at, **by)
 
 
 def note_of(session: Session, key_id: int) -> ApiKeyNote:
@@ -214,14 +231,19 @@ def rotate(session: Session, key_id: int, *, user_id: int, at: datetime, at_once
 def revoke(session: Session, key_id: int, *, user_id: int | None, at: datetime) -> ApiKey:
     """End a key of a user, or of anybody where no user is named, and return it; NotFound when there is no such key."""
     found = _found(session, key_id, user_id)
+    if found.active:
+        _tell(session, found.user_id, found.user.username, {"ended": [None, found.name]}, at=at)
     found.active, found.revoked_on = False, found.revoked_on or _naive(at)
     return found
 
 
 def revoke_all(session: Session, user_id: int, *, at: datetime) -> None:
     """End every live key of a user: whoever knew his password may have made one."""
-    session.execute(
+    ended: Any = session.execute(
         update(ApiKey)
         .where(ApiKey.user_id == user_id, ApiKey.revoked_on.is_(None))
         .values(active=False, revoked_on=_naive(at))
     )
+    if ended.rowcount:
+        name = session.execute(select(User.username).where(User.id == user_id)).scalar()
+        _tell(session, user_id, name, {"ended": [None, ended.rowcount]}, at=at)

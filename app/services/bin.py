@@ -19,10 +19,10 @@ from app.i18n import gettext as _
 from app.models.attachment import Attachment
 from app.models.base import Entity, Owned, entity_of
 from app.models.deleted_record import NAME, DeletedFile, DeletedRecord
-from app.models.history import FieldChange
+from app.models.history import Act, FieldChange
 from app.models.search_entry import is_findable
 from app.outbox import enqueue
-from app.services import access, bin_rows
+from app.services import access, bin_rows, history
 from app.services import find_index as index
 from app.services.access import Actor
 
@@ -185,14 +185,12 @@ def _told_gone(session: Session, gone: bin_rows.GoneError) -> str:
 
 
 def _write_history(session: Session, deleted: DeletedRecord, key: int, *, at: datetime) -> None:
-    actor = access.current(session)
-    row: dict[str, Any] = {
+    row: dict[str, Any] = history.about(session) | {
         "at": at,
         "entity": deleted.entity,
         "record_id": key,
-        "act": "restore",
+        "name": deleted.name,
+        "act": Act.restore,
         "changes": {},
-        "actor_id": actor.user_id if actor else None,
-        "request_id": session.info.get("request_id"),
     }
     session.connection().execute(insert(FieldChange), [row])

@@ -13,8 +13,9 @@ from app.errors import DomainError
 from app.i18n import gettext as _
 from app.i18n import language
 from app.models.export_run import LONGEST_REASON, ExportFormat, ExportKind, ExportRun, ExportState
+from app.models.history import Act
 from app.money import format_decimal
-from app.services import access, export_alarm, export_rule
+from app.services import access, audit, export_alarm, export_rule
 from app.services.access import Actor
 from app.services.export_rule import Terms
 
@@ -34,6 +35,9 @@ def begin(session: Session, run: ExportRun, *, verb: str, by: Actor, at: datetim
     run.state, run.rows = ExportState.begun, 0
     session.add(run)
     session.flush()
+    told = {"format": run.format, "filter": run.query, "rows": run.expected_rows, "reason": run.reason, "run": run.id}
+    changes = {name: [None, value] for name, value in told.items()}
+    audit.note(session, Act.export, entity=run.entity, changes=changes, at=at)
     export_alarm.look(session, run, rule, by=by, at=at)
     return run
 

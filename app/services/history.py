@@ -1,21 +1,25 @@
-"""History by one flush listener: what changed in which record, by whom, in which request.
+"""History by one flush listener: what changed in which record, by whom, by which way, in which request.
 
-Installed once by `install()` for screens, REST, jobs and the command line alike. Bulk statements do not pass here:
-whoever writes with one (the importer) writes its rows of history itself.
+Installed once by `install()` for screens, REST, jobs and the command line alike. Rows that live in a record's form
+(lines, contacts, addresses) are told under their record. Bulk statements do not pass here: whoever writes with one (the
+importer) writes its rows of history itself. What a session knows of its way stands in `session.info`: `channel`,
+`address`, `sign_in`, `request_id`, `seen_as`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 
 from sqlalchemy import event, insert, inspect
-from sqlalchemy.orm import Session, UOWTransaction
+from sqlalchemy.orm import MANYTOONE, Session, UOWTransaction
 
 from app import clock
 from app.db import Model
-from app.models.history import FieldChange, StateChange
+from app.models.base import Line
+from app.models.history import Act, Channel, FieldChange, StateChange
 from app.services import access
 
 SILENT = frozenset(
@@ -26,6 +30,10 @@ SILENT = frozenset(
     }
 )
 STATE = "state"
+LINKED = {"user": ("roles",)}  # links to many that are no rows of their own, but part of what a record says
+NAMED = ("name", "number", "username", "subject", "title", "text", "file_name", "value", "iban", "street", "label")
+LONGEST_NAME = 250
+_DATED = "history_at"
 
 
 def plain(value: object) -> Any:  # noqa: ANN401 -- what JSON can hold
@@ -41,10 +49,11 @@ def plain(value: object) -> Any:  # noqa: ANN401 -- what JSON can hold
 
 def _difference(record: object, act: str) -> dict[str, list[Any]]:
     state: Any = inspect(record)
+    link = parent_link(type(record))
     changes: dict[str, list[Any]] = {}
     for attribute in state.mapper.column_attrs:
         name = attribute.key
-        if name in SILENT or name == "id":
+        if name in SILENT or name in {"id", link}:
             continue
         if act == "delete":
             before, after = state.dict.get(name), None
@@ -58,60 +67,157 @@ def _difference(record: object, act: str) -> dict[str, list[Any]]:
             after = history.added[0] if history.added else None
         if plain(before) != plain(after):
             changes[name] = [plain(before), plain(after)]
+    for name in LINKED.get(getattr(record, "__stem__", ""), ()):
+        history = state.attrs[name].history
+        if history.has_changes():
+            kept = [each.name for each in history.unchanged or ()]
+            changes[name] = [
+                sorted([*kept, *(each.name for each in some or ())]) for some in (history.deleted, history.added)
+            ]
     return changes
 
 
-def _is_recorded(what: object) -> bool:
+def is_recorded(what: object) -> bool:
     """Say whether a record or its class has a history: every noun, but for those that say `__unrecorded__`."""
     return hasattr(what, "__stem__") and not getattr(what, "__unrecorded__", False)
 
 
-def _common(session: Session) -> dict[str, Any]:
-    """Return what every row of history says: when, who, in which request."""
-    actor = access.current(session)
+_PARENTS: dict[type[Any], tuple[str, str] | None] = {}
+
+
+def _parent(entity: type[Any]) -> tuple[str, str] | None:
+    if entity not in _PARENTS:
+        _PARENTS[entity] = _find_parent(entity)
+    return _PARENTS[entity]
+
+
+def _find_parent(entity: type[Any]) -> tuple[str, str] | None:
+    """Return of rows that live and die with a record that has a history: (its stem, the column that names it)."""
+    if not issubclass(entity, Line) or getattr(entity, "__unrecorded__", False):
+        return None
+    for relation in inspect(entity).relationships:
+        above = relation.mapper.class_
+        back = inspect(above).relationships.get(relation.back_populates or "")
+        if relation.direction is MANYTOONE and back is not None and back.cascade.delete_orphan and is_recorded(above):
+            (column,) = relation.local_columns
+            return str(above.__stem__), str(column.key)
+    return None
+
+
+def parent_link(entity: type[Any]) -> str:
+    """Return the column by which rows name the record that they are a part of, "" for what is no part."""
+    found = _parent(entity)
+    return found[1] if found else ""
+
+
+def parts_of(entity: type[Any]) -> list[type[Any]]:
+    """Return the classes of rows that are told under an entity."""
+    stem = getattr(entity, "__stem__", "")
+    found = ((mapper.class_, _parent(mapper.class_)) for mapper in Model.registry.mappers)
+    return [each for each, parent in found if parent is not None and parent[0] == stem]
+
+
+def about(session: Session) -> dict[str, Any]:
+    """Return what every row of history says: when, who, by which way, from where, in which request."""
+    actor, info = access.current(session), session.info
     return {
-        "at": clock.now(),
+        "at": info.get(_DATED) or clock.now(),
         "actor_id": actor.user_id if actor else None,
-        "request_id": session.info.get("request_id"),
+        "actor_name": actor.name[:64] if actor else None,
+        "seen_as": info.get("seen_as"),
+        "channel": info.get("channel", Channel.cli),
+        "address": info.get("address"),
+        "sign_in": info.get("sign_in"),
+        "request_id": info.get("request_id"),
     }
+
+
+@contextmanager
+def by_way(session: Session, channel: Channel) -> Iterator[None]:
+    """Let what is done inside the block be told as done by an import, a rule or the demo."""
+    before = session.info.get("channel")
+    session.info["channel"] = channel
+    try:
+        yield
+    finally:
+        session.info["channel"] = before or Channel.cli
+
+
+@contextmanager
+def dated(session: Session, *, at: datetime) -> Iterator[None]:
+    """Let what is flushed inside the block be told as done at a moment of the past: for the demo's story."""
+    session.flush()
+    session.info[_DATED] = at
+    try:
+        yield
+        session.flush()
+    finally:
+        session.info.pop(_DATED, None)
+
+
+def name_of(values: dict[str, Any]) -> str | None:
+    """Return what a record is called by its loaded values; nothing is read for it."""
+    found = next((values[name] for name in NAMED if values.get(name)), None)
+    return str(found)[:LONGEST_NAME] if found is not None else None
 
 
 def note(session: Session, record: Any, name: str, before: object, after: object) -> None:  # noqa: ANN401
     """Write down a change of what is no column of a record, such as its tags."""
-    if not _is_recorded(record) or before == after:
+    if not is_recorded(record) or before == after:
         return
-    about = {"entity": record.__stem__, "record_id": record.id, "act": "change"} | _common(session)
-    session.connection().execute(insert(FieldChange), [about | {"changes": {name: [before, after]}}])
+    told = {"entity": record.__stem__, "record_id": record.id, "act": Act.change, "name": name_of(vars(record))}
+    session.connection().execute(insert(FieldChange), [told | about(session) | {"changes": {name: [before, after]}}])
+
+
+def _place(record: Any) -> dict[str, Any] | None:  # noqa: ANN401 -- any mapped record
+    """Return where a record is told: under itself, or under the record whose row it is; None without a history."""
+    if is_recorded(record):
+        return {"entity": record.__stem__, "record_id": record.id, "part": None, "part_id": None}
+    parent = _parent(type(record))
+    if parent is None:
+        return None
+    state: Any = inspect(record)
+    above = state.dict.get(parent[1])
+    if above is None:
+        above = next(iter(state.attrs[parent[1]].history.deleted or ()), None)
+    if above is None:
+        return None
+    return {"entity": parent[0], "record_id": above, "part": record.__tablename__, "part_id": record.id}
 
 
 def note_many(session: Session, entity: str, changes: Iterable[tuple[int, dict[str, list[Any]]]]) -> None:
     """Write down what one statement has changed of many records of a kind: (key, {name: [before, after]})."""
-    about = {"entity": entity, "act": "change"} | _common(session)
-    rows = [about | {"record_id": key, "changes": changed} for key, changed in changes]
+    told = {"entity": entity, "act": Act.change} | about(session)
+    rows = [told | {"record_id": key, "changes": changed} for key, changed in changes]
     if rows:
         session.connection().execute(insert(FieldChange), rows)
 
 
 def _record(session: Session, _context: UOWTransaction) -> None:
-    found: list[tuple[Any, str]] = [
-        *((o, "add") for o in session.new if _is_recorded(o)),
-        *((o, "change") for o in session.dirty if _is_recorded(o) and session.is_modified(o)),
-        *((o, "delete") for o in session.deleted if _is_recorded(o)),
+    found: list[tuple[Any, Act]] = [
+        *((each, Act.add) for each in session.new),
+        *((each, Act.change) for each in session.dirty if session.is_modified(each)),
+        *((each, Act.delete) for each in session.deleted),
     ]
-    if not found:
-        return
-    common = _common(session)
+    common: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
     moves: list[dict[str, Any]] = []
     for record, act in found:
-        changes = _difference(record, act)
-        if not changes:
+        place = _place(record)
+        changes = _difference(record, act) if place is not None else None
+        if place is None or not changes:
             continue
-        about = {"entity": record.__stem__, "record_id": record.id} | common
-        rows.append(about | {"act": act, "changes": changes})
-        if STATE in changes and act != "delete":
+        common = common or about(session)
+        is_move = STATE in changes and act is Act.change
+        rows.append(
+            place | common | {"act": Act.move if is_move else act, "changes": changes, "name": name_of(vars(record))}
+        )
+        if STATE in changes and act is not Act.delete and place["part"] is None:
             before, after = changes[STATE]
-            moves.append(about | {"before": before, "after": after})
+            moves.append(
+                {name: common[name] for name in ("at", "actor_id", "request_id")}
+                | {"entity": place["entity"], "record_id": place["record_id"], "before": before, "after": after}
+            )
     if rows:
         session.connection().execute(insert(FieldChange), rows)
     if moves:
@@ -131,6 +237,6 @@ def install() -> None:
         return
     event.listen(Session, "after_flush", _record)
     for mapper in Model.registry.mappers:
-        if _is_recorded(mapper.class_):
+        if is_recorded(mapper.class_) or _parent(mapper.class_):
             for attribute in mapper.column_attrs:
                 event.listen(getattr(mapper.class_, attribute.key), "set", _remember, retval=True, active_history=True)

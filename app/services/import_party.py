@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from app.errors import Refusals
 from app.i18n import gettext as _
 from app.i18n import label_of
-from app.models.history import FieldChange
+from app.models.history import Act, FieldChange
 from app.models.party import Party
 from app.models.team import UserProfile
 from app.services import access, find, history
@@ -287,20 +287,14 @@ class _Work:
         return values | {"created_at": self.at, "changed_at": self.at, "version": 1}
 
     def _write_history(self, values: list[dict[str, Any]], ids: list[int]) -> None:
-        actor = access.current(self.session)
-        about = {
-            "at": self.at,
-            "entity": Party.__stem__,
-            "act": "add",
-            "actor_id": actor.user_id if actor else None,
-            "request_id": self.session.info.get("request_id"),
-        }
+        about = history.about(self.session) | {"at": self.at, "entity": Party.__stem__, "act": Act.add}
         self.session.execute(
             insert(table_of(FieldChange)),
             [
                 about
                 | {
                     "record_id": party_id,
+                    "name": history.name_of(row),
                     "changes": {
                         name: [None, history.plain(value)]
                         for name, value in row.items()

@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session, joinedload
 
 from app.i18n import gettext as _
 from app.lifecycle import allowed
-from app.models.history import FieldChange, StateChange
+from app.models.history import Act, FieldChange, StateChange
 from app.models.letter import INVOICE, LETTER_MOVES, Letter, LetterState
 from app.outbox import Errand, Outbox, enqueue
-from app.services import letter_invoice
+from app.services import history, letter_invoice
 from app.services.letter_writing import TOPIC
 
 LEASE = timedelta(minutes=5)  # longer than all time-outs of a conversation up to DATA together
@@ -213,11 +213,11 @@ def _step(
     if moved.rowcount != 1:  # type: ignore[attr-defined]
         return False
     about = {"at": at, "entity": Letter.__stem__, "record_id": letter_id}
-    about["request_id"] = session.info.get("request_id")
+    told = history.about(session) | about
     changes: dict[str, list[Any]] = {"state": [str(before), str(after)]}
     if values.get("answer"):
         changes["answer"] = [None, values["answer"]]
-    session.add(FieldChange(act="change", changes=changes, **about))
-    session.add(StateChange(before=str(before), after=str(after), **about))
+    session.add(FieldChange(act=Act.move, changes=changes, **told))
+    session.add(StateChange(before=str(before), after=str(after), request_id=told["request_id"], **about))
     session.flush()
     return True

@@ -2,14 +2,15 @@
 
 import secrets
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask_appbuilder.security.sqla.models import Group, User
 from sqlalchemy import not_, or_, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from app.models.history import Act
 from app.models.sign_in import SignIn
-from app.services import access, role_demand
+from app.services import access, audit, role_demand
 
 BROWSER = "browser"
 
@@ -48,12 +49,26 @@ def begin(
     user.login_count = (user.login_count or 0) + 1
     user.last_login = at.replace(tzinfo=None)
     user.fail_login_count = 0
+    _tell(
+        session, Act.sign_in, user, at=at, sign_in=audit.mark(kind, sign_in.key), address=address, agent=sign_in.agent
+    )
     return sign_in
+
+
+def _tell(session: Session, act: Act, user: User, *, at: datetime, agent: str = "", **more: str) -> None:
+    """Tell the audit that somebody came or went: he himself is the one who did it."""
+    by = {"actor_id": user.id, "actor_name": user.username[:64]}
+    changes = {"agent": [None, agent]} if agent else None
+    audit.note(session, act, entity="user", record_id=user.id, name=user.username, changes=changes, at=at, **by, **more)
 
 
 def end(session: Session, key: str, *, at: datetime) -> None:
     """Revoke one sign-in."""
-    session.execute(update(SignIn).where(SignIn.key == key, SignIn.revoked_at.is_(None)).values(revoked_at=at))
+    live = select(User, SignIn.kind).join(SignIn, SignIn.user_id == User.id)
+    found = session.execute(live.where(SignIn.key == key, SignIn.revoked_at.is_(None))).unique().first()
+    if found is not None:
+        session.execute(update(SignIn).where(SignIn.key == key).values(revoked_at=at))
+        _tell(session, Act.sign_out, found[0], at=at, sign_in=audit.mark(found[1], key))
 
 
 def end_all(session: Session, user_id: int, *, at: datetime, but: str | None = None) -> None:
@@ -61,7 +76,11 @@ def end_all(session: Session, user_id: int, *, at: datetime, but: str | None = N
     ending = update(SignIn).where(SignIn.user_id == user_id, SignIn.revoked_at.is_(None))
     if but is not None:
         ending = ending.where(SignIn.key != but)
-    session.execute(ending.values(revoked_at=at))
+    ended: Any = session.execute(ending.values(revoked_at=at))
+    if ended.rowcount:
+        name = session.execute(select(User.username).where(User.id == user_id)).scalar()
+        changes = {"sign_ins": [ended.rowcount, 0]}
+        audit.note(session, Act.sign_out, entity="user", record_id=user_id, name=name, changes=changes, at=at)
 
 
 def user_by_name(session: Session, name: str) -> User | None:

@@ -8,11 +8,12 @@ from sqlalchemy.orm import Session
 
 from app.errors import DomainError, Refusals
 from app.i18n import gettext as _
+from app.models.history import Act
 from app.models.identity import Identity
 from app.models.team import Team, UserProfile
 from app.roles import ADMIN
 from app.services import api_key as api_keys
-from app.services import handover_kinds, lockout, pending_sign_in, policy, remembered_device, roles
+from app.services import audit, handover_kinds, lockout, pending_sign_in, policy, remembered_device, roles
 from app.services import password as passwords
 from app.services import password_link as links
 from app.services import sign_in as sign_ins
@@ -124,6 +125,7 @@ def reset_password(
     `must_change`: somebody else knows it, so its owner chooses another. Raises DomainError (`password`) for a bad one.
     """
     passwords.set_password(session, user, password, at=at, must_change=must_change)
+    audit.note(session, Act.password, entity="user", record_id=user.id, name=user.username, at=at)
     sign_ins.end_all(session, user.id, at=at, but=but)
     remembered_device.end_all(session, user.id)
     pending_sign_in.end_all(session, user.id)

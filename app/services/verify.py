@@ -6,16 +6,14 @@ changed, documents that are missing, a tail that was cut off and a chain that wa
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from sqlalchemy import Row, make_url, select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from app.i18n import gettext as _
@@ -27,6 +25,7 @@ from app.models.invoice import Invoice, InvoiceLine, InvoiceSnapshot, InvoiceSta
 from app.models.number_series import NumberCounter, NumberSeries, SeriesKind
 from app.services import access, chain
 from app.services import invoice_snapshot as snapshots
+from app.services.anchor import AUDIT, anchor, anchors_in, standing_link
 from app.services.attachment import place_of
 
 _BATCH = 500
@@ -46,6 +45,9 @@ class ProblemKind(StrEnum):
     missing_file = "missing_file"
     cut_tail = "cut_tail"
     another_chain = "another_chain"
+    missing_row = "missing_row"
+    inserted_row = "inserted_row"
+    not_sealed = "not_sealed"
 
 
 label(
@@ -60,6 +62,9 @@ label(
     missing_file=_l("Missing file"),
     cut_tail=_l("Cut tail"),
     another_chain=_l("Another chain than the anchored one"),
+    missing_row=_l("Missing entry"),
+    inserted_row=_l("Inserted entry"),
+    not_sealed=_l("Not sealed"),
 )
 
 
@@ -77,9 +82,14 @@ class Problem:
 
 @dataclass(slots=True)
 class Report:
-    """What was found: how many issued documents, what is wrong, and how many have no file yet (which is no problem)."""
+    """What was found: how many issued documents, what is wrong, and how many have no file yet (which is no problem).
+
+    `entries` are those of the audit, `erased` those of them whose personal values were taken out.
+    """
 
     documents: int = 0
+    entries: int = 0
+    erased: int = 0
     problems: list[Problem] = field(default_factory=list)
     not_made: int = 0
 
@@ -315,62 +325,6 @@ def _verify_bytes(path: Path, digest: str, about: str, report: Report) -> None:
 # --- anchors --------------------------------------------------------------------------------------------------------
 
 
-def anchors_in(var: Path, url: str) -> Path:
-    """Return where the anchors of a database lie: an installation may hold the demo's and one's own side by side."""
-    return var / "anchors" / f"{Path(make_url(url).database or 'memory').stem}.jsonl"
-
-
-def anchor(session: Session, path: Path, *, at: datetime) -> int:
-    """Add the heads of all chains to the file of anchors, and return how many there are.
-
-    Shape: one JSON object per line: `at`, `chain` ("document" or "file"), `series`, `position`, `number`, `link`.
-    """
-    lines = []
-    with access.everything(session, why="the heads of all chains are anchored"):
-        for of, table in _CHAINS.items():
-            heads: dict[int, Row[Any]] = {}
-            for series_id in session.scalars(select(table.series_id).distinct().order_by(table.series_id)).all():
-                heads[series_id] = session.execute(
-                    select(table.position, table.link, Invoice.number)
-                    .join(Invoice, Invoice.id == table.invoice_id)
-                    .where(table.series_id == series_id)
-                    .order_by(table.position.desc())
-                    .limit(1)
-                ).one()
-            lines += [
-                {
-                    "at": at.isoformat(),
-                    "chain": of,
-                    "series": series_id,
-                    "position": head.position,
-                    "number": head.number,
-                    "link": head.link,
-                }
-                for series_id, head in heads.items()
-            ]
-    _append(path, "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines))
-    return len(lines)
-
-
-def _append(path: Path, text: str) -> None:
-    """Add text to a file at once, so that it outlives a power cut, below what a former one may have cut off."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with path.open("ab+") as file:
-        if file.tell() and not _ends_a_line(file):
-            text = f"\n{text}"
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _ends_a_line(file: BinaryIO) -> bool:
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) == b"\n"
-
-
-_CHAINS: dict[str, Any] = {"document": ChainLink, "file": FileLink}
-
-
 def _compare_with_anchors(session: Session, path: Path, report: Report) -> None:
     """Compare the chains with every anchor that was ever written."""
     if not path.is_file():
@@ -378,14 +332,17 @@ def _compare_with_anchors(session: Session, path: Path, report: Report) -> None:
     for at, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
         try:
             told = json.loads(line)
-            table, about, day = _CHAINS[told["chain"]], told["number"] or f"#{told['series']}", told["at"][:10]
-            place = (table.series_id == int(told["series"]), table.position == int(told["position"]))
+            is_audit = told["chain"] == AUDIT
+            about, day = _("Audit") if is_audit else told["number"] or f"#{told['series']}", told["at"][:10]
             link, n = told["link"], told["position"]
+            standing = standing_link(session, told)
         except (ValueError, KeyError, TypeError):
             report.add(ProblemKind.another_chain, path.name, _("Anchor %(n)s cannot be read", n=at + 1))
             continue
-        standing = session.scalar(select(table.link).where(*place))
         if standing is None:
             report.add(ProblemKind.cut_tail, about, _("Link %(n)s of %(day)s is gone", n=n, day=day))
         elif standing != link:
             report.add(ProblemKind.another_chain, about, _("Link %(n)s is not the one of %(day)s", n=n, day=day))
+
+
+__all__ = ["Problem", "ProblemKind", "Report", "anchor", "anchors_in", "verify"]

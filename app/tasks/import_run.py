@@ -5,6 +5,7 @@ from datetime import timedelta
 from app.db import db
 from app.errors import Conflict
 from app.exchange.party_import import run_import
+from app.models.history import Channel
 from app.services.import_run import TOPIC
 from app.tasks.registry import LostClaim, Work, handles
 
@@ -18,6 +19,7 @@ def run(work: Work) -> None:
     def watch(_rows: int) -> None:
         work.hold()  # before the first chunk and after each, when no transaction keeps the lock from us
 
+    db.session().info["channel"] = Channel.imports
     try:
         run_import(db.session, work.record_id, work.settings["CRM_VAR"] / "files", watch=watch)
     except Conflict:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, outbox
 from app.db import db, unit_of_work
+from app.models.history import Channel
 from app.services import access
 
 LEASE = timedelta(minutes=2)
@@ -108,7 +109,7 @@ def fresh_session(*, what: str) -> Iterator[Session]:
     db.session.remove()
     session = db.session()
     access.act_as(session, access.SYSTEM)
-    session.info["request_id"] = what
+    session.info |= {"request_id": what, "channel": Channel.job}
     try:
         yield session
     finally:

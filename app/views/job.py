@@ -18,6 +18,7 @@ from app.web.verbs import Verb
 
 ORDER = 95
 TOPICS = {
+    "audit.cut": _l("Removing old entries of the audit"),
     "bin.purge": _l("Emptying the bin"),
     "bin.sweep": _l("Deleting files that nothing needs any more"),
     "bulk.purge": _l("Forgetting old changes of many records"),

@@ -22,7 +22,7 @@ from app.i18n import gettext as _
 from app.models.base import Entity
 from app.roles import CHANGE, SEE
 from app.services import access, field_right, idempotency
-from app.web import guarded, rows_read
+from app.web import audited, guarded, rows_read
 from app.web.api_tags import TAGS_OUT, TagsApi
 from app.web.filters import Wanted, conditions
 from app.web.keyset import LONGEST
@@ -47,6 +47,7 @@ class CrudApi(TagsApi, ModelRestApi):
     examples: ClassVar[Mapping[str, Any]] = {}
     more_in: ClassVar[Mapping[str, Any]] = {}  # fields of a new record beyond its columns; `store_more` takes them
     more_out: ClassVar[Mapping[str, Any]] = {}  # fields of an answer beyond its columns
+    holds_personal_data: ClassVar[bool | None] = None  # None: as the columns of the table say
     has_tags: ClassVar[bool] = True  # False: records of this kind take no tags
     csrf_exempt = False
     allow_browser_login = True
@@ -134,6 +135,7 @@ class CrudApi(TagsApi, ModelRestApi):
         record = self.datamodel.one(pk, self._base_filters)
         if record is None:
             return self.response_404()
+        audited.opened(self, record)
         names = _columns(options.get("rison", {}), ["id", *self.show_columns])
         chosen = self._shaped("show", names)
         answer = self.response(200, id=record.id, result=chosen.dump(record))

@@ -23,7 +23,7 @@ from app.i18n import gettext as _
 from app.models.base import Entity, Owned
 from app.roles import ACT
 from app.services import access, idempotency
-from app.web import card_state, cells, dialog, toast, ways
+from app.web import audited, card_state, cells, dialog, toast, ways
 from app.web.activities import Activities, Tried
 from app.web.card_beside import Beside
 from app.web.card_copy import Copies
@@ -47,6 +47,7 @@ class CardView(Activities, Tabs, Tagged, Beside, Copies, ModelView):
     stages: ClassVar[Sequence[Any]] = ()  # the states that a record goes through; those beside the way are left out
     key_facts: ClassVar[list[str]] = []  # columns in the card's head
     label_columns: Any = None
+    holds_personal_data: ClassVar[bool | None] = None  # None: as the columns of the table say
     worked_out: ClassVar[frozenset[str]] = frozenset()  # columns on screen whose values the view works out itself
 
     @property
@@ -106,6 +107,7 @@ class CardView(Activities, Tabs, Tagged, Beside, Copies, ModelView):
         record = self.datamodel.one(pk, self._base_filters, self._linked_once())
         if record is None:
             abort(404)
+        audited.opened(self, record)
         return self._card(record)
 
     def _linked_once(self) -> Sequence[Any]:

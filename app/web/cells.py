@@ -40,7 +40,7 @@ def of_list(kind: str, code: str) -> str:
         return str(locale.territories.get(code, code))
     if kind == "language":
         return str(LANGUAGES.get(code, {}).get("name", code))
-    return dict(standard_list(kind)).get(code, code) if kind == "entity" else code
+    return dict(standard_list(kind)).get(code, code) if kind in {"entity", "audited"} else code
 
 
 def cell(value: Any, *, name: str = "", column: Any = None) -> Markup:  # noqa: C901

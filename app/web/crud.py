@@ -21,7 +21,7 @@ from app.models.deleted_record import DeletedRecord
 from app.roles import CHANGE, DELETE
 from app.services import access, idempotency
 from app.services import bin as bins
-from app.web import drafts, guarded, timeline, toast, ways
+from app.web import audited, drafts, guarded, timeline, toast, ways
 from app.web.bulk import Bulk
 from app.web.card import Child
 from app.web.crm_form import CrmForm
@@ -178,6 +178,7 @@ class CrudView(FormHelp, Bulk):
             flash(_("This record can no longer be changed."), "warning")
             return redirect(f"{self.route_base}/show/{pk}")
         if request.method == "GET":
+            audited.opened(self, record)
             typed = drafts.kept()
             if typed is not None:
                 form = self.edit_form(formdata=typed, obj=record)

@@ -10,8 +10,10 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.db import db, writing
+from app.models.history import Channel
 from app.services import access
-from app.web import drafts
+from app.web import audited, drafts
+from app.web.signing_in import client_address
 
 csrf = CSRFProtect()
 READS_FIRST = frozenset({"AuthView.login", "SignInApi.login"})  # the password is checked before anything is locked
@@ -37,7 +39,14 @@ def _actor() -> access.Actor | None:
 def _begin_request() -> None:
     g.request_id = str(uuid.uuid4())
     work = db.session()
-    work.info["request_id"] = g.request_id
+    api = request.path.startswith("/api/")
+    work.info |= {
+        "request_id": g.request_id,
+        "channel": Channel.api if api else Channel.screen,
+        "address": client_address(),
+        "sign_in": None,
+        "seen_as": None,
+    }
     if request.method not in SAFE_METHODS and request.endpoint not in READS_FIRST:
         writing(work)
     access.act_as(work, _actor)
@@ -99,5 +108,6 @@ def init_app(app: Flask) -> None:
 
 def init_late(app: Flask) -> None:
     """Install what must run once the user is known."""
+    audited.init_app(app)
     app.before_request(_refuse_broken_text)
     app.before_request(_check_form_token)

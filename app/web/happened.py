@@ -18,7 +18,7 @@ from app.models.activity import Activity
 from app.models.allocation import Allocation
 from app.models.attachment import Attachment
 from app.models.base import Entity
-from app.models.history import FieldChange
+from app.models.history import Act, FieldChange
 from app.models.invoice import Invoice
 from app.models.letter import Letter
 from app.models.notification import Follower
@@ -42,6 +42,7 @@ COLUMNS: dict[str, Any] = {
     "amount": Amount(),
     "request_id": String(36),
 }
+TOLD = (Act.add, Act.change, Act.move, Act.delete, Act.restore)  # views and the like stand in the audit alone
 Source = Callable[["Entity", "Reader"], Select[Any] | None]
 
 
@@ -126,11 +127,12 @@ def _changes(record: Entity, _reader: "Reader | None" = None) -> Select[Any]:
         id=FieldChange.id,
         at=FieldChange.at,
         person_id=FieldChange.actor_id,
-        word=FieldChange.act,
+        word=case((FieldChange.act == Act.move, Act.change.value), else_=cast(FieldChange.act, String(24))),
         text=cast(FieldChange.changes, Text),
         request_id=FieldChange.request_id,
     )
-    return select(*told).where(FieldChange.entity == record.__stem__, FieldChange.record_id == record.id)
+    about = [FieldChange.entity == record.__stem__, FieldChange.record_id == record.id, FieldChange.part.is_(None)]
+    return select(*told).where(*about, FieldChange.act.in_(TOLD))
 
 
 def _files(record: Entity, _reader: "Reader") -> Select[Any]:

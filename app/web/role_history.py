@@ -15,6 +15,7 @@ from app.models.history import FieldChange
 from app.roles import Scope
 from app.services.export_rule import CAP
 from app.web import rights
+from app.web.happened import TOLD
 
 SHOWN = 30
 
@@ -33,7 +34,7 @@ def told(session: Session, role: Role, appbuilder: Any) -> list[Event]:
     read = (
         select(FieldChange, User)
         .outerjoin(User, User.id == FieldChange.actor_id)
-        .where(FieldChange.entity == "role", FieldChange.record_id == role.id)
+        .where(FieldChange.entity == "role", FieldChange.record_id == role.id, FieldChange.act.in_(TOLD))
         .order_by(FieldChange.id.desc())
         .limit(SHOWN)
     )

@@ -14,9 +14,10 @@ from werkzeug.security import check_password_hash
 
 from app import clock
 from app.db import db, unit_of_work
+from app.models.history import Act
 from app.services import api_key as api_keys
+from app.services import audit, key_scope, lockout
 from app.services import identity as identities
-from app.services import key_scope, lockout
 from app.services import password as passwords
 from app.services import user as users
 from app.web import known_device, signing_in
@@ -51,7 +52,9 @@ class CrmSecurityManager(SecurityManager):
 
     def load_user(self, pk: str) -> User | None:
         """Return the user of the browser's sign-in, None when it was revoked or has run out."""
-        return signing_in.user_of(int(pk), session.get("sign_in", ""))
+        key = session.get("sign_in", "")
+        db.session().info["sign_in"] = audit.mark("browser", key)
+        return signing_in.user_of(int(pk), key)
 
     def create_jwt_manager(self, app: Flask) -> JWTManager:
         """Answer every bad token with 401 and a `message`, like the rest of REST."""
@@ -62,9 +65,11 @@ class CrmSecurityManager(SecurityManager):
 
     def load_user_jwt(self, _jwt_header: dict[str, Any], jwt_data: dict[str, Any]) -> User | None:
         """Return the user of a token's sign-in, None when it was revoked."""
-        user = signing_in.user_of(int(jwt_data["sub"]), str(jwt_data.get("sid", "")))
+        key = str(jwt_data.get("sid", ""))
+        user = signing_in.user_of(int(jwt_data["sub"]), key)
         if user is not None:
             passwords.require_chosen(user)
+            db.session().info["sign_in"] = audit.mark("token", key)
             g.user = user
         return user
 
@@ -87,6 +92,9 @@ class CrmSecurityManager(SecurityManager):
         kept = found.kept if found is not None else current_app.config["AUTH_DB_FAKE_PASSWORD_HASH_CHECK"]
         right = check_password_hash(kept, password or "\0")
         if found is None or not right or not password:
+            with unit_of_work(work):
+                known = found.user_id if found is not None else None
+                audit.note(work, Act.sign_in_failed, entity="user", record_id=known, name=name, at=at)
             return None
         with unit_of_work(work):
             user = work.get_one(User, found.user_id)
@@ -110,7 +118,9 @@ class CrmSecurityManager(SecurityManager):
         passwords.require_chosen(user)
         if api_keys.is_use_due(key, at=at):
             with unit_of_work(db.session()) as work:
+                api_keys.tell_use(work, key, at=at)
                 api_keys.note_use(work, key_id, at=at, address=client_address())
+        db.session().info["sign_in"] = f"key {key_id}"
         g.user, g.key_scopes = user, scopes
         g._api_key_user = True  # noqa: SLF001 -- Flask-AppBuilder's own mark
         return user

@@ -244,13 +244,21 @@ def _people(session: Session, notes: Sequence[str]) -> dict[int, tuple[str, str]
     return {row.id: (row.username, f"{row.first_name} {row.last_name}".strip()) for row in session.execute(named)}
 
 
+def in_words(session: Session, entity: type[Any], labels: Mapping[str, Any], changes: dict[str, Any]) -> list[Change]:
+    """Return changes of any record of an entity as the reader's words: label, before, after."""
+    blank = entity()  # what it is about may be gone
+    hidden = field_right.hidden(session, entity)
+    return _readable(_Told(blank, labels, _links(session, blank, [changes]), {}, None, hidden), changes)
+
+
 def _readable(told: _Told, changes: dict[str, Any]) -> list[Change]:
     columns = inspect(type(told.record)).columns
     found = []
     for name, (before, after) in changes.items():
         column = columns.get(name)
-        if name in told.hidden or (column is not None and column.info.get("internal")):
-            continue
+        is_silent = column is not None and column.info.get("internal")
+        if name in told.hidden or is_silent or (before is None and after is None):
+            continue  # the last was erased
         text = told.labels.get(name.removesuffix("_id")) or told.labels.get(name) or name
         then, now = (_text(told, column, value) for value in (before, after))
         found.append((str(text), then, now))

@@ -19,6 +19,7 @@ LARGE: dict[str, str] = {}
 EVERYTHING: dict[str, int] = {
     "app/demo/__init__.py": 1,
     "app/services/allocation.py": 2,
+    "app/services/anchor.py": 1,
     "app/services/balance.py": 2,
     "app/services/document_chain.py": 1,
     "app/services/bin.py": 2,
@@ -38,7 +39,7 @@ EVERYTHING: dict[str, int] = {
     "app/services/product.py": 1,
     "app/services/sign_in.py": 1,
     "app/services/tax.py": 1,
-    "app/services/verify.py": 2,
+    "app/services/verify.py": 1,
     "app/web/totals.py": 1,
 }
 # Modules that speak SQL as text or ask tables without the mapper: they must think of the row rule themselves.
@@ -219,6 +220,7 @@ def test_sql_past_the_mapper_stands_in_listed_modules():
 
 SET_BASED = frozenset(
     {
+        "app/services/audit.py",  # entries, which nobody owns and nobody changes
         "app/services/bin.py",  # its own rows, by key, and one of history
         "app/services/bin_rows.py",  # rows of a record that the mapper has read for the actor
         "app/services/bulk.py",  # rows of a run, reached through it, and how far it is

@@ -304,7 +304,11 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "act": "change",
             "changes": '{"name": ["Ромашк", "Ромашка"]}',
             "actor_id": 1,
+            "salt": "5" * 32,
         }
+    ],
+    "audit_seal": [
+        {"no": 1, "made_at": AT, "count": 1, "rows": "9", "rows_sha256": "e" * 64, "previous": "", "link": "f" * 64}
     ],
     "state_change": [
         {"id": 1, "at": AT, "entity": "sale_order", "record_id": 1, "before": "draft", "after": "confirmed"}

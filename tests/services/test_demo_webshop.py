@@ -109,7 +109,7 @@ def test_history_tells_of_them_and_no_file_is_queued(session: Session, shop) -> 
     acts = session.scalars(select(FieldChange).where(*of_one).order_by(FieldChange.id)).all()
     assert [(act.act, act.changes["state"]) for act in acts] == [
         ("add", [None, "draft"]),
-        ("change", ["draft", "issued"]),
+        ("move", ["draft", "issued"]),
     ]
     assert acts[1].changes["number"] == [None, issued[0].number]
     assert session.scalar(select(func.count()).select_from(StateChange).where(StateChange.entity == "invoice")) == 6

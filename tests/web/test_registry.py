@@ -14,7 +14,7 @@ from flask import Flask
 from flask_appbuilder import ModelView
 from flask_appbuilder.api import ModelRestApi
 from flask_appbuilder.security.sqla.models import Group, PermissionView, Role, User
-from sqlalchemy import inspect, select
+from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Mapper, Session
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect, Rule
@@ -26,6 +26,7 @@ from app.db import NAMING, Model
 from app.i18n import DEFAULT_LANGUAGE, is_labelled
 from app.models.base import Entity, Line, Owned
 from app.models.export_run import ExportRun
+from app.models.history import Act, FieldChange
 from app.models.party import Party
 from app.roles import ADMIN, PRESETS
 from app.services import access, roles
@@ -421,6 +422,7 @@ def test_every_address_answers_every_role_as_its_rights_say_and_writes_nothing(
     asked = list(addresses(app, records))
     guards = {rule.endpoint: guard_of(app, rule.endpoint) for rule in rules(app)}
     wrong, count = [], 0
+    noted = session.scalar(select(func.max(FieldChange.id)))
     one_per_role = {role: username for username, (role, *_rest) in reversed(PEOPLE.items())}
     for username in (*one_per_role.values(), "admin", "anonymous"):  # test_access.py asks for more rows
         rights = rights_of_user(session, username) if username != "anonymous" else set()
@@ -436,10 +438,13 @@ def test_every_address_answers_every_role_as_its_rights_say_and_writes_nothing(
                 wrong.append(f"{username} {one.path}: {answer.status_code}, not {due}")
             if answer.status_code == 302:
                 assert answer.headers["Location"].startswith("/"), (username, one.path)
-        seen = "UPDATE sign_in SET seen_at="  # once a minute, after the answer
-        told = [s for s in statements if not s.startswith(seen)]
+        # once a minute, after the answer; the audit is told who opened data of people; nothing else is written
+        known = ("UPDATE sign_in SET seen_at=", "INSERT INTO field_change")
+        told = [s for s in statements if not s.startswith(known)]
         changing = [s for s in told if s.lstrip().split(None, 1)[0].upper() in {"INSERT", "UPDATE", "DELETE"}]
         assert changing == [], username
+    later = select(FieldChange.act).where(FieldChange.id > noted).distinct()
+    assert set(session.scalars(later)) == {Act.sign_in, Act.view}
     assert not wrong, "\n".join(wrong)
     assert count >= 300
 
@@ -552,4 +557,5 @@ def test_no_secret_is_kept_in_a_table_of_ours():
     tokens = {"outbox.token", "letter.token", "webhook.secret"}
     hashes = {"old_password.hash", "password_link.token_hash"}
     about = {"user_profile.password_set_at", "user_profile.must_change_password"}
-    assert found <= tokens | hashes | about
+    # a salt stands beside what it salts and goes together with it
+    assert found <= tokens | hashes | about | {"field_change.salt"}

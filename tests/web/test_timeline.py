@@ -20,7 +20,7 @@ from app.models.form_draft import FormDraft
 from app.models.history import FieldChange
 from app.models.notification import ALWAYS, Follower, Notification, NotificationKind
 from app.models.sign_in import SignIn
-from app.services import access
+from app.services import access, history
 from app.services import activity as activities
 from app.services import letter as letters
 from app.services import party as parties
@@ -366,8 +366,9 @@ def change(session: Session, party: Any, at: datetime, actor_id: int, **values: 
     session.flush()
 
 
-def test_changes_of_one_person_within_a_minute_are_one_entry(as_user: AsUser, party: Any, made: Made, session: Session):
-    session.execute(update(FieldChange).values(at=datetime(2025, 1, 1, tzinfo=UTC)))
+def test_changes_of_one_person_within_a_minute_are_one_entry(as_user: AsUser, made: Made, session: Session):
+    with history.dated(session, at=datetime(2025, 1, 1, tzinfo=UTC)):
+        party = made.party("A")
     one, two, at = made.user("office").id, made.user("head").id, datetime(2026, 1, 1, 12, tzinfo=UTC)
     change(session, party, at, one, name=["A", "B"], source=["x", "y"])
     change(session, party, at + timedelta(seconds=50), one, name=["B", "C"], source=["y", "x"])
