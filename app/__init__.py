@@ -17,7 +17,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     from app.services import access, chain, find, history, letter_office, notification, password, sealing
     from app.tasks import dispatch
     from app.views import register_all
-    from app.web import cells, errors, guard, headers, locale, password_gate, security, shell, signing_in
+    from app.web import cells, errors, guard, headers, locale, looking, password_gate, security, shell, signing_in
 
     app = Flask(__name__, static_folder="static", template_folder="templates")
     app.config.from_mapping(settings if settings is not None else load_settings())
@@ -40,6 +40,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
         appbuilder.init_app(app, db.session)
         guard.init_late(app)
         password_gate.init_app(app)
+        looking.init_app(app)
         signing_in.init_app(app)
         locale.init_app(app)
         cells.install(app)

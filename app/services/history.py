@@ -3,7 +3,7 @@
 Installed once by `install()` for screens, REST, jobs and the command line alike. Rows that live in a record's form
 (lines, contacts, addresses) are told under their record. Bulk statements do not pass here: whoever writes with one (the
 importer) writes its rows of history itself. What a session knows of its way stands in `session.info`: `channel`,
-`address`, `sign_in`, `request_id`, `seen_as`.
+`address`, `sign_in`, `request_id`, `looking` (who looks at the program as somebody else).
 """
 
 from collections.abc import Iterable, Iterator
@@ -120,11 +120,12 @@ def parts_of(entity: type[Any]) -> list[type[Any]]:
 def about(session: Session) -> dict[str, Any]:
     """Return what every row of history says: when, who, by which way, from where, in which request."""
     actor, info = access.current(session), session.info
+    by = info.get("looking") or ((actor.user_id, actor.name) if actor else (None, None))  # who really asks
     return {
         "at": info.get(_DATED) or clock.now(),
-        "actor_id": actor.user_id if actor else None,
-        "actor_name": actor.name[:64] if actor else None,
-        "seen_as": info.get("seen_as"),
+        "actor_id": by[0],
+        "actor_name": by[1][:64] if by[1] else None,
+        "seen_as": actor.name[:64] if actor and info.get("looking") else None,
         "channel": info.get("channel", Channel.cli),
         "address": info.get("address"),
         "sign_in": info.get("sign_in"),

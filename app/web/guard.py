@@ -45,7 +45,7 @@ def _begin_request() -> None:
         "channel": Channel.api if api else Channel.screen,
         "address": client_address(),
         "sign_in": None,
-        "seen_as": None,
+        "looking": None,
     }
     if request.method not in SAFE_METHODS and request.endpoint not in READS_FIRST:
         writing(work)

@@ -7,6 +7,7 @@ from flask import Flask, redirect, request
 from flask_login import current_user
 
 from app.services import password as passwords
+from app.web import looking
 
 PAGE = "/password/new"
 # What is open to everybody, or is the way out.
@@ -21,7 +22,12 @@ OPEN = frozenset(
 
 def _look() -> Any:
     """Stop a browser; tokens and keys are stopped where they are read (web/security.py)."""
-    if request.endpoint in OPEN or not current_user.is_authenticated or not passwords.is_due(current_user):
+    if (
+        request.endpoint in OPEN
+        or not current_user.is_authenticated
+        or not passwords.is_due(current_user)
+        or looking.looker()
+    ):
         return None
     if request.path.startswith("/api/"):
         passwords.require_chosen(current_user)

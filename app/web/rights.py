@@ -20,6 +20,7 @@ OTHER = {
     "share": _l("Share with others"),
     "set_for_role": _l("Set for a role"),
     "xray": _l("Access X-ray"),
+    "look_as": _l("Look as somebody else"),
     "set_rules": _l("Set the rules"),
     "revoke": _l("Revoke"),
 }

@@ -20,7 +20,7 @@ from app.services import audit, key_scope, lockout
 from app.services import identity as identities
 from app.services import password as passwords
 from app.services import user as users
-from app.web import known_device, signing_in
+from app.web import known_device, looking, signing_in
 from app.web.second_step import SecondStepView
 from app.web.sign_in import AuthView, SignInApi
 from app.web.signing_in import client_address
@@ -54,7 +54,11 @@ class CrmSecurityManager(SecurityManager):
         """Return the user of the browser's sign-in, None when it was revoked or has run out."""
         key = session.get("sign_in", "")
         db.session().info["sign_in"] = audit.mark("browser", key)
-        return signing_in.user_of(int(pk), key)
+        user = signing_in.user_of(int(pk), key)
+        return looking.seen_by(user, self._may_look) if user is not None else None
+
+    def _may_look(self, user: User) -> bool:
+        return bool(self._has_view_access(user, f"can_{looking.VERB}", looking.AREA))
 
     def create_jwt_manager(self, app: Flask) -> JWTManager:
         """Answer every bad token with 401 and a `message`, like the rest of REST."""

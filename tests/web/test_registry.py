@@ -50,6 +50,7 @@ PUBLIC = {
     "PasswordView.choose": "answers to the random part of a mailed link",
     "SecondStepView.code": "answers to a right password only",
     "SecondStepView.set_up": "answers to a right password only",
+    "LookView.end": "ends one's own look, whoever one looks as",
     "OidcView.begin": "leads to the company's sign-in service, where one is configured",
     "OidcView.callback": "answers to a code of that service",
     "SignInApi.login": "answers to a password",
