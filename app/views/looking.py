@@ -13,6 +13,7 @@ from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.history import Act
 from app.services import audit
+from app.services import looking as looks
 from app.web import looking
 
 
@@ -28,10 +29,10 @@ class LookView(BaseView):
     @permission_name(looking.VERB)
     def begin(self, pk: int) -> Any:
         """Look as a colleague from now on."""
-        person = looking.target(pk) if pk < 2**31 else None
+        person = looks.target(db.session(), pk) if pk < 2**31 else None
         if person is None:
             abort(404)
-        if not looking.may_look(g.user, person):
+        if not looks.may_look(db.session(), person, by=g.user):
             raise DomainError(_("One looks only as somebody who may do no more than oneself"))
         with unit_of_work(db.session()) as work:
             audit.note(work, Act.look_as, entity="user", record_id=pk, name=person.username, at=clock.now())

@@ -8,42 +8,21 @@ session of the database refuses to write. The audit names who looked, and as who
 from typing import Any
 
 from flask import Flask, g, request, session
-from flask_appbuilder.security.sqla.models import Group, User
+from flask_appbuilder.security.sqla.models import User
 from flask_login import current_user
-from sqlalchemy import event, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from app.db import db
 from app.errors import DomainError
 from app.i18n import gettext as _
-from app.services import access, policy
+from app.services import looking as looks
 
 KEY = "looking_as"
 AREA, VERB = "user", "look_as"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 WAYS_OUT = frozenset({"LookView.end", "AuthView.logout"})
 _INFO = "looking"
-
-
-def target(user_id: int) -> User | None:
-    """Return an active account with all that a signed-in one is loaded with."""
-    found = (
-        select(User)
-        .where(User.id == user_id, User.active.is_(True))
-        .options(joinedload(User.roles), joinedload(User.groups).joinedload(Group.roles), joinedload(User.profile))
-    )
-    with access.everything(db.session(), why="who is looked as is read before anybody is known"):
-        return db.session.execute(found).unique().scalars().first()
-
-
-def may_look(by: User, at: User) -> bool:
-    """Say whether one person may look as another: one who has no right and reaches no row that he has not himself."""
-    mine, theirs = (policy.of_roles(db.session(), _roles(each)).values() for each in (by, at))
-    return by.id != at.id and all(policy.covers(mine, each) for each in theirs)
-
-
-def _roles(user: User) -> set[str]:
-    return {role.name for role in user.roles} | {role.name for group in user.groups for role in group.roles}
 
 
 def seen_by(user: User, may: Any) -> User:
@@ -54,8 +33,8 @@ def seen_by(user: User, may: Any) -> User:
     wanted = session.get(KEY)
     if wanted is None:
         return user
-    at = target(int(wanted)) if may(user) else None
-    if at is None or not may_look(user, at):
+    at = looks.target(db.session(), int(wanted)) if may(user) else None
+    if at is None or not looks.may_look(db.session(), at, by=user):
         session.pop(KEY, None)
         return user
     g.looker = user

@@ -35,6 +35,7 @@ EVERYTHING: dict[str, int] = {
     "app/services/invoice_rules.py": 3,
     "app/services/invoicing.py": 3,
     "app/services/letter_writing.py": 1,
+    "app/services/looking.py": 1,
     "app/services/party_duplicate.py": 1,
     "app/services/product.py": 1,
     "app/services/sign_in.py": 1,
@@ -347,3 +348,28 @@ def test_no_test_is_switched_off():
         name(path) for path in modules(ROOT / "tests") if path.name != "test_house.py" and off.search(source(path))
     ]
     assert set(found) <= {"tests/unit/test_tools.py"}  # it is about skipping
+
+
+def test_every_icon_that_is_drawn_is_packed():
+    """A name that the sprite does not know draws nothing."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("assets_of_house", ROOT / "tools" / "assets.py")
+    assert spec is not None
+    assert spec.loader is not None
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        assets = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(assets)
+    finally:
+        sys.path.remove(str(ROOT / "tools"))
+    drawn = re.compile(r"ui\.icon\('([a-z0-9-]+)'\)|icon=\"([a-z0-9-]+)\"")
+    named = {
+        found
+        for path in [*APP.rglob("*.html"), *APP.rglob("*.py")]
+        for pair in drawn.findall(path.read_text(encoding="utf-8"))
+        for found in pair
+        if found
+    }
+    assert named
+    assert named - set(assets.ICONS) == set()
