@@ -206,7 +206,7 @@ _NO_LISTS = frozenset({"saved_view"})  # areas that have nothing to export
 
 def _exporting(role: Role) -> Role:
     """Return a role that may also take away as a file what it sees."""
-    lists = {area for area, text in role.grants.items() if "see" in text.split()} - _NO_LISTS
+    lists = {area for area, text in role.grants.items() if "see" in text.split() and "." not in area} - _NO_LISTS
     return replace(role, grants={area: f"{t} export" if area in lists else t for area, t in role.grants.items()})
 
 

@@ -1,10 +1,9 @@
 """Screens of hand-overs: whose records go to whom, a look at it before, the report, and the way back."""
 
 from collections.abc import Iterator, Sequence
-from tempfile import TemporaryFile
 from typing import Any, ClassVar
 
-from flask import Response, abort, flash, jsonify, redirect, request, stream_with_context
+from flask import Response, abort, flash, jsonify, redirect, request
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access, has_access_api, permission_name
 from flask_appbuilder.security.sqla.models import User
@@ -14,12 +13,13 @@ from sqlalchemy.orm import selectinload
 from app import clock
 from app.db import db, unit_of_work
 from app.errors import Conflict, DomainError, NotFound, Refusals
-from app.exchange.table import csv_chunks, write_xlsx
 from app.i18n import gettext as _
-from app.i18n import label_of, language
+from app.i18n import label_of
 from app.i18n import lazy_gettext as _l
+from app.models.export_run import ExportKind
 from app.models.handover import Handover, HandoverLine, HandoverState, LineOutcome
 from app.models.team import Team
+from app.roles import EXPORT
 from app.services import access, handover_beside, handover_kinds, handover_people, idempotency
 from app.services import handover as handovers
 from app.services.handover_plan import Plan, plan
@@ -27,6 +27,7 @@ from app.web import handover_form, jobs, menu
 from app.web.cells import card_url
 from app.web.cells import whole as number
 from app.web.crud import CrudView
+from app.web.hand_out import Parcel, Table, hand_out
 from app.web.handover_form import Typed
 from app.web.locale import choose_time_zone
 from app.web.records import Records
@@ -36,7 +37,6 @@ from app.web.verbs import Verb
 ORDER = 82
 SHOWN = 100  # records of the report on one page
 EXAMPLES = 10  # of each kind that a receiver would get
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 VERBS = [
     Verb(
         "undo",
@@ -258,25 +258,25 @@ class HandoverView(CrudView):
         text = _("%(done)s of %(total)s", done=number(record.done_rows), total=number(record.total_rows))
         return jsonify(percent=record.percent, text=text, over=not record.is_under_way)
 
-    @expose("/report/<int:pk>", methods=["GET"])
+    @expose("/report/<int:pk>", methods=["GET", "POST"])
     @has_access
     @permission_name("export")
-    def report(self, pk: int) -> Response:
-        """Send what went to whom as a file."""
-        record = self._found(str(pk))
-        kind = "xlsx" if request.args.get("format") == "xlsx" else "csv"
+    def report(self, pk: int) -> Any:
+        """Ask what the report is wanted for, and send what went to whom as a file."""
+        record, actor = self._found(str(pk)), access.required(db.session())
         heads = [_("Kind"), _("Number"), _("Record"), _("Handed over to"), _("Outcome")]
-        lines = self._lines(record.id, access.required(db.session()))
-        if kind == "csv":
-            pieces = csv_chunks(heads, lines, language=language())
-            answer = Response(stream_with_context(pieces), mimetype="text/csv")
-        else:
-            with TemporaryFile(suffix=".xlsx") as file:
-                write_xlsx(file, heads, lines, title=str(self.one_name), language=language())
-                file.seek(0)
-                answer = Response(file.read(), mimetype=XLSX)
-        answer.headers["Content-Disposition"] = f'attachment; filename="handover-{record.id}.{kind}"'
-        return answer
+        parcel = Parcel(
+            kind=ExportKind.report,
+            right=(str(self.class_permission_name), EXPORT),
+            entity=self.stem,
+            title=self.title_of(record),
+            file=f"handover-{record.id}",
+            back=f"{self.route_base}/show/{record.id}",
+            rows=record.total_rows,
+            heads=heads,
+            read=lambda _pause: Table(heads, self._lines(record.id, actor)),
+        )
+        return hand_out(self, parcel)
 
     def _lines(self, handover_id: int, actor: access.Actor) -> Iterator[list[Any]]:
         last = 0

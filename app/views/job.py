@@ -18,11 +18,13 @@ from app.web.verbs import Verb
 
 ORDER = 95
 TOPICS = {
+    "api_key.tell": _l("Telling people that their keys end soon"),
     "audit.cut": _l("Removing old entries of the audit"),
     "bin.purge": _l("Emptying the bin"),
     "bin.sweep": _l("Deleting files that nothing needs any more"),
     "bulk.purge": _l("Forgetting old changes of many records"),
     "bulk.run": _l("Changing many records"),
+    "handover.run": _l("Handing records over"),
     "invoice.render": _l("Making the file of a document"),
     "import.run": _l("Importing a file"),
     "job.tidy": _l("Tidying up"),

@@ -15,7 +15,17 @@ from app.i18n import lazy_gettext as _l
 from app.services import second_factor as factors
 from app.services import signed_in
 from app.views.signed_in import told
+from app.web.request_cache import request_cache
 from app.web.verbs import ForMany, Verb
+
+
+def has_second(user: User) -> bool:
+    """Say whether a user has a second factor; asked once per request."""
+    kept = request_cache("second factor")
+    if user.id not in kept:
+        kept[user.id] = factors.is_on_for(user)
+    return bool(kept[user.id])
+
 
 TAKE_AWAY = Verb(
     "remove_second_factor",
@@ -24,7 +34,7 @@ TAKE_AWAY = Verb(
     icon="key-round",
     confirm=_l("Remove the second factor of this user? All sign-ins of the user end. Be sure who is asking you."),
     danger=True,
-    fits=factors.is_on_for,
+    fits=has_second,
     needs_time=True,
 )
 
@@ -47,7 +57,7 @@ class UserSignIns:
     @staticmethod
     def has_second(user: User) -> bool:
         """Say whether a user has a second factor."""
-        return factors.is_on_for(user)
+        return has_second(user)
 
     @expose("/<int:pk>/sign_in/<string:handle>/end", methods=["POST"])
     @has_access

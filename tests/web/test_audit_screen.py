@@ -123,7 +123,7 @@ def test_signing_in_out_and_failing_are_told(visitor: Browser, since: Any, sessi
 def test_a_token_and_a_key_are_told_as_such(app: Flask, rolled_back: Any, since: Any, session: Session):
     client = app.test_client()
     client.post("/api/v1/security/login", json={"username": "office", "password": PASSWORD, "provider": "db"})
-    key = api_key.make(session, user(session, "office"), name="Shop", at=clock.now())
+    key = api_key.make(session, user(session, "office"), name="Shop", scopes=["*.see"], at=clock.now())
     session.commit()
     for _turn in range(2):
         assert client.get("/api/v1/party/", headers={"Authorization": f"Bearer {key}"}).status_code == 200

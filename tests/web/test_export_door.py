@@ -58,6 +58,7 @@ ONE_RECORD = {
 }
 FORMS = {
     *("add", "quick_form", "edit_many_again", "begun", "upload", "settings", "verify", "rules_page", "set_up"),
+    *("new", "link", "forgot", "code", "callback", "begin"),
     *("login", "logout", "home", "health", "manifest", "static", "glossary", "mail", "compare"),
 }
 FILES = {

@@ -311,7 +311,9 @@ def test_the_program_can_be_installed(visitor: Browser, code: str):
 def test_what_is_folded_is_no_entry_of_the_history(as_user: SignIn, session: Session):
     from app.models.history import FieldChange
 
+    office = as_user("office")
+    session.expire_all()
     before = len(session.execute(select(FieldChange.id)).all())
-    as_user("office").post("/profile/away", {"name": "side", "away": "1"})
+    office.post("/profile/away", {"name": "side", "away": "1"})
     session.expire_all()
     assert len(session.execute(select(FieldChange.id)).all()) == before

@@ -145,9 +145,9 @@ def test_the_report_names_what_the_reader_sees_and_goes_into_a_file(as_user: As,
     page = text_of(admin.get(f"/handover/show/{kept.id}"))
     assert "His party" in page
     assert "Maria Manager" in page
-    lines = admin.get(f"/handover/report/{kept.id}?format=csv").get_data(as_text=True).splitlines()
+    lines = admin.export(f"/handover/report/{kept.id}?format=csv").get_data(as_text=True).splitlines()
     assert lines[1:] == [f"Parties,{session.scalar(select(Party.id))},His party,Maria Manager,Handed over"]
-    book = admin.get(f"/handover/report/{kept.id}?format=xlsx")
+    book = admin.export(f"/handover/report/{kept.id}?format=xlsx")
     assert (book.data[:2], "handover-" in book.headers["Content-Disposition"]) == (b"PK", True)
     assert as_user("auditor").get(f"/handover/show/{kept.id}").status_code == 200
     assert as_user("auditor").get(f"/handover/report/{kept.id}").status_code == 403

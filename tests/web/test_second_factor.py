@@ -25,6 +25,7 @@ from app.models.second_factor import (
 )
 from app.models.sign_in import SignIn
 from app.services import api_key as api_keys
+from app.services import password as passwords
 from app.services import pending_sign_in, role_demand, sealing
 from app.services import second_factor as factors
 from app.services import user as users
@@ -222,8 +223,15 @@ def test_the_password_alone_opens_nothing(app: Flask, visitor: Browser, session:
     for rule in app.url_map.iter_rules():
         if rule.arguments or "GET" not in rule.methods or rule.endpoint == "SecondStepView.code":
             continue
+        if rule.endpoint.startswith("OidcView."):
+            continue  # no service is configured here
         got = visitor.get(str(rule))
-        is_open = rule.endpoint in {"IndexView.health", "ManifestView.manifest", "AuthView.login"}
+        is_open = rule.endpoint in {
+            "IndexView.health",
+            "ManifestView.manifest",
+            "AuthView.login",
+            "PasswordView.forgot",
+        }
         assert got.status_code in ({200} if is_open else {302, 401}), str(rule)
         if rule.endpoint == "SecondStepView.set_up":
             password(visitor, "head", "/login/?next=/party/list/")  # it has led back to the beginning
@@ -636,7 +644,8 @@ def test_devices_are_forgotten_with_what_they_stood_for(visitor: Browser, sessio
     remembered(visitor, session)
     head = user(session, "head")
     if how == "password":
-        users.reset_password(session, head, PASSWORD, at=AT)
+        users.reset_password(session, head, "zes blauwe tulpen aan zee", at=AT)
+        passwords.set_password(session, head, PASSWORD, at=AT, trusted=True)  # the one that the test goes on with
     else:
         if how == "off":
             factors.switch_off(session, head)
@@ -668,8 +677,9 @@ def test_an_administrator_removes_a_lost_second_factor(as_user: As, visitor: Bro
     assert not asks_for_code(visitor, "office")
     assert f"/user/{key}/remove_second_factor" not in admin.get(f"/user/show/{key}").text
     noted = session.scalars(select(FieldChange).where(FieldChange.entity == "user").order_by(FieldChange.id)).all()
-    assert noted[-1].changes == {"second_factor": [True, False]}
-    assert noted[-1].actor_id == user(session, "admin").id
+    told = [each for each in noted if "second_factor" in each.changes][-1]
+    assert told.changes == {"second_factor": [True, False]}
+    assert told.actor_id == user(session, "admin").id
 
 
 def test_nobody_removes_his_own_without_the_password(visitor: Browser, session: Session):
