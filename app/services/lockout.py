@@ -101,8 +101,8 @@ def refusal(wait: timedelta) -> TooManyTries:
 
 def succeeded(session: Session, one: Try, begun: int, user: User, *, at: datetime) -> None:
     """Strike out a try that was right, and forgive the failures of the account that were counted with it."""
-    session.execute(delete(LoginAttempt).where(LoginAttempt.id == begun))
     _forgive(session, _names(user), at=at, device=one.device)
+    session.execute(delete(LoginAttempt).where(LoginAttempt.id == begun))
 
 
 def lift(session: Session, user: User, *, at: datetime) -> None:
@@ -135,12 +135,15 @@ def _names(user: User) -> Sequence[str]:
 
 
 def _forgive(session: Session, names: Sequence[str], *, at: datetime, device: str | None = None) -> None:
-    forgiving = update(LoginAttempt).where(
+    wanted = select(LoginAttempt.id).where(
         LoginAttempt.kind == SIGN_IN, LoginAttempt.username.in_(names), LoginAttempt.forgiven_at.is_(None)
     )
     if device is not None:
-        forgiving = forgiving.where(LoginAttempt.device == device)
-    session.execute(forgiving.values(forgiven_at=at).execution_options(synchronize_session=False))
+        wanted = wanted.where(LoginAttempt.device == device)
+    # somebody may sign in twice at once: all lock in the same order, and touch nothing else
+    keys = session.scalars(wanted.order_by(LoginAttempt.id).with_for_update()).all()
+    forgiving = update(LoginAttempt).where(LoginAttempt.id.in_(keys)).values(forgiven_at=at)
+    session.execute(forgiving.execution_options(synchronize_session=False))
 
 
 def _counted(kind: str, at: datetime, window: timedelta = BY_NAME) -> Select[int, datetime]:
