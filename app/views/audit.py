@@ -84,7 +84,7 @@ class AuditView(CrudView):
     list_columns: ClassVar = COLUMNS
     show_columns: ClassVar = MORE
     show_fieldsets: ClassVar = FACTS
-    beside: ClassVar = MORE[len(COLUMNS) :]
+    about_it: ClassVar = MORE[len(COLUMNS) :]
     add_columns: ClassVar[list[str]] = []
     edit_columns: ClassVar[list[str]] = []
     search_columns: ClassVar = SEARCHED
