@@ -61,7 +61,7 @@ def pytest(name: str, env: dict[str, str], arguments: list[str]) -> Row:
     report = RESULTS / f"{name}.xml"
     report.unlink(missing_ok=True)
     began = time.monotonic()
-    code = run([sys.executable, "-m", "pytest", "-rfEs", f"--junitxml={report}", *arguments], env)
+    code = run([sys.executable, "-m", "pytest", "-rfEsR", f"--junitxml={report}", *arguments], env)
     row = Row(name, seconds=time.monotonic() - began)
     if report.exists():
         row.passed, row.failed, row.skipped = count(report)
@@ -97,12 +97,13 @@ def on_postgres(arguments: list[str]) -> Row:
 
 
 def in_browser(arguments: list[str]) -> Row:
-    """Walk the journeys in Chromium, on SQLite."""
+    """Walk the journeys in Chromium, on SQLite; what fails is tried once more, and named as rerun at the end."""
     if why := missing().get("browser"):
         return Row("browser", remark=why, left_out=True)
     env = environment()
     env.pop("CRM_TEST_DATABASE_URL", None)
-    return pytest("browser", env, ["-n", WORKERS, "--dist", "loadfile", "-m", "browser", *arguments])
+    again = ["--reruns", "1"]
+    return pytest("browser", env, ["-n", WORKERS, "--dist", "loadfile", *again, "-m", "browser", *arguments])
 
 
 ROUNDS = {"sqlite": on_sqlite, "postgres": on_postgres, "browser": in_browser}

@@ -14,15 +14,17 @@
 
   const card = /^\/([a-z_]+)\/show\/(\d+)$/.exec(location.pathname);
   const token = () => $("input[name=csrf_token]")?.value;
-  if (card && token()) {
-    addEventListener("load", () => {
-      const body = new FormData();
-      body.set("entity", card[1]);
-      body.set("record_id", card[2]);
-      body.set("csrf_token", token());
-      navigator.sendBeacon("/find/opened", body);
-    });
-  }
+  let noted = null;
+  const noteOpened = () => {
+    if (!card || !token()) return undefined;
+    const body = new FormData();
+    body.set("entity", card[1]);
+    body.set("record_id", card[2]);
+    body.set("csrf_token", token());
+    noted ??= fetch("/find/opened", { method: "POST", body, keepalive: true }).catch(() => undefined);
+    return noted;
+  };
+  addEventListener("load", noteOpened);
   if (!dialog) return;
 
   /* --- the window -------------------------------------------------------------------------------------------------- */
@@ -117,6 +119,7 @@
     const { signal } = request;
     wait(true);
     try {
+      if (!query) await noteOpened(); // this page is the first of those opened last
       const found = await fetch(`/find/results?q=${encodeURIComponent(query)}`, { signal, headers: { Accept: "application/json" } });
       if (!found.ok) throw new Error(found.status);
       const answer = await found.json();
