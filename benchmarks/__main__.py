@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from app import clock
+from app.db import db
 from benchmarks import report, stage
 from benchmarks.clock import calm, pace
 from benchmarks.figures import Run
@@ -20,6 +22,8 @@ from tests.servers import missing
 
 DOCUMENT = stage.ROOT / "docs" / "performance.md"
 QUICK_ROWS = 300
+FILLED = "filled.json"
+KEPT = "crm_bench_kept"
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
@@ -32,6 +36,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="where to write the document (docs/performance.md)")
     parser.add_argument("--pages-only", action="store_true", help="no servers, no import")
     parser.add_argument("--patience", type=int, default=120, help="seconds to wait for a calm machine (120)")
+    parser.add_argument("--built", type=Path, help="a folder where filled databases are kept, and taken from again")
     parser.add_argument("--child", nargs=2, metavar=("URL", "FOLDER"), help=argparse.SUPPRESS)
     found = parser.parse_args(arguments)
     found.rows = found.rows or (QUICK_ROWS if found.quick else 100_000)
@@ -53,7 +58,8 @@ def main(arguments: list[str]) -> int:
         for database in asked.databases:
             var = folder / database
             var.mkdir()
-            runs.append(_child(_url(database, var, stack), var, arguments))
+            kept = asked.built / f"{database}-{asked.rows}" if asked.built else None
+            runs.append(_child(_url(database, var, stack, kept=kept), var, arguments))
     text = report.write(runs, on=clock.today())
     out = asked.out or (None if asked.quick else DOCUMENT)
     if out is not None:
@@ -64,14 +70,31 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _url(database: str, var: Path, stack: ExitStack) -> str:
-    """Return the address of an empty database."""
+def _url(database: str, var: Path, stack: ExitStack, *, kept: Path | None) -> str:
+    """Return the address of an empty database, or of a copy of the kept one."""
+    has_kept = kept is not None and (kept / FILLED).exists()
+    if kept is not None and has_kept:
+        shutil.copytree(kept, var, dirs_exist_ok=True)
     if database == "sqlite":
         return f"sqlite:///{var / 'bench.db'}"
     from tests.servers import create_database, postgres
 
     server = os.environ.get("CRM_TEST_DATABASE_URL") or stack.enter_context(postgres()).url
-    return create_database(server, "crm_bench")
+    if has_kept and not os.environ.get("CRM_TEST_DATABASE_URL"):
+        raise SystemExit("--built keeps PostgreSQL's databases on the server of CRM_TEST_DATABASE_URL")
+    return create_database(server, "crm_bench", template=KEPT if has_kept else None)
+
+
+def _keep(url: str, folder: Path, kept: Path, filled: dict[str, float]) -> None:
+    """Keep a filled database for the next time."""
+    db.engine.dispose()
+    kept.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(folder, kept, dirs_exist_ok=True)
+    if not url.startswith("sqlite"):
+        from tests.servers import create_database
+
+        create_database(url, KEPT, template=url.rpartition("/")[2])
+    (kept / FILLED).write_text(json.dumps(filled))
 
 
 def _child(url: str, var: Path, arguments: list[str]) -> Run:
@@ -82,7 +105,7 @@ def _child(url: str, var: Path, arguments: list[str]) -> Run:
 
 def measure(url: str, folder: Path, asked: argparse.Namespace) -> Run:
     """Build one database and take all its figures."""
-    from benchmarks import acts, pages, processes, screens
+    from benchmarks import acts, pages, policy, processes, screens
 
     env = stage.settings(url, folder)
     begun = time.perf_counter()
@@ -91,9 +114,16 @@ def measure(url: str, folder: Path, asked: argparse.Namespace) -> Run:
         print(f"{done:,} of {total:,} parties, {time.perf_counter() - begun:.0f} s", file=sys.stderr)
 
     commit = stage.commit()  # before: the checkout may move on while this runs
-    app, build_s = stage.build(env, asked.rows, progress=tell)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE
-    run = Run(url.partition(":")[0].partition("+")[0], stage.version_of(app), asked.rows, asked.repeat, build_s, peak)
+    if (folder / FILLED).exists():
+        app, filled = stage.opened(env), json.loads((folder / FILLED).read_text())
+    else:
+        app, build_s = stage.build(env, asked.rows, progress=tell)
+        filled = {"build_s": build_s, "build_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE}
+        if asked.built:
+            with app.app_context():
+                _keep(url, folder, asked.built / f"{folder.name}-{asked.rows}", filled)
+    database = url.partition(":")[0].partition("+")[0]
+    run = Run(database, stage.version_of(app), asked.rows, asked.repeat, **filled)
     run.commit = commit
     run.invoices = stage.count_of(app, "invoice")
 
@@ -116,6 +146,8 @@ def measure(url: str, folder: Path, asked: argparse.Namespace) -> Run:
         count = min(10_000, asked.rows)
         run.imported = processes.import_parties(env, folder, first=asked.rows, count=count)
         run.run_start_s = processes.second_run(env)
+    settle()
+    run.costs = policy.measure(app, repeat=asked.repeat)
     return run
 
 

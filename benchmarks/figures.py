@@ -29,6 +29,20 @@ class Page:
 
 
 @dataclass
+class Cost:
+    """One page for one reader among those who differ in nothing but the rows that they reach.
+
+    Units: milliseconds by the wall clock and of processor time; `statements` are SQL statements of one request.
+    """
+
+    key: str
+    reader: str
+    ms: float
+    cpu_ms: float
+    statements: int
+
+
+@dataclass
 class Act:
     """Something done without a page.
 
@@ -105,6 +119,7 @@ class Run:
     load: list[float] = field(default_factory=list)
     pace: list[float] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
+    costs: list[Cost] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     screens: list[Screen] = field(default_factory=list)
     gestures: list[Act] = field(default_factory=list)
@@ -122,12 +137,17 @@ class Run:
         """Return the run that was written as plain values."""
         run = cls(**found)
         run.pages = [Page(**page) for page in found["pages"]]
+        run.costs = [Cost(**cost) for cost in found["costs"]]
         run.acts = [Act(**act) for act in found["acts"]]
         run.screens = [Screen(**screen) for screen in found["screens"]]
         run.gestures = [Act(**act) for act in found["gestures"]]
         run.server = Server(**found["server"]) if found["server"] else None
         run.imported = Import(**found["imported"]) if found["imported"] else None
         return run
+
+    def cost(self, key: str, reader: str) -> Cost | None:
+        """Return the figures of one page for one reader."""
+        return next((cost for cost in self.costs if (cost.key, cost.reader) == (key, reader)), None)
 
     def page(self, key: str) -> Page | None:
         """Return the figures of one page."""

@@ -36,6 +36,20 @@ PAGES: dict[str, Limit] = {
     "home": Limit("start page", 60, 30),
     "login": Limit("sign-in page", None, 30),
 }
+COSTS = {
+    "list": "list of parties",
+    "invoices": "list of invoices",
+    "card": "card of a party",
+    "invoice": "card of an invoice",
+    "palette": "palette, two letters",
+}
+READERS = {
+    "own": "his own",
+    "team": "his team's",
+    "region": "7 teams",
+    "company": "all 50 teams",
+}
+COST = Limit("the row rule", 1.2, 1.2)  # times a reader whose rows are not cut
 ACTS: dict[str, Limit] = {
     "issue": Limit("issue an invoice with 3 lines, with its commit", 30, 15),
     "rest_make": Limit("make an invoice with 3 lines over REST", None, 25),

@@ -9,6 +9,8 @@ from pathlib import Path
 from benchmarks.figures import Page, Run
 from benchmarks.limits import (
     ACTS,
+    COST,
+    COSTS,
     FIRST,
     GESTURES,
     IMPORT,
@@ -16,6 +18,7 @@ from benchmarks.limits import (
     MEMORY,
     PAGES,
     PAINT,
+    READERS,
     RUN,
     SCREENS,
     SERVER,
@@ -47,6 +50,13 @@ One worker, one reader, no throttling; medians. *server* is the time to the firs
 paint with the files of a screen kept by the browser, *first visit* the same with none; *KB* is all that a first visit
 transfers; *shift* is the layout shift that a reader would see.
 """
+_COSTS = """
+### What the row rule costs
+
+A tree of 50 teams with 300 people who own everything. All readers have the same rights; *all* is one whose rows are not
+cut, the others see fewer rows of the same lists, and the cards of the same records. × is their time by his, asked in
+turn.
+"""
 _GESTURES = """
 What a key or a click causes until the next paint (browsers tell nothing of less than 16 ms), and until the server's
 answer is shown:
@@ -63,6 +73,7 @@ def write(runs: list[Run], *, on: date) -> str:
         *_table(_pages(runs)),
         "\nThe slowest of 20 requests (95th percentile) and what is sent, styles and scripts compressed:\n",
         *_table(_sizes(runs)),
+        *_costs_part(runs),
         *_screens_part(runs),
         "\n### Acts\n",
         *_table(_acts(runs)),
@@ -138,6 +149,28 @@ def _sizes(runs: list[Run]) -> Iterator[list[str]]:
             whole = max(page.bytes + page.static_bytes for page in found)
             slow = [f"{page.slow_ms:.1f}" for page in found]
             yield [limit.what, *slow, f"{size / KILO:.1f}", f"{whole / KILO:.0f}", *_limits(KILOBYTES)]
+
+
+def _costs_part(runs: list[Run]) -> Iterator[str]:
+    """Return what the row rule costs, nothing where it was not measured."""
+    if any(run.costs for run in runs):
+        yield _COSTS
+        yield from _table(_costs(runs))
+
+
+def _costs(runs: list[Run]) -> Iterator[list[str]]:
+    of = ["all, ms", *[f"× {who}" for who in READERS.values()], "SQL"]
+    yield ["page", *[f"{NAMES[run.database]} {what}" for run in runs for what in of], "floor"]
+    for key, what in COSTS.items():
+        yield [what, *[cell for run in runs for cell in _cost(run, key)], f"{COST.floor:g}"]
+
+
+def _cost(run: Run, key: str) -> Iterator[str]:
+    bare = run.cost(key, "everything")
+    found = [run.cost(key, reader) for reader in READERS]
+    yield "" if bare is None else f"{bare.ms:.1f}"
+    yield from ["" if one is None or bare is None else f"{one.ms / bare.ms:.2f}" for one in found]
+    yield str(max((one.statements for one in found if one), default=""))
 
 
 def _screens_part(runs: list[Run]) -> Iterator[str]:
@@ -220,6 +253,7 @@ def _behind(run: Run) -> Iterator[str]:
         if page.key in LISTS:
             yield from _line(name, f"{limit.what}: SQL statements", page.statements, STATEMENTS, "")
         yield from _line(name, f"{limit.what}: size", page.bytes / KILO, KILOBYTES, "KB", why=WHY.get("size", ""))
+    yield from _dear(run)
     for one in run.screens:
         what = f"in Chromium, {SCREENS[one.key]}"
         for limit, value in ((SERVER, one.server_ms), (PAINT, one.paint_ms), (FIRST, one.first_ms)):
@@ -235,6 +269,15 @@ def _behind(run: Run) -> Iterator[str]:
         yield from _line(name, MEMORY.what, run.server.after_mb, MEMORY, "MB", why=WHY.get("memory", ""))
     if run.imported:
         yield from _line(name, IMPORT.what, run.imported.wall_s, IMPORT, "s", why=WHY.get("import", ""))
+
+
+def _dear(run: Run) -> Iterator[str]:
+    """Say where the row rule costs more than it may."""
+    for cost in run.costs:
+        bare = run.cost(cost.key, "everything")
+        if bare is not None and cost.reader in READERS:
+            what = f"{COST.what}, {COSTS[cost.key]}, {READERS[cost.reader]}"
+            yield from _line(NAMES[run.database], what, cost.ms / bare.ms, COST, "times")
 
 
 def _line(name: str, what: str, value: float, limit: Limit, unit: str, *, why: str = "") -> Iterator[str]:

@@ -37,14 +37,20 @@ def settings(url: str, var: Path) -> dict[str, str]:
     }
 
 
-def build(env: dict[str, str], rows: int, *, progress: demo.Progress | None = None) -> tuple[Flask, float]:
-    """Make the installation ready and fill it; return the application and the seconds that filling took."""
+def opened(env: dict[str, str]) -> Flask:
+    """Return the application over an installation, made ready."""
     os.environ.update(env)
     sys.path.insert(0, str(ROOT))
     import config
 
     app = create_app(config.load(env))
     installation.prepare(app)
+    return app
+
+
+def build(env: dict[str, str], rows: int, *, progress: demo.Progress | None = None) -> tuple[Flask, float]:
+    """Make the installation ready and fill it; return the application and the seconds that filling took."""
+    app = opened(env)
     with app.app_context():
         session = db.session()
         access.act_as(session, access.SYSTEM)
@@ -53,11 +59,11 @@ def build(env: dict[str, str], rows: int, *, progress: demo.Progress | None = No
             demo.fill(session, size=rows, password=PASSWORD, today=clock.today(), progress=progress)
         taken = time.perf_counter() - begun
         db.session.remove()
-        _tidy()
+        tidy()
     return app, taken
 
 
-def _tidy() -> None:
+def tidy() -> None:
     """Do what PostgreSQL's autovacuum does within a minute, and SQLite when the program that filled it ends."""
     if db.engine.dialect.name == "postgresql":
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -11,12 +11,19 @@ A document that is visible always shows its party: loading a single related reco
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import ColumnElement, and_, event, false, or_, select
-from sqlalchemy.orm import LoaderCriteriaOption, ORMExecuteState, RelationshipDirection, Session, with_loader_criteria
+from sqlalchemy.orm import (
+    LoaderCriteriaOption,
+    Mapper,
+    ORMExecuteState,
+    RelationshipDirection,
+    Session,
+    with_loader_criteria,
+)
 
 from app import clock
 from app.db import Model
@@ -346,12 +353,16 @@ def _cut(state: ORMExecuteState) -> None:
         raise NotAllowed("actor")
     if actor is not None and actor.sees_everything:
         return
-    state.statement = state.statement.options(
-        *(
-            with_loader_criteria(entity, condition, include_aliases=True, propagate_to_loaders=False)
-            for entity in owned_entities()
-            if (condition := rows(entity, actor)) is not None
-        )
+    state.statement = state.statement.options(*_conditions(actor))
+
+
+@lru_cache(maxsize=512)
+def _conditions(actor: Actor | None) -> tuple[LoaderCriteriaOption, ...]:
+    """Return what cuts a statement for an actor: the same for all of his statements until his rights change."""
+    return tuple(
+        with_loader_criteria(entity, condition, include_aliases=True, propagate_to_loaders=False)
+        for entity in owned_entities()
+        if (condition := rows(entity, actor)) is not None
     )
 
 
@@ -381,3 +392,9 @@ def install() -> None:
     """Apply the row rule to every session of the process; calling it again changes nothing."""
     if not event.contains(Session, "do_orm_execute", _cut):
         event.listen(Session, "do_orm_execute", _cut)
+        event.listen(Mapper, "after_mapper_constructed", _forget)
+
+
+def _forget(_mapper: object, _entity: object) -> None:
+    """Build the conditions anew: another class has come."""
+    _conditions.cache_clear()
