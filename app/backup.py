@@ -26,6 +26,7 @@ from app.errors import DomainError
 from app.i18n import gettext as _
 
 FOLDERS = ("files", "keys")
+ANCHORS = "anchors"  # of the chains: put back only where there are none, because later ones show what is missing
 _MANIFEST = "manifest.json"
 _FORMAT = 1
 _AUTOMATIC = "auto-"
@@ -103,7 +104,7 @@ def keep_last(folder: Path, count: int) -> list[Path]:
 
 
 def backup(var: Path, url: str | URL, to: Path, *, at: datetime) -> Manifest:
-    """Write one archive with a copy of the database, var/files and var/keys; it appears only when complete.
+    """Write one archive with a copy of the database, files, keys and anchors; it appears only when complete.
 
     The database is copied first: files are stored before the rows that name them, so none is missing.
     """
@@ -179,6 +180,9 @@ def _swapped(var: Path, staging: Path) -> Iterator[None]:
     put: list[Path] = []
     set_aside: list[tuple[Path, Path]] = []
     try:
+        if (staging / ANCHORS).is_dir() and not (var / ANCHORS).exists():
+            (staging / ANCHORS).rename(var / ANCHORS)
+            put.append(var / ANCHORS)
         for name in FOLDERS:
             place, aside = var / name, staging / f"{name}.before"
             if place.exists():
@@ -198,8 +202,8 @@ def _swapped(var: Path, staging: Path) -> Iterator[None]:
 
 
 def _files(var: Path) -> Iterator[tuple[str, Path]]:
-    """Yield member name and path of every regular file below var/files and var/keys, in a fixed order."""
-    for folder in FOLDERS:
+    """Yield member name and path of every regular file below files, keys and anchors, in a fixed order."""
+    for folder in (*FOLDERS, ANCHORS):
         for path in sorted((var / folder).rglob("*")):
             if path.is_file() and not path.is_symlink():
                 yield path.relative_to(var).as_posix(), path
@@ -270,7 +274,9 @@ def _is_ours(name: str) -> bool:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or path.as_posix() != name:
         return False
-    return name in {_MANIFEST, "database.sqlite", "database.dump"} or (len(path.parts) > 1 and path.parts[0] in FOLDERS)
+    if name in {_MANIFEST, "database.sqlite", "database.dump"}:
+        return True
+    return len(path.parts) > 1 and path.parts[0] in {*FOLDERS, ANCHORS}
 
 
 def _take(source: IO[bytes], to: Path | None) -> tuple[int, str]:

@@ -88,6 +88,19 @@ def test_archive_and_restored_secrets_are_for_their_owner_only(house: tuple[Path
     assert [path.name for path in out.iterdir()] == ["crm.tar"]
 
 
+def test_anchors_come_back_only_where_there_are_none(house: tuple[Path, str], tmp_path: Path) -> None:
+    var, url = house
+    (var / "anchors").mkdir()
+    (var / "anchors/crm.jsonl").write_bytes(b"old\n")
+    backup(var, url, tmp_path / "crm.tar", at=AT)
+    there = tmp_path / "there"
+    restore(tmp_path / "crm.tar", there, f"sqlite:///{there}/crm.db")
+    assert (there / "anchors/crm.jsonl").read_bytes() == b"old\n"
+    (there / "anchors/crm.jsonl").write_bytes(b"old\nlater: what an old archive lacks\n")
+    restore(tmp_path / "crm.tar", there, f"sqlite:///{there}/crm.db", force=True)
+    assert (there / "anchors/crm.jsonl").read_bytes() == b"old\nlater: what an old archive lacks\n"
+
+
 def test_the_archive_is_a_plain_tar(house: tuple[Path, str], tmp_path: Path) -> None:
     var, url = house
     backup(var, url, tmp_path / "crm.tar", at=AT)
