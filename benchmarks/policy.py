@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from app.db import db, unit_of_work
+from app.db import Model, db, unit_of_work
 from app.models.base import Owned
 from app.models.invoice import Invoice
 from app.models.party import Party
@@ -45,8 +45,8 @@ def measure(app: Flask, *, repeat: int) -> list[Cost]:
         access.act_as(session, access.SYSTEM)
         with unit_of_work(session):
             keys = _hire(session)
-        _give(session)
-        party, invoice = _seen_by_all(session, keys["own"])
+            _give(session)
+            party, invoice = _seen_by_all(session, keys["own"])
         db.session.remove()
         stage.tidy()
     browsers = {name: stage.browser(app, f"reader-{name}") for name in READERS}
@@ -146,11 +146,13 @@ def _give(session: Session) -> None:
                     text(f"UPDATE search_entry SET {column} = {mine} WHERE entity = :stem"), {"stem": entity.__stem__}
                 )
     session.execute(text("DROP TABLE spread"))
-    session.commit()
+    session.expire_all()
+    if session.execute(select(func.count(Party.team_id.distinct()))).scalar_one() < TEAMS:
+        raise RuntimeError("the records are not spread over the teams")
 
 
 def _owned() -> list[Any]:
-    found = [mapper.class_ for mapper in db.Model.registry.mappers if issubclass(mapper.class_, Owned)]
+    found = [mapper.class_ for mapper in Model.registry.mappers if issubclass(mapper.class_, Owned)]
     return [one for one in found if one is not SearchEntry and hasattr(one, "__stem__")]
 
 
@@ -161,5 +163,5 @@ def _seen_by_all(session: Session, owner_id: int) -> tuple[int, int]:
         record = session.get_one(entity, found)
         profile = session.execute(select(UserProfile).where(UserProfile.user_id == owner_id)).scalar_one()
         record.owner_id, record.team_id = owner_id, profile.team_id
-    session.commit()
+    session.flush()
     return int(key.party_id), int(key.id)

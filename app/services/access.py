@@ -33,8 +33,9 @@ from app.models.job import Job
 from app.models.search_entry import SearchEntry
 from app.models.team import Team, UserProfile, subtree
 from app.roles import ACT, CHANGE, EVERYTHING, NOTHING, SEE, WIDTH, Reach, Scope
-from app.services import policy
+from app.services import policy, row_condition
 from app.services.policy import Reaches, Shared
+from app.services.row_condition import WALKS
 
 M = TypeVar("M", bound=Model)
 _ACTOR = "actor"
@@ -205,7 +206,9 @@ def area_of(entity: object) -> str:
     return str(getattr(entity, "__stem__", ""))
 
 
-def rows(entity: type[Any], actor: Actor | None, action: str = SEE) -> ColumnElement[bool] | None:
+def rows(
+    entity: type[Any], actor: Actor | None, action: str = SEE, *, walks: bool = False
+) -> ColumnElement[bool] | None:
     """Return the condition that cuts an owned entity to an actor's rows for an action; None means no cut.
 
     Rows that say `is_nobodys` are for all who may see their kind; a run in the background is always its starter's.
@@ -214,7 +217,7 @@ def rows(entity: type[Any], actor: Actor | None, action: str = SEE) -> ColumnEle
         return false()
     if issubclass(entity, SearchEntry):
         return _of_kinds(entity, actor)
-    cut = within(entity, actor, _reach(entity, actor, action))
+    cut = within(entity, actor, _reach(entity, actor, action), walks=walks)
     if cut is None:
         return None
     nobodys = getattr(entity, "is_nobodys", None)
@@ -244,19 +247,13 @@ def shared_entries(at: Any, actor: Actor, among: Iterable[str] | None = None) ->
     return [and_(at.entity == area, at.record_id.in_(actor.shared_with(area))) for area in sorted(asked)]
 
 
-def within(at: Any, actor: Actor, reach: Reach) -> ColumnElement[bool] | None:  # noqa: ANN401 -- an entity or columns
+def within(at: Any, actor: Actor, reach: Reach, *, walks: bool = False) -> ColumnElement[bool] | None:  # noqa: ANN401
     """Return the condition that rows with an owner and a team are within a reach; None means all are."""
     if reach.scope is Scope.all:
         return None
-    found: list[ColumnElement[bool]] = []
-    if reach.scope is not Scope.none:
-        owners = sorted({actor.user_id, *actor.stands_for}) if actor.user_id is not None else []
-        found.append(at.owner_id.in_(owners) if len(owners) > 1 else at.owner_id == actor.user_id)
-    if teams := _teams(actor, reach.scope):
-        found.append(at.team_id.in_(sorted(teams)))
-    if reach.unassigned:
-        found.append(and_(at.owner_id.is_(None), at.team_id.is_(None)))
-    return or_(*found) if found else false()
+    mine = [] if reach.scope is Scope.none else [actor.user_id, *sorted(actor.stands_for)]
+    teams = _teams(actor, reach.scope)
+    return row_condition.belongs(at, owners=mine, teams=teams, unassigned=reach.unassigned, walks=walks)
 
 
 def _teams(actor: Actor, scope: Scope) -> frozenset[int]:
@@ -353,16 +350,16 @@ def _cut(state: ORMExecuteState) -> None:
         raise NotAllowed("actor")
     if actor is not None and actor.sees_everything:
         return
-    state.statement = state.statement.options(*_conditions(actor))
+    state.statement = state.statement.options(*_conditions(actor, walks=bool(state.execution_options.get(WALKS))))
 
 
 @lru_cache(maxsize=512)
-def _conditions(actor: Actor | None) -> tuple[LoaderCriteriaOption, ...]:
+def _conditions(actor: Actor | None, *, walks: bool) -> tuple[LoaderCriteriaOption, ...]:
     """Return what cuts a statement for an actor: the same for all of his statements until his rights change."""
     return tuple(
         with_loader_criteria(entity, condition, include_aliases=True, propagate_to_loaders=False)
         for entity in owned_entities()
-        if (condition := rows(entity, actor)) is not None
+        if (condition := rows(entity, actor, walks=walks)) is not None
     )
 
 

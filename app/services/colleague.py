@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from flask_appbuilder.security.sqla.models import Group, Permission, PermissionView, Role, User, ViewMenu
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from app.models.base import Owned
@@ -44,9 +44,11 @@ def by_user_name(session: Session, names: Collection[str]) -> dict[str, User]:
     return {user.username: user for user in found.unique().scalars()}
 
 
-def working(area: str) -> Select[int]:
-    """Return the keys of the active accounts that have the right to see an area."""
-    return select(User.id).where(User.active.is_(True), or_(User.roles.any(_sees_area(area)), _by_group(area)))
+def idle(area: str) -> Select[int]:
+    """Return the keys of the accounts that are locked or have no right to see an area."""
+    return select(User.id).where(
+        or_(User.active.is_not(True), not_(or_(User.roles.any(_sees_area(area)), _by_group(area))))
+    )
 
 
 def _readers(area: str) -> Select[User]:

@@ -197,11 +197,11 @@ class _Seeker:
             self.session.execute(asking.WALKS_ON)
             return rows
         rows = self.session.execute(asking.full_text(among, self.actor), {"wanted": _match(sought)}).all()
-        if (
-            asking.cut(asking.ENTRY, among, self.actor) is not None
-        ):  # the index cannot be cut to his few rows beforehand
-            rows = [*rows, *self.session.execute(asking.own(among, shape, self.actor), parts).all()]
-        return rows
+        if asking.cut(asking.ENTRY, among, self.actor) is None:
+            return rows
+        count = Counter(row.entity for row in rows)  # the index cannot be cut to a reader's few rows beforehand
+        still = tuple(kind for kind in among if count[kind] < EACH)
+        return [*rows, *self.session.execute(asking.own(still, shape, self.actor), parts).all()] if still else rows
 
     def meant(self, sought: Fragments) -> dict[tuple[str, ...], tuple[str, ...]]:
         """Return for fragments that may be misspelt the words that are written nearly so."""

@@ -39,7 +39,8 @@ TAKEN = 25  # matches of a kind that are ranked
 PREFIXED = 1_000  # titles that begin alike, looked through for those that the reader sees
 INDEXED = 2_000  # rows that the trigram index names and that are read
 MATCHED = 6_000  # the same for the full-text index, which knows nothing of kinds and owners
-OWN = 10_000  # of a reader who sees few rows, as many are looked through one by one
+DEEPER = 3  # times as many where a reader sees but some of them
+OWN = 2_000  # of a reader who sees few rows, as many are looked through one by one
 CANDIDATES = 40  # words like a misspelt one
 ENTRY: Any = SearchEntry.__table__.c
 COLUMNS = [
@@ -136,7 +137,8 @@ def full_text(among: tuple[str, ...], actor: access.Actor) -> Select[Any]:
     """Return the query through SQLite's full-text index of trigrams."""
     fts = table("search_entry_fts", column("rowid"), column("search_entry_fts"))
     keys = select(fts.c.rowid).where(fts.c.search_entry_fts.op("MATCH")(bindparam("wanted")))
-    within = ENTRY.id.in_(keys.order_by(fts.c.rowid.desc()).limit(MATCHED))
+    most = MATCHED if cut(ENTRY, among, actor) is None else MATCHED * DEEPER
+    within = ENTRY.id.in_(keys.order_by(fts.c.rowid.desc()).limit(most))
     found = select(*COLUMNS).where(within, visible(_UNORDERED, among, actor))
     return found.order_by(ENTRY.id.desc()).limit(TAKEN * len(among))
 
@@ -144,7 +146,7 @@ def full_text(among: tuple[str, ...], actor: access.Actor) -> Select[Any]:
 @lru_cache(maxsize=256)
 def own(among: tuple[str, ...], shape: tuple[int, ...], actor: access.Actor) -> Select[Any]:
     """Return the query of a reader's own rows that match, each looked at."""
-    rule = cut(ENTRY, among, actor)
+    rule = cut(_UNORDERED, among, actor)
     keys = select(ENTRY.id).where(false() if rule is None else rule).limit(OWN)
     inside = select(*COLUMNS).where(ENTRY.id.in_(keys), _UNORDERED.entity.in_(among), holds(ENTRY.search_text, shape))
     return inside.limit(TAKEN * len(among))

@@ -100,7 +100,7 @@ def idle(entity: type[Any]) -> ColumnElement[bool]:
     It belongs to nobody, to an account that is locked, or to somebody whose roles do not see such records.
     """
     owner: Any = inspect(entity).columns["owner_id"]
-    nobodys = or_(owner.is_(None), owner.not_in(colleague.working(access.area_of(entity))))
+    nobodys = or_(owner.is_(None), owner.in_(colleague.idle(access.area_of(entity))))
     archived = inspect(entity).columns.get("archived_at")
     return nobodys if archived is None else and_(nobodys, archived.is_(None))
 

@@ -20,6 +20,7 @@ from app.models.party import Party
 from app.outbox import Errand, Outbox
 from app.services import find, handover_kinds
 from app.services import notification as notifications
+from app.services.row_condition import WALKS
 from app.web import menu, onboarding, palette, settings
 from app.web.locale import choose_time_zone
 
@@ -121,7 +122,7 @@ class HomeView(BaseView):
         may = self.appbuilder.sm.may
         standing = [tile for area, make in TILES if may(area, "see") for tile in make(work)]
         trouble = [tile for area, make in TROUBLE if may(area, "see") for tile in make(work) if tile["count"]]
-        changed = select(Party).order_by(Party.changed_at.desc()).limit(MOST_RECENT)
+        changed = select(Party).order_by(Party.changed_at.desc()).limit(MOST_RECENT).execution_options(**{WALKS: True})
         return str(
             self.render_template(
                 "web/home.html",

@@ -22,6 +22,7 @@ from app.roles import CHANGE, DELETE
 from app.services import access, field_right
 from app.services import bin as bins
 from app.services import search as searches
+from app.services.row_condition import WALKS
 from app.web.filters import column_of
 from app.web.keyset import Page, Term, beyond, cursor_of, values_of
 
@@ -107,7 +108,7 @@ class Records(SQLAInterface):
             wanted = wanted.offset(page * page_size)
         found = wanted.subquery()
         rows = self.session.query(self.obj).join(found, found.c.key == self.get_pk())
-        read = rows.options(*self.options, *options).order_by(*by).all()
+        read = rows.options(*self.options, *options).order_by(*by).execution_options(**{WALKS: True}).all()
         more, kept = len(read) > page_size, read[:page_size]
         if backward:
             kept.reverse()
