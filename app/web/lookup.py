@@ -12,7 +12,7 @@ from flask import Response, abort, current_app, g, has_request_context, jsonify,
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access_api, permission_name
 from flask_appbuilder.security.sqla.models import Role, User
-from sqlalchemy import false, inspect, or_, select
+from sqlalchemy import false, inspect, or_, select, union_all
 from sqlalchemy.orm import RelationshipDirection
 
 from app.db import Model, db
@@ -50,8 +50,8 @@ class LookupView(BaseView):
 def offered(entity: type[Any], args: Mapping[str, str]) -> Iterable[Any]:
     """Return the first records by name that answer `q`.
 
-    Of thousands that a fragment of two letters finds, a reader looks at none: only so many candidates are sorted, and
-    the one that is called exactly so is among them.
+    Of thousands that a fragment of two letters finds, a reader looks at none: only so many candidates that he sees are
+    sorted, and the one that is called exactly so is among them.
     """
     session, text = db.session(), args.get("q", "").strip()[:100]
     columns = inspect(entity).columns
@@ -59,13 +59,11 @@ def offered(entity: type[Any], args: Mapping[str, str]) -> Iterable[Any]:
     order = next((columns[name] for name in ("name", "last_name") if name in columns), columns["id"])
     query = select(entity).where(*belonging(entity, args)).order_by(order).limit(MOST)
     if text and "search_text" in columns:
-        found = select(columns["id"]).where(*search.conditions(session, entity, text)).limit(CANDIDATES)
-        exact = (
-            [select(columns["id"]).where(columns["name_key"] == name_key(text)).limit(MOST)]
-            if "name_key" in columns
-            else []
-        )
-        query = query.where(or_(*(columns["id"].in_(keys) for keys in (found, *exact))))
+        found = select(entity.id).where(*search.conditions(session, entity, text), *belonging(entity, args))
+        keys = [found.limit(CANDIDATES)]
+        if "name_key" in columns:
+            keys.append(select(entity.id).where(entity.name_key == name_key(text)).limit(MOST))
+        query = query.where(entity.id.in_(union_all(*(select(each.subquery().c.id) for each in keys))))
     elif text:
         like = f"%{escape_like(text)}%"
         query = query.where(or_(*(column.ilike(like, escape="\\") for column in named)))

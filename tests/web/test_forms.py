@@ -15,6 +15,7 @@ from app.models.product import Product
 from app.models.sign_in import SignIn
 from app.models.tax import Tax
 from app.services import form_draft as form_drafts
+from app.web import lookup
 
 PARTY = {"name": "Tulpen", "kind": "company", "country": "NL", "language": "nl"}
 
@@ -180,6 +181,16 @@ def test_only_who_may_add_is_offered_to(as_user, session, user, may):
     assert browser.get("/party/quick").status_code == (200 if may else 403)
     assert browser.post("/party/quick", PARTY).status_code == (200 if may else 403)
     assert len(session.execute(select(Party)).all()) == int(may)
+
+
+def test_a_select_offers_ones_own_however_many_foreign_ones_match(as_user, made, session, monkeypatch):
+    monkeypatch.setattr(lookup, "CANDIDATES", 3)
+    for number in range(6):
+        made.party(f"Belongs to another {number}", owner="manager2")
+    made.party("Belongs to me", owner="manager")
+    session.commit()
+    offered = as_user("manager").get("/lookup/party?q=belongs").json["results"]
+    assert [one["text"] for one in offered] == ["Belongs to me"]
 
 
 def test_selects_lead_to_what_may_be_added_and_documents_are_not_made_in_passing(as_user, app):
