@@ -129,7 +129,13 @@ class BoardFace(FaceView):
             after=wish.after,
         )
         column.cards, column.after = found.rows, found.after
-        return self.page("web/board_cards.html", wish=wish, column=column, **self._about_cards(board, columns))
+        return self.page(
+            "web/board_cards.html",
+            wish=wish,
+            trail=self.trail(wish),
+            column=column,
+            **self._about_cards(board, columns),
+        )
 
     def _board(self, wish: Faced) -> Board:
         return next((board for board in self.boards if board.by == wish.by), self.boards[0])
@@ -345,6 +351,7 @@ class BoardFace(FaceView):
         column = next((each for each in columns if each.key == key), None)
         if column is not None and is_there:
             column.cards = [record]
+        about["trail"] = self.trail(wish)
         card = self.page("web/board_cards.html", wish=wish, column=column, **about) if column is not None else ""
         heads = {each.key: self.page("web/board_head.html", column=each, board=board) for each in columns}
         return self.moved(text, home, undo=undo, column=key, card=card, heads=heads)

@@ -4,7 +4,7 @@ import html
 import re
 from datetime import UTC, date, datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from sqlalchemy import select
@@ -277,6 +277,18 @@ def test_a_card_stands_in_its_list_between_its_neighbours(as_user, three):
     carried = urlencode({"from": query})
     assert beside(reader, three[0], query) == ("2 of 2", [f"/party/show/{c}?{carried}"])
     assert beside(reader, three[1], query) == ("", [])
+
+
+@pytest.mark.parametrize("face", ["/party/list/", "/party/gallery", "/order/board", "/order/calendar"])
+def test_every_face_of_a_list_leads_to_cards_that_know_it(as_user, business, face):
+    stem = face.split("/")[1]
+    wish = urlencode({"flt.owner.eq": str(business["order"].owner_id)}) if stem == "order" else "flt.country.eq=NL"
+    day = f"start=ordered_on&on={business['order'].ordered_on.isoformat()}"  # of the calendar
+    page = html.unescape(as_user("head").get(f"{face}?{wish}&{day}").text)
+    links = set(re.findall(rf'href="/{stem}/show/\d+([^"]*)"', page))
+    assert links, face
+    for link in links:
+        assert dict(parse_qsl(link.removeprefix("?")))["from"].startswith(wish), link
 
 
 def test_the_place_costs_the_card_nothing_and_two_statements_by_itself(as_user, three, statements):
