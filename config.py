@@ -50,6 +50,7 @@ def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
         "CRM_AUDIT_YEARS": max(int(env.get("CRM_AUDIT_YEARS") or 10), 2),  # for how long entries of the audit are kept
         "PORT": int(env.get("PORT") or 8080),
         **_sign_in_service(env),
+        **_directory(env),
         # --- database ---------------------------------------------------------------------------------------------
         "SQLALCHEMY_DATABASE_URI": database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": _engine_options(database_url),
@@ -115,9 +116,6 @@ def _sign_in_service(env: Mapping[str, str]) -> dict[str, Any]:
     passwords = env.get("CRM_PASSWORD_SIGN_IN") or "everybody"
     if passwords not in {"everybody", "administrators"}:
         raise UnsafeSettingError("CRM_PASSWORD_SIGN_IN is “everybody” or “administrators”")
-    pairs = [pair.partition("=") for pair in (env.get("CRM_OIDC_ROLES") or "").split(";") if pair.strip()]
-    if not all(group.strip() and role.strip() for group, _sign, role in pairs):
-        raise UnsafeSettingError("CRM_OIDC_ROLES is “group=role; group=role”")
     return {
         "CRM_OIDC_ISSUER": issuer,
         "CRM_OIDC_CLIENT_ID": env.get("CRM_OIDC_CLIENT_ID") or "",
@@ -125,13 +123,104 @@ def _sign_in_service(env: Mapping[str, str]) -> dict[str, Any]:
         "CRM_OIDC_NAME": env.get("CRM_OIDC_NAME") or "",  # on the button; else the issuer's host
         "CRM_OIDC_SCOPE": env.get("CRM_OIDC_SCOPE") or "openid email profile",
         "CRM_OIDC_GROUPS": env.get("CRM_OIDC_GROUPS") or "groups",  # the claim that names somebody's groups
-        "CRM_OIDC_ROLES": {group.strip(): role.strip() for group, _sign, role in pairs},
+        "CRM_OIDC_ROLES": _roles(env, "CRM_OIDC_ROLES"),
         "CRM_OIDC_CREATE": env.get("CRM_OIDC_CREATE") or "",  # a role: accounts are made at the first sign-in
         "CRM_OIDC_LINK": env.get("CRM_OIDC_LINK") == "1",  # a confirmed e-mail connects an account that exists
         "CRM_OIDC_HOSTS": tuple((env.get("CRM_OIDC_HOSTS") or "").split()),  # asked besides the issuer's own
         "CRM_OIDC_CA": env.get("CRM_OIDC_CA") or "",  # a file with a company's own authority
         "CRM_PASSWORD_SIGN_IN": passwords,  # for whom a password is enough
     }
+
+
+def _roles(env: Mapping[str, str], name: str) -> dict[str, str]:
+    """Return which group gives which role. What a directory calls a group has equals signs in it, a role has none."""
+    pairs = [pair.rpartition("=") for pair in (env.get(name) or "").split(";") if pair.strip()]
+    if not all(group.strip() and role.strip() for group, _sign, role in pairs):
+        raise UnsafeSettingError(f"{name} is “group=role; group=role”")
+    return {group.strip(): role.strip() for group, _sign, role in pairs}
+
+
+def _directory(env: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings of the company's own directory (LDAP); docs/sign-in.md explains them.
+
+    Raises UnsafeSettingError for one that is asked in the clear, and for settings that are not whole.
+    """
+    urls = tuple((env.get("CRM_LDAP_URL") or "").split())
+    found = {
+        "CRM_LDAP_URL": urls,  # ldaps://host, or ldap://host with CRM_LDAP_START_TLS; several are tried in this order
+        "CRM_LDAP_START_TLS": env.get("CRM_LDAP_START_TLS") == "1",
+        "CRM_LDAP_CA": env.get("CRM_LDAP_CA") or "",  # a file with a company's own authority
+        "CRM_LDAP_TIMEOUT": max(int(env.get("CRM_LDAP_TIMEOUT") or 5), 1),  # seconds, to connect and for each answer
+        "CRM_LDAP_NAME": env.get("CRM_LDAP_NAME") or "",  # what people call it; else its host
+        "CRM_LDAP_BASE": env.get("CRM_LDAP_BASE") or "",
+        "CRM_LDAP_BIND_DN": env.get("CRM_LDAP_BIND_DN") or "",  # an account that may search
+        "CRM_LDAP_BIND_PASSWORD": env.get("CRM_LDAP_BIND_PASSWORD") or "",
+        "CRM_LDAP_USER_DN": env.get("CRM_LDAP_USER_DN") or "",  # or, without such an account, who {name} is
+        "CRM_LDAP_USER_FILTER": env.get("CRM_LDAP_USER_FILTER")
+        or "(&(objectClass=person)(|(uid={name})(mail={name})))",
+        "CRM_LDAP_ID": env.get("CRM_LDAP_ID") or "entryUUID",  # never changes, is never given again
+        "CRM_LDAP_USER_NAME": env.get("CRM_LDAP_USER_NAME") or "uid",
+        "CRM_LDAP_MAIL": env.get("CRM_LDAP_MAIL") or "mail",
+        "CRM_LDAP_FIRST_NAME": env.get("CRM_LDAP_FIRST_NAME") or "givenName",
+        "CRM_LDAP_LAST_NAME": env.get("CRM_LDAP_LAST_NAME") or "sn",
+        "CRM_LDAP_GROUPS": env.get("CRM_LDAP_GROUPS") or "memberOf",  # the attribute with the groups' names (DN)
+        "CRM_LDAP_GROUP_FILTER": env.get("CRM_LDAP_GROUP_FILTER") or "",  # or how the groups of {dn} are found
+        "CRM_LDAP_ROLES": _roles(env, "CRM_LDAP_ROLES"),
+        "CRM_LDAP_CREATE": env.get("CRM_LDAP_CREATE") or "",  # a role: accounts are made at the first sign-in
+        "CRM_LDAP_LINK": env.get("CRM_LDAP_LINK") == "1",  # the directory's e-mail connects an account that exists
+    }
+    given = sorted(name for name in found if env.get(name) and name != "CRM_LDAP_URL")
+    if not urls and given:
+        raise UnsafeSettingError(f"{given[0]} needs CRM_LDAP_URL: without it no directory is asked")
+    if urls:
+        _require_safe_directory(found)
+    return found
+
+
+def _require_safe_directory(found: Mapping[str, Any]) -> None:
+    """Raise UnsafeSettingError for a directory that is asked in the clear, or that cannot be asked at all."""
+    for url in found["CRM_LDAP_URL"]:
+        _require_encrypted(url, starts_tls=found["CRM_LDAP_START_TLS"])
+    if not found["CRM_LDAP_BASE"]:
+        raise UnsafeSettingError("CRM_LDAP_URL needs CRM_LDAP_BASE: where people are looked for")
+    if bool(found["CRM_LDAP_BIND_DN"]) != bool(found["CRM_LDAP_BIND_PASSWORD"]):
+        raise UnsafeSettingError("CRM_LDAP_BIND_DN and CRM_LDAP_BIND_PASSWORD belong together")
+    if bool(found["CRM_LDAP_BIND_DN"]) == bool(found["CRM_LDAP_USER_DN"]):
+        raise UnsafeSettingError("CRM_LDAP_URL needs CRM_LDAP_BIND_DN with its password, or CRM_LDAP_USER_DN")
+    if found["CRM_LDAP_USER_DN"] and found["CRM_LDAP_USER_DN"].count("={name},") != 1:
+        raise UnsafeSettingError("CRM_LDAP_USER_DN names the person once, as uid={name},ou=people,dc=example,dc=org")
+    if found["CRM_LDAP_CREATE"] == "groups" and not found["CRM_LDAP_ROLES"]:
+        raise UnsafeSettingError("CRM_LDAP_CREATE=groups needs CRM_LDAP_ROLES")
+    if found["CRM_LDAP_CA"] and not Path(found["CRM_LDAP_CA"]).is_file():
+        raise UnsafeSettingError(f"CRM_LDAP_CA: there is no file {found['CRM_LDAP_CA']}")
+    for name, place in (("CRM_LDAP_USER_FILTER", "{name}"), ("CRM_LDAP_GROUP_FILTER", "{dn}")):
+        if found[name] and not _is_filter(found[name], place):
+            raise UnsafeSettingError(f"{name} is a filter in brackets with {place} in it")
+
+
+def _require_encrypted(url: str, *, starts_tls: bool) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"ldap", "ldaps"} or not parts.hostname or parts.username or parts.path.strip("/"):
+        raise UnsafeSettingError("CRM_LDAP_URL is ldaps://host, or ldap://host, and nothing else")
+    local = parts.hostname in {"127.0.0.1", "localhost", "::1"}
+    if parts.scheme == "ldap" and not starts_tls and not local:
+        raise UnsafeSettingError(
+            "CRM_LDAP_URL must begin with ldaps://, or CRM_LDAP_START_TLS be 1: passwords go there"
+        )
+
+
+def _is_filter(text: str, place: str) -> bool:
+    """Say whether a text is a filter of LDAP in which a value stands once or oftener."""
+    from ldap3.core.exceptions import LDAPInvalidFilterError
+    from ldap3.operation.search import parse_filter
+
+    try:
+        parse_filter(
+            text.replace(place, "x"), None, auto_escape=True, auto_encode=False, validator=None, check_names=False
+        )
+    except LDAPInvalidFilterError:
+        return False
+    return f"={place})" in text
 
 
 def places(env: Mapping[str, str] | None = None) -> tuple[Path, str, bool]:

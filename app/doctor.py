@@ -82,6 +82,11 @@ def places(settings: dict[str, Any]) -> Iterator[Finding]:
         https or local,
         "Put a server with a certificate in front and set CRM_PUBLIC_URL to its https address",
     )
+    if settings["CRM_LDAP_URL"]:
+        from app.exchange import directory
+
+        away = directory.problem(settings)
+        yield Finding("The directory answers", away is None, f"{away}. See docs/sign-in.md")
     problem = smtp.problem(settings["CRM_SMTP_URL"])
     yield Finding(
         "Mail can be sent",

@@ -37,6 +37,10 @@ class TooManyTries(DomainError):
         self.seconds = seconds
 
 
+class DirectoryAway(DomainError):
+    """The company's directory cannot be asked: whoever has no password of this program waits until it can."""
+
+
 class PasswordDue(DomainError):
     """The account is not used before its owner has chosen a new password."""
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask_appbuilder.security.sqla.models import ApiKey, Group, User
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from app.errors import DomainError, NotFound
@@ -235,6 +235,12 @@ def revoke(session: Session, key_id: int, *, user_id: int | None, at: datetime) 
         _tell(session, found.user_id, found.user.username, {"ended": [None, found.name]}, at=at)
     found.active, found.revoked_on = False, found.revoked_on or _naive(at)
     return found
+
+
+def live_of(user_id: Any, *, at: datetime) -> ColumnElement[bool]:  # noqa: ANN401 -- a column
+    """Return the condition that a user has a live key."""
+    lasts = or_(ApiKey.expires_on.is_(None), ApiKey.expires_on > _naive(at))
+    return exists().where(ApiKey.user_id == user_id, ApiKey.active.is_(True), ApiKey.revoked_on.is_(None), lasts)
 
 
 def revoke_all(session: Session, user_id: int, *, at: datetime) -> None:

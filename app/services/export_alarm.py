@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from statistics import median
 
 from flask_appbuilder.security.sqla.models import Group, Role, User
@@ -13,7 +13,7 @@ from app.models.export_run import ExportRule, ExportRun, ExportState
 from app.models.notification import NotificationKind
 from app.models.team import Team
 from app.roles import ADMIN
-from app.services import access, export_rule
+from app.services import access
 from app.services import notification as notifications
 from app.services.access import Actor
 
@@ -102,60 +102,3 @@ def _heads(session: Session, team_id: int | None) -> set[int]:
 def _administrators(session: Session) -> set[int]:
     is_one = or_(User.roles.any(Role.name == ADMIN), User.groups.any(Group.roles.any(Role.name == ADMIN)))
     return set(session.execute(select(User.id).where(User.active.is_(True), is_one)).scalars())
-
-
-# --- the report of one person -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Day:
-    """What somebody took away on one day: rows in files and over REST, and whether it is more than usual.
-
-    `is_unusual` compares the day with the person's habit of now, `was_told` says that a head was told of it.
-    """
-
-    on: date
-    files: int
-    rows: int
-    read: int
-    is_unusual: bool
-    was_told: bool
-
-
-@dataclass(frozen=True)
-class Report:
-    """The last 30 days of a person, the newest first; days without exports are left out."""
-
-    days: list[Day]
-    usual: int | None
-    limit: int
-
-    @property
-    def rows(self) -> int:
-        """Return all rows of these days."""
-        return sum(day.rows + day.read for day in self.days)
-
-
-def report(session: Session, user_id: int, *, at: datetime) -> Report:
-    """Return what somebody took away in 30 days, against his own normal, as far as the reader sees it.
-
-    Days are those of UTC, as the alarm counts them. Today does not count for what is usual.
-    """
-    since = at.date() - timedelta(days=DAYS)
-    first = datetime.combine(since, time.min, tzinfo=UTC)
-    runs = session.execute(
-        select(ExportRun).where(ExportRun.owner_id == user_id, ExportRun.created_at >= first)
-    ).scalars()
-    by_day: dict[date, list[ExportRun]] = {}
-    for run in runs:
-        by_day.setdefault(run.read_on or run.created_at.date(), []).append(run)
-    taken = {day: sum(run.taken_rows for run in found) for day, found in by_day.items()}
-    usual = usual_of(rows for day, rows in taken.items() if day < at.date())
-    limit = limit_of(export_rule.rule(session), usual)
-    return Report([_day(day, by_day[day], limit) for day in sorted(by_day, reverse=True)], usual, limit)
-
-
-def _day(on: date, runs: list[ExportRun], limit: int) -> Day:
-    files = [run for run in runs if run.read_on is None]
-    rows, read = (sum(run.taken_rows for run in each) for each in (files, [one for one in runs if one.read_on]))
-    return Day(on, len(files), rows, read, rows + read > limit, any(run.alarmed_at is not None for run in runs))

@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from app.errors import DomainError
 from app.i18n import gettext as _
+from app.models.history import Act
 from app.models.identity import Identity
 from app.roles import ADMIN
-from app.services import access
+from app.services import access, audit
 from app.services import user as users
 from app.services.channel import normalise_email
 
@@ -86,6 +87,7 @@ def _by_email(session: Session, claims: Claims, rules: Rules, at: datetime) -> U
         if _of_user(session, user, claims.issuer) is not None:
             raise DomainError(_("This account is connected with another person at the sign-in service."))
         session.add(Identity(user_id=user.id, issuer=claims.issuer, subject=claims.subject, linked_at=at))
+        _tell(session, user, None, claims.issuer, at=at)
     return user
 
 
@@ -120,7 +122,14 @@ def _made(session: Session, claims: Claims, rules: Rules, at: datetime) -> User:
         roles=sorted(roles),
     )
     session.add(Identity(user_id=user.id, issuer=claims.issuer, subject=claims.subject, linked_at=at))
+    _tell(session, user, None, claims.issuer, at=at)
     return user
+
+
+def _tell(session: Session, user: User, before: str | None, after: str | None, *, at: datetime) -> None:
+    """Tell the audit by which service an account is opened too, or no more."""
+    changes = {"identity": [before, after]}
+    audit.note(session, Act.rights, entity="user", record_id=user.id, name=user.username, changes=changes, at=at)
 
 
 def _free_name(session: Session, wish: str, email: str) -> str:
@@ -161,6 +170,7 @@ def connect(session: Session, user: User, claims: Claims, *, at: datetime) -> No
     elif found.subject != claims.subject:
         found.subject, found.is_own, found.linked_at = claims.subject, True, at
     session.flush()
+    _tell(session, user, found.issuer if found is not None else None, claims.issuer, at=at)
 
 
 def is_connected(session: Session, user_id: int, issuer: str) -> bool:
@@ -169,10 +179,11 @@ def is_connected(session: Session, user_id: int, issuer: str) -> bool:
     return session.execute(wanted).first() is not None
 
 
-def disconnect(session: Session, user_id: int, issuer: str) -> None:
+def disconnect(session: Session, user_id: int, issuer: str, *, at: datetime) -> None:
     """Take back what somebody has connected."""
     wanted = select(Identity).where(Identity.user_id == user_id, Identity.issuer == issuer)
     for found in session.execute(wanted).unique().scalars():
+        _tell(session, found.user, issuer, None, at=at)
         session.delete(found)
 
 

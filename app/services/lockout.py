@@ -99,9 +99,17 @@ def refusal(wait: timedelta) -> TooManyTries:
     return TooManyTries(text, seconds)
 
 
-def succeeded(session: Session, one: Try, begun: int, user: User, *, at: datetime) -> None:
-    """Strike out a try that was right, and forgive the failures of the account that were counted with it."""
-    _forgive(session, _names(user), at=at, device=one.device)
+def succeeded(session: Session, one: Try, begun: int, user: User, *, at: datetime, also: Sequence[str] = ()) -> None:
+    """Strike out a try that was right, and forgive the failures of the account that were counted with it.
+
+    `also` are names that the company's directory has for the same person, and nobody else has here.
+    """
+    _forgive(session, [*_names(user), *map(key, also)], at=at, device=one.device)
+    strike_out(session, begun)
+
+
+def strike_out(session: Session, begun: int) -> None:
+    """Take back a try that was right, but opened nothing."""
     session.execute(delete(LoginAttempt).where(LoginAttempt.id == begun))
 
 

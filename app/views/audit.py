@@ -42,6 +42,8 @@ LABELS_HERE = {
 WORDS = {
     "agent": _l("Browser"),
     "sign_ins": _l("Open sign-ins"),
+    "identity": _l("Signs in with"),
+    "directory": _l("In the company's directory"),
     "made": _l("Key made"),
     "ended": _l("Key ended"),
     "used": _l("Key used"),

@@ -17,16 +17,18 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from app import clock
 from app.db import db, unit_of_work
 from app.errors import DomainError
+from app.exchange.table import Value
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.models.export_run import ExportKind, ExportRun
 from app.roles import EXPORT, SEE
-from app.services import access, export_alarm, export_rule
+from app.services import access, export_rule, person_report
 from app.services import export_run as exports
 from app.web import menu, rights
 from app.web.crm_form import CrmForm
 from app.web.crud import CrudView
 from app.web.export_words import many_of
+from app.web.hand_out import Parcel, Table, hand_out
 from app.web.records import Records
 
 ORDER = 93
@@ -171,14 +173,44 @@ class ExportRunView(CrudView):
     @has_access
     @permission_name("see")
     def person(self, user_id: int) -> str:
-        """Show what a person took away in the last 30 days, against his own normal."""
+        """Show what a person opened and took away in the last 30 days, against his own normal."""
+        user = self._person(user_id, SEE)
+        about = {"user": user, "report": person_report.report(db.session(), user.id, at=clock.now())}
+        return self.page("web/person_report.html", title=_("Views and exports: %(who)s", who=str(user)), **about)
+
+    @expose("/person/<int:user_id>/report", methods=["GET", "POST"])
+    @has_access
+    @permission_name("export")
+    def report(self, user_id: int) -> Any:
+        """Ask what the days of a person are wanted for, and send them as a file."""
+        user = self._person(user_id, EXPORT)
+        found = person_report.report(db.session(), user.id, at=clock.now()).told
+        heads = [_("Day"), _("Records opened"), _("Rows over REST"), _("Files"), _("Rows in files"), _("Unusual")]
+        rows: list[list[Value]] = [
+            [day.on, day.opened, day.read, day.files, day.rows, _("Yes") if day.is_unusual else ""] for day in found
+        ]
+        parcel = Parcel(
+            kind=ExportKind.report,
+            right=(str(self.class_permission_name), EXPORT),
+            entity=self.stem,
+            title=_("Views and exports: %(who)s", who=str(user)),
+            file=f"views-and-exports-{user.username}",
+            back=f"/export_run/person/{user.id}",
+            rows=len(rows),
+            heads=heads,
+            read=lambda _pause: Table(heads, rows),
+        )
+        return hand_out(self, parcel)
+
+    @staticmethod
+    def _person(user_id: int, action: str) -> User:
+        """Return a person whose exports the reader reaches; 404 else."""
         session = db.session()
         user = session.get(User, user_id) if user_id < 2**31 else None
         team_id = user.profile.team_id if user is not None and user.profile is not None else None
-        if user is None or not access.allowed(session, ExportRun(owner_id=user.id, team_id=team_id), SEE):
+        if user is None or not access.allowed(session, ExportRun(owner_id=user.id, team_id=team_id), action):
             abort(404)
-        about = {"user": user, "report": export_alarm.report(session, user.id, at=clock.now())}
-        return self.page("web/export_person.html", title=_("Exports: %(who)s", who=str(user)), **about)
+        return user
 
     # --- rules --------------------------------------------------------------------------------------------------------
 

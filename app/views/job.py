@@ -24,6 +24,7 @@ TOPICS = {
     "bin.sweep": _l("Deleting files that nothing needs any more"),
     "bulk.purge": _l("Forgetting old changes of many records"),
     "bulk.run": _l("Changing many records"),
+    "directory.check": _l("Asking the company's directory who is still there"),
     "handover.run": _l("Handing records over"),
     "invoice.render": _l("Making the file of a document"),
     "import.run": _l("Importing a file"),

@@ -87,7 +87,7 @@ class OidcView(BaseView):
     def disconnect(self) -> Any:
         """Take the connection of the reader's account back."""
         with unit_of_work(db.session()) as work:
-            identities.disconnect(work, g.user.id, current_app.config.get("CRM_OIDC_ISSUER") or "")
+            identities.disconnect(work, g.user.id, current_app.config.get("CRM_OIDC_ISSUER") or "", at=clock.now())
         flash(_("The connection is ended."), "success")
         return redirect("/profile/")
 

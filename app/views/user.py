@@ -18,7 +18,7 @@ from app.db import db
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.models.team import Team, UserProfile
-from app.services import export_alarm, lockout, roles
+from app.services import lockout, person_report, roles
 from app.services import password as passwords
 from app.services import password_link as links
 from app.services import user as users
@@ -208,11 +208,11 @@ class UserView(UserSignIns, CrudView):
         TAKE_AWAY,
     ]
 
-    own_tabs: ClassVar = [Own("exports", _l("Exports"), "web/user_exports.html", area="export_run")]
+    own_tabs: ClassVar = [Own("exports", _l("Views and exports"), "web/user_exports.html", area="export_run")]
 
-    def exports_of(self, record: User) -> export_alarm.Report:
-        """Return what the account took away in the last 30 days."""
-        return export_alarm.report(db.session(), record.id, at=clock.now())
+    def report_of(self, record: User) -> person_report.Report:
+        """Return what the account opened and took away in the last 30 days."""
+        return person_report.report(db.session(), record.id, at=clock.now())
 
     def value(self, record: Any, name: str) -> Any:
         """Say how the account stands with its password and with failed tries."""

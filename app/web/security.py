@@ -20,7 +20,7 @@ from app.services import audit, key_scope, lockout
 from app.services import identity as identities
 from app.services import password as passwords
 from app.services import user as users
-from app.web import known_device, looking, signing_in
+from app.web import directory, known_device, looking, signing_in
 from app.web.second_step import SecondStepView
 from app.web.sign_in import AuthView, SignInApi
 from app.web.signing_in import client_address
@@ -81,7 +81,9 @@ class CrmSecurityManager(SecurityManager):
         """Return the account whose password this is; known and unknown names cost the same statements and one hash.
 
         The try is written down before anything is looked at, and no transaction is open while the hash is computed.
-        Raises TooManyTries (429) while the name, or the address of a browser that it does not know, has to wait.
+        A password of this program is looked at first: it needs no directory, and the directory does not see it.
+        Raises TooManyTries (429) while the name, or the address of a browser that it does not know, has to wait,
+        and what `directory.user_for` raises.
         """
         work, at, name = db.session(), clock.now(), username or ""
         with unit_of_work(work):
@@ -93,20 +95,25 @@ class CrmSecurityManager(SecurityManager):
             wait = lockout.settle(work, one, begun, at=at)
         if wait:
             raise lockout.refusal(wait)
+        known = found.user_id if found is not None else None
         kept = found.kept if found is not None else current_app.config["AUTH_DB_FAKE_PASSWORD_HASH_CHECK"]
-        right = check_password_hash(kept, password or "\0")
-        if found is None or not right or not password:
+        right = check_password_hash(kept, password or "\0") and found is not None and bool(password)
+        if right:
             with unit_of_work(work):
-                known = found.user_id if found is not None else None
-                audit.note(work, Act.sign_in_failed, entity="user", record_id=known, name=name, at=at)
-            return None
+                user = work.get_one(User, known)
+                if _takes_password(user):
+                    lockout.succeeded(work, one, begun, user, at=at)
+                    passwords.note_age(user, at=at)
+                    return user
+        vouched = directory.user_for(name, password, known=known, at=at)
         with unit_of_work(work):
-            user = work.get_one(User, found.user_id)
-            if not _takes_password(user):
-                return None
-            lockout.succeeded(work, one, begun, user, at=at)
-            passwords.note_age(user, at=at)
-        return user
+            if vouched is not None:
+                user = work.get_one(User, vouched)
+                lockout.succeeded(work, one, begun, user, at=at, also=[name] if known is None else [])
+                return user
+            if not right:
+                audit.note(work, Act.sign_in_failed, entity="user", record_id=known, name=name, at=at)
+        return None
 
     def auth_user_db(self, username: str, password: str) -> User | None:
         """Check a password the counted way, whoever asks."""

@@ -4,7 +4,11 @@ from typing import Any
 
 from flask import Response, current_app, flash, g, redirect, request, session
 from flask_appbuilder import BaseView, expose
-from flask_appbuilder.const import API_SECURITY_ACCESS_TOKEN_KEY, API_SECURITY_REFRESH_TOKEN_KEY
+from flask_appbuilder.const import (
+    API_SECURITY_ACCESS_TOKEN_KEY,
+    API_SECURITY_REFRESH_TOKEN_KEY,
+    FLAMSG_ERR_SEC_ACCESS_DENIED,
+)
 from flask_appbuilder.security.api import SecurityApi
 from flask_appbuilder.security.decorators import no_cache
 from flask_appbuilder.security.forms import LoginForm_db
@@ -15,7 +19,7 @@ from marshmallow import ValidationError, fields, validate
 
 from app import clock
 from app.db import db, unit_of_work
-from app.errors import TooManyTries
+from app.errors import DirectoryAway, DomainError, TooManyTries
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext
 from app.services import password as passwords
@@ -24,6 +28,19 @@ from app.web import second_step
 from app.web.openapi import KEYS
 from app.web.signing_in import begin
 from app.web.ways import onward
+
+
+def _status(refusal: DomainError) -> int:
+    """Return how a sign-in is answered whose password the company's directory could not look at, or found right."""
+    return 503 if isinstance(refusal, DirectoryAway) else 403
+
+
+def _forget_denial() -> None:
+    """Take back what the framework tells whoever is not signed in yet: that he has no access, as if he were refused."""
+    told = session.get("_flashes", [])
+    left = [(kind, text) for kind, text in told if text != str(FLAMSG_ERR_SEC_ACCESS_DENIED)]
+    if len(left) < len(told):
+        session["_flashes"] = left
 
 
 class SignInGiven(LoginPost):
@@ -45,6 +62,7 @@ class AuthView(BaseView):
         """Show the form, or sign in and go where the reader wanted to go."""
         if g.user is not None and g.user.is_authenticated:
             return redirect(onward(request.args.get("next")))
+        _forget_denial()
         form = LoginForm_db()
         status = 200
         if form.validate_on_submit():
@@ -54,6 +72,9 @@ class AuthView(BaseView):
                 form.password.errors = [refusal.text]
                 page = self.render_template("web/login.html", title=self.title, form=form)
                 return page, 429, {"Retry-After": str(refusal.seconds)}
+            except DomainError as refusal:
+                form.password.errors = [refusal.text]
+                return self.render_template("web/login.html", title=self.title, form=form), _status(refusal)
             if user is not None:
                 return second_step.after_password(user, onward(request.args.get("next")))
             form.password.errors = [_("The user name or the password is wrong.")]
@@ -137,7 +158,8 @@ class SignInApi(SecurityApi):
                       reason: {type: string, enum: [code_needed, code_wrong]}
             403:
               description: |-
-                The password must be changed first, or a role demands a second factor: both are done in the browser
+                The password must be changed first, or a role demands a second factor: both are done in the browser.
+                Or the company's directory knows the person, but there is no account for him here
               content:
                 application/json:
                   schema:
@@ -148,6 +170,9 @@ class SignInApi(SecurityApi):
             429:
               description: |-
                 Too many failed tries; `Retry-After` says for how many seconds to wait. After wrong codes an hour
+            503:
+              description: |-
+                The company's directory, which knows the password, cannot be asked now
         """  # noqa: D205, D400 -- the rest is the OpenAPI description
         if not request.is_json:
             return self.response_400(message="Request payload is not JSON")
@@ -158,7 +183,12 @@ class SignInApi(SecurityApi):
             given = SignInGiven().load({"provider": "db"} | body)
         except ValidationError as error:
             return self.response_400(message=error.messages)
-        user = self.appbuilder.sm.check_password(given["username"], given["password"])
+        try:
+            user = self.appbuilder.sm.check_password(given["username"], given["password"])
+        except TooManyTries:
+            raise
+        except DomainError as away:
+            return self.response(_status(away), message=away.text)
         if user is None:
             return self.response_401()
         passwords.require_chosen(user)

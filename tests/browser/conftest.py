@@ -1,5 +1,6 @@
 """Chromium over a company of its own; whatever a page complains about fails the test that saw it."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,17 +95,19 @@ def signed_in() -> dict[tuple[str, str], Any]:
     return {}
 
 
+def sign_in(page: Page, user: str, password: str = PASSWORD, *, lands: str | re.Pattern[str] = "**/home/") -> None:
+    """Sign in by hand and wait for where one lands."""
+    page.goto("/login/")
+    page.fill("#username", user)
+    page.fill("#password", password)
+    page.click("button[type=submit]")
+    page.wait_for_url(lands)
+
+
 @pytest.fixture
 def visit(chrome: Browser, address: str, signed_in: dict[tuple[str, str], Any]) -> Iterator[Visit]:
     """Open a page as somebody (None: not signed in); at the end of the test nothing may have been complained about."""
     opened: list[tuple[BrowserContext, Watch]] = []
-
-    def sign_in(page: Page, user: str) -> None:
-        page.goto("/login/")
-        page.fill("#username", user)
-        page.fill("#password", PASSWORD)
-        page.click("button[type=submit]")
-        page.wait_for_url("**/home/")
 
     def open_page(path: str, user: str | None = "head", **options: Any) -> Page:
         known = (address, user or "")

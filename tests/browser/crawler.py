@@ -16,6 +16,8 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 from playwright.sync_api import APIResponse, Browser, BrowserContext
 
+from tests.browser.conftest import sign_in
+
 STARTS = ("/home/", "/find/?q=a")
 LEADS_AWAY = re.compile(r"^/(logout|lang|theme|static)\b")  # signs out, changes the language, is a file
 SPOKEN = {"aria-label", "title", "placeholder", "alt", "data-confirm"}
@@ -176,11 +178,7 @@ def signed_in(chrome: Browser, address: str, user: str, password: str, language:
     """Return a context in which somebody is signed in and reads a language."""
     context: Any = chrome.new_context(base_url=address, locale=language)
     page = context.new_page()
-    page.goto("/login/")
-    page.fill("#username", user)
-    page.fill("#password", password)
-    page.click("button[type=submit]")
-    page.wait_for_url("**/home/")
+    sign_in(page, user, password)
     page.goto(f"/lang/{language}?next=/home/")
     page.close()
     return context

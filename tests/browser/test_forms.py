@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, Visit, violations
+from tests.browser.conftest import PHONE, Visit, sign_in, violations
 from tests.browser.test_screens import in_both_themes, wait_for_widgets
 from tests.browser.world import PASSWORD
 
@@ -96,10 +96,7 @@ def test_a_draft_can_be_thrown_away(visit: Visit) -> None:
 
 def test_an_expired_session_keeps_what_is_typed_and_gives_it_back(visit: Visit) -> None:
     page = visit("/login/", user=None)
-    page.fill("#username", "accountant")
-    page.fill("#password", PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/home/")
+    sign_in(page, "accountant")
     page.goto("/party/add")
     wait_for_widgets(page)
     page.context.clear_cookies()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Watch
+from tests.browser.conftest import Watch, sign_in
 from tests.browser.world import PASSWORD, whole_program
 from tests.mail import MailServer
 
@@ -46,13 +46,10 @@ def pick(page: Page, field: str, typed: str, name: str) -> None:
     page.get_by_role("option", name=name).first.click()
 
 
-def sign_in(page: Page, user: str) -> None:
-    page.goto("/login/")
-    page.fill("#username", user)
-    page.fill("#password", PASSWORD)
-    page.click("button[type=submit]")
-    page.wait_for_url(re.compile(r"/(home/|password/new)"))
-    if "/password/new" in page.url:  # somebody else has chosen the one so far
+def come_in(page: Page, user: str) -> None:
+    """Sign in, and choose a password where somebody else has chosen the one so far."""
+    sign_in(page, user, lands=re.compile(r"/(home/|password/new)"))
+    if "/password/new" in page.url:
         for field, typed in (("old", PASSWORD), ("new", OWN_PASSWORD), ("again", OWN_PASSWORD)):
             page.fill(f"#{field}", typed)
         page.get_by_role("button", name="Change the password").click()
@@ -66,7 +63,7 @@ def ready(page: Page) -> Page:
 
 def set_up(page: Page) -> None:
     """Set the company up, and give the accountant her account."""
-    sign_in(page, "admin")
+    come_in(page, "admin")
     page.goto("/setup/")
     ready(page)
     for name, value in {
@@ -184,7 +181,7 @@ def test_an_accountant_takes_a_client_from_a_list_to_a_paid_invoice(
     context.set_default_timeout(LATE)
     watch = Watch(context, program)
     page = context.new_page()
-    sign_in(page, "accountant")
+    come_in(page, "accountant")
     order(page)
     invoice = issue(page)
 

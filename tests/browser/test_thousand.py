@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PATIENCE, ROOT, Watch
-from tests.browser.world import PASSWORD, whole_program
+from tests.browser.conftest import PATIENCE, ROOT, Watch, sign_in
+from tests.browser.world import whole_program
 
 pytestmark = pytest.mark.browser
 COUNT = 1000
@@ -37,12 +37,7 @@ def test_a_thousand_records_are_changed_and_put_back(chrome: Browser, program: s
     context.set_default_timeout(PATIENCE)
     watch = Watch(context, program)
     page = context.new_page()
-    page.goto("/login/")
-    page.fill("#username", "admin")
-    page.fill("#password", PASSWORD)
-    page.click("button[type=submit]")
-    page.wait_for_url("**/home/")
-
+    sign_in(page, "admin")
     page.goto("/party/list/?flt.country.eq=NL&cols=name,source&size=100")
     page.wait_for_selector("html[data-ready]")
     page.locator("[data-tick-all]").check()

@@ -15,7 +15,7 @@ from app.models.team import Team
 from app.services import access, export_alarm, export_rule, role_file, roles
 from app.services import export_run as exports
 from app.services.access import Actor
-from app.services.export_alarm import Day, limit_of, usual_of
+from app.services.export_alarm import limit_of, usual_of
 from tests.factories import Made
 
 AT = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -257,19 +257,3 @@ def test_rows_over_rest_add_up_by_day_and_entity_and_raise_the_same_alarm(sessio
 
 
 # --- the report -------------------------------------------------------------------------------------------------------
-
-
-def test_the_report_sets_days_against_the_persons_own_normal(session: Session, made: Made):
-    for back in range(1, 6):
-        made.export_run("manager", rows=100 * back, at=AT - timedelta(days=back))
-    made.export_run("manager", rows=9_999, at=AT - timedelta(days=31))
-    made.export_run("manager2", rows=7, at=AT)
-    exports.note_read(session, {"party": 1_400}, by=actor(session, made, "manager"), at=AT)
-    made.export_run("manager", rows=200, at=AT)
-    found = export_alarm.report(session, made.user("manager").id, at=AT)
-    assert (found.usual, found.limit, found.rows) == (300, 1_500, 3_100)
-    assert found.days[0] == Day(date(2026, 3, 31), 1, 200, 1_400, is_unusual=True, was_told=False)
-    assert found.days[1] == Day(date(2026, 3, 30), 1, 100, 0, is_unusual=False, was_told=False)
-    assert len(found.days) == 6
-    with access.acting(session, actor(session, made, "manager2")):
-        assert export_alarm.report(session, made.user("manager").id, at=AT).days == []

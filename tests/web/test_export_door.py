@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Callable
-from datetime import timedelta
 from html import unescape
 from io import BytesIO
 from typing import Any
@@ -58,7 +57,7 @@ ONE_RECORD = {
 }
 FORMS = {
     *("add", "quick_form", "edit_many_again", "begun", "upload", "settings", "verify", "rules_page", "set_up"),
-    *("new", "link", "forgot", "code", "callback", "begin"),
+    *("new", "link", "forgot", "code", "callback", "begin", "connect"),
     *("login", "logout", "home", "health", "manifest", "static", "glossary", "mail", "compare"),
 }
 FILES = {
@@ -302,22 +301,6 @@ def test_a_file_is_recognised_by_its_hash(as_user: As, session: Session, form: s
     assert "Yes. This very file" in text_of(office.post("/export_run/verify", {"sha256": f" {digest.upper()} "}))
     assert office.post("/export_run/verify", {"sha256": "abc"}).status_code == 422
     assert office.post("/export_run/verify", {}).status_code == 422
-
-
-def test_the_days_of_a_person_are_for_whoever_sees_his_exports(as_user: As, session: Session, made: Made):
-    for back in range(1, 7):
-        made.export_run("manager", rows=10, at=clock.now() - timedelta(days=back))
-    made.export_run("manager", rows=2_000)
-    session.commit()
-    key = made.user("manager").id
-    page = as_user("head").get(f"/export_run/person/{key}")
-    said = text_of(page)
-    assert "Usual are 10 rows a day" in said
-    assert page.text.count('class="is-unusual"') == 1
-    assert "2,060 rows" in said
-    assert as_user("office").get(f"/export_run/person/{key}").status_code == 404
-    tab = as_user("admin").get(f"/user/show/{key}?tab=exports")
-    assert "2,060 rows" in text_of(tab)
 
 
 def test_rules_and_caps_are_set_by_administrators(as_user: As, session: Session):

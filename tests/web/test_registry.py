@@ -337,7 +337,10 @@ def addresses(app: Flask, records: dict[type[Any], list[Any]]) -> Iterator[Asked
             for stem in sorted(stems):
                 known = None if entity_of(stem) is not None else "unknown"
                 yield Asked(rule, filled(rule, stem=stem), known, {"role": "user"}.get(stem, stem))
-        elif rule.endpoint == "ExportRunView.person":  # seen by whoever sees what this person has taken
+        elif rule.endpoint in {
+            "ExportRunView.person",
+            "ExportRunView.report",
+        }:  # seen by whoever sees what this person has taken
             for run in records[ExportRun]:
                 yield Asked(rule, filled(rule, user_id=str(run.owner_id)), run)
             yield Asked(rule, filled(rule, user_id="9999999"), "unknown")
@@ -400,6 +403,8 @@ def expected(  # noqa: PLR0911
         return {"page": 302, "data": 401, "api": 401}[guard.kind]
     if guard.right not in rights:
         return 403
+    if asked.rule.endpoint == "DirectoryView.connect":
+        return 404  # no directory is configured here
     if asked.rule.endpoint == "LookupView.find":
         if asked.record == "unknown":
             return 404

@@ -495,3 +495,13 @@ def test_ending_all_sign_ins_but_one_leaves_that_one(session: Session):
     assert living == [keys[1]]
     assert len(set(keys)) == 3
     assert session.get(SignIn, keys[1]).agent == "x" * 200
+
+
+@pytest.mark.parametrize("language", ["en", "ru", "hy", "nl"])
+def test_whoever_is_not_signed_in_yet_is_asked_to_and_not_refused(visitor, language):
+    visitor.get(f"/lang/{language}?next=/login/")
+    page = visitor.get("/party/list/", follow_redirects=True)
+    assert page.request.path == "/login/"
+    assert 'data-toast="danger"' not in page.text
+    visitor.sign_in("manager").post("/logout/")
+    assert visitor.get("/login/").text.count('data-toast="success"') == 2, "that one has signed out is said"
