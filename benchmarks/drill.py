@@ -35,6 +35,7 @@ SUITES = {
     "worker: killed, hung, its broker away": ["tests/tasks/test_worker.py", "tests/tasks/test_running.py"],
     "mail: what the server refuses, or forgets": ["tests/services/test_letter.py"],
 }
+REST = "REST by its description, as each role"
 PAGES = "every page, as every role, in four languages (SQLite)"
 
 
@@ -67,6 +68,8 @@ def main(arguments: list[str]) -> int:
         server = stack.enter_context(postgres())
         both: list[dict[str, str]] = [{}, {"CRM_TEST_DATABASE_URL": server.url}]
         drill.suites = [suite(what, files, both) for what, files in SUITES.items()]
+        many = [env | {"CRM_REST_EXAMPLES": "25"} for env in both]
+        drill.suites.append(suite(REST, ["tests/web/test_schemathesis.py", "--timeout=3600"], many))
         drill.suites.append(suite(PAGES, ["tests/browser/test_crawl.py", "--timeout=3600"], ({"CRM_CRAWL": "full"},)))
         drill.stories = stories(place, server.url, asked, seed, until)
     text = drill_report.write(drill, on=clock.today(), commit=commit())

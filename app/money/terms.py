@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
 from app.errors import DomainError
 from app.i18n import gettext as _
@@ -67,12 +66,14 @@ class Step:
         return here if here >= day else _in_month(day.year, day.month + 1, self.count)
 
 
-def read_steps(stored: Iterable[Any]) -> tuple[Step, ...]:
+def read_steps(stored: object) -> tuple[Step, ...]:
     """Read steps as they are stored in JSON.
 
     Shape: `[["days", 5], ["month_end"], ["month_day", 1]]`.
     Raises DomainError for anything else.
     """
+    if not isinstance(stored, list | tuple):
+        raise DomainError(_("These payment terms cannot be read"), field="steps")
     steps = []
     for item in stored:
         count = item[1] if isinstance(item, list | tuple) and len(item) > 1 else 0

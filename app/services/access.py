@@ -33,7 +33,7 @@ from app.models.job import Job
 from app.models.search_entry import SearchEntry
 from app.models.team import Team, UserProfile, subtree
 from app.roles import ACT, CHANGE, EVERYTHING, NOTHING, SEE, WIDTH, Reach, Scope
-from app.services import policy, row_condition
+from app.services import key_scope, policy, row_condition
 from app.services.policy import Reaches, Shared
 from app.services.row_condition import WALKS
 
@@ -41,9 +41,8 @@ M = TypeVar("M", bound=Model)
 _ACTOR = "actor"
 _EVERYTHING = "everything"
 _WORKING = "access_is_working"
-_SHARED = frozenset(
-    {CHANGE, ACT}
-)  # what sharing lets one do beyond seeing: never deleting, never taking away as a file
+# what sharing lets one do beyond seeing: never deleting, never taking away as a file
+_SHARED = frozenset({CHANGE, ACT})
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,8 @@ class Actor:
     `user_id` is None for the system itself (jobs, command line). `stands_for` are those who are away and whose rows he
     reaches too. `team_ids` are his own team and those that he, or one of them, heads,
     `below_ids` these and all below them. `reaches` say which rows he reaches by area and action; where they are None,
-    `scope` holds for all. `shared` are single records that others share with him or his teams.
+    `scope` holds for all. `shared` are single records that others share with him or his teams. `key_scopes` are those
+    of the key for REST by which he asks, None without one.
     """
 
     user_id: int | None
@@ -66,6 +66,7 @@ class Actor:
     reaches: Reaches | None = None
     stands_for: frozenset[int] = frozenset()
     shared: Shared = frozenset()
+    key_scopes: frozenset[str] | None = None
 
     @cached_property
     def _by_area(self) -> dict[tuple[str, str], Reach]:
@@ -78,7 +79,9 @@ class Actor:
         return self._by_area.get((area, action)) or self._by_area.get((area, SEE), NOTHING)
 
     def has(self, area: str, action: str = SEE) -> bool:
-        """Say whether one of his roles has a right of this kind in an area, whatever its rows."""
+        """Say whether one of his roles has a right of this kind in an area, whatever its rows, and his key too."""
+        if self.key_scopes is not None and not key_scope.allows(self.key_scopes, area, action):
+            return False
         return self.reaches is None or (area, action) in self._by_area
 
     @cached_property

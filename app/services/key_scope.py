@@ -1,7 +1,8 @@
 """What a key for REST may do of what its owner may: areas × see, write, act.
 
-Shapes: a scope is "party.see"; the area "*" stands for every area, of the future too. "write" is to add, change and
-delete, "act" is every other verb (issue, send, restore, …). A key keeps its scopes as one text, "*.see party.write".
+Shapes: a scope is "party.see"; the area "*" stands for every area, of the future too, but not for guarded fields: a key
+has these only where it names them ("party.personal.see"). "write" is to add, change and delete, "act" is every other
+verb (issue, send, restore, …). A key keeps its scopes as one text, "*.see party.write".
 """
 
 from collections.abc import Collection, Iterable
@@ -33,16 +34,16 @@ def written(scopes: Iterable[str]) -> str:
     found = set(scopes)
     if wrong := sorted(each for each in found if not _is_scope(each)):
         raise ValueError(f"no scope: {wrong[0]}")
-    found |= {f"{each.partition('.')[0]}.{SEE}" for each in found}
+    found |= {f"{each.rpartition('.')[0]}.{SEE}" for each in found}
     return " ".join(sorted(found))
 
 
 def allows(scopes: Collection[str], area: str, verb: str) -> bool:
-    """Say whether scopes let a verb of an area through."""
+    """Say whether scopes let a verb of an area through; areas of guarded fields, "party.personal", must be named."""
     kind = kind_of(verb)
-    return f"{area}.{kind}" in scopes or f"{EVERY_AREA}.{kind}" in scopes
+    return f"{area}.{kind}" in scopes or ("." not in area and f"{EVERY_AREA}.{kind}" in scopes)
 
 
 def _is_scope(text: str) -> bool:
-    area, dot, kind = text.partition(".")
+    area, dot, kind = text.rpartition(".")
     return bool(dot) and bool(area) and kind in KINDS

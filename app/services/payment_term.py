@@ -27,9 +27,10 @@ def save(session: Session, term: PaymentTerm) -> None:
     name = found.take("name", lambda: line(term.name or "", limit=120))
     if name is not None and is_blank(name):
         found.refuse("name", _("Payment terms need a name"))
-    if len(term.steps or []) > _MOST_STEPS:
+    steps = found.take("steps", lambda: money.read_steps(term.steps or []))
+    if len(steps or ()) > _MOST_STEPS:
         found.refuse("steps", _("At most %(most)s steps are possible", most=_MOST_STEPS))
-    found.take("steps", lambda: money.due_on(_TRIED_ON, money.read_steps(term.steps or [])))
+    found.take("steps", lambda: money.due_on(_TRIED_ON, steps or ()))
     _check_discount(term, found)
     texts = [
         found.take(f"texts-{at}-text", partial(lines, text.text or "", limit=_LONGEST_TEXT))

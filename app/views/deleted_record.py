@@ -39,6 +39,7 @@ VERBS = [
         label=_l("Delete for good"),
         icon="trash-2",
         danger=True,
+        ends=True,
         confirm=_l("Delete for good? Nobody can bring it back."),
     ),
 ]

@@ -17,7 +17,7 @@ from wtforms.validators import InputRequired
 
 from app import clock
 from app.db import db, unit_of_work
-from app.errors import Conflict, DomainError, NotFound
+from app.errors import Conflict, DomainError, NotAllowed, NotFound
 from app.exchange import party_import
 from app.exchange.csv_file import DELIMITERS, ENCODINGS, CsvFile, open_csv
 from app.exchange.party_csv import guess
@@ -150,7 +150,9 @@ class PartyImportView(BaseView):
     @has_access
     @permission_name("import")
     def upload(self) -> Any:
-        """Take a file and find out what it is written in."""
+        """Take a file and find out what it is written in; who could not see what comes of it is refused before."""
+        if not self.appbuilder.sm.may("import_run", "see"):
+            raise NotAllowed("import_run.see")
         if request.method == "GET":
             return self._upload_page()
         given = request.files.get("file")
@@ -304,7 +306,7 @@ def _short(cell: str) -> str:
 
 
 def _may_import(appbuilder: Any) -> bool:
-    return bool(appbuilder.sm.may("party", "import"))
+    return bool(appbuilder.sm.may("party", "import") and appbuilder.sm.may("import_run", "see"))
 
 
 def _files() -> Path:

@@ -270,7 +270,10 @@ class InvoiceApi(CrudApi):
                   schema: {type: string, format: binary}
             202:
               description: The file is being made; ask again after the seconds of Retry-After
+            400: {$ref: '#/components/responses/400'}
             401: {$ref: '#/components/responses/401'}
+            403:
+              description: The right is missing, or the key has no scope for it
             404: {$ref: '#/components/responses/404'}
             409:
               description: A draft has no file, or making the file has failed for good

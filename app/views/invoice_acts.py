@@ -10,8 +10,10 @@ from app import lifecycle
 from app.db import db
 from app.i18n import lazy_gettext as _l
 from app.models.invoice import INVOICE_MOVES, Invoice, InvoiceState
+from app.models.party import Party
 from app.models.payment import PaymentMethod
 from app.services import allocation as allocations
+from app.services import field_right
 from app.services import invoice as invoices
 from app.services import letter as letters
 from app.services import payment as payments
@@ -73,6 +75,12 @@ def is_credit(invoice: Invoice) -> bool:
     return invoice.is_credit_note
 
 
+def known_address(invoice: Invoice) -> str | None:
+    """Return where a document's letter goes, to whom may see such data of people; for others it goes there unseen."""
+    is_closed = {"email", "contacts", "channels"} & field_right.hidden(db.session(), Party)
+    return None if is_closed else letters.addressee(invoice.party)[1]
+
+
 VERBS = [
     Verb(
         "issue",
@@ -100,7 +108,7 @@ VERBS = [
             "text": fields.String(validate=validate.Length(max=20_000)),
         },
         offered=lambda invoice: {
-            "to": letters.addressee(invoice.party)[1],
+            "to": known_address(invoice),
             "subject": letters.subject_of(invoice),
             "text": letters.text_of(invoice),
         },

@@ -151,7 +151,9 @@ class ProfileView(BaseView):
     @has_access
     @permission_name("see")
     def password(self) -> Any:
-        """Change the reader's password; all his other sign-ins and his keys end."""
+        """Change the reader's password; all his other sign-ins and his keys end. It is not for who has none here."""
+        if not self.appbuilder.sm.takes_password(g.user):
+            return self._page(self._settings(), PasswordForm(formdata=None)), 422
         form = PasswordForm()
         if form.validate() and password_fields.change(self.appbuilder.sm, form):
             flash(
@@ -164,7 +166,8 @@ class ProfileView(BaseView):
         return ProfileForm(formdata=None, obj=users.profile(db.session(), g.user.id))
 
     def _page(self, form: CrmForm, password: CrmForm) -> str:
-        return str(self.render_template("web/profile.html", title=_("My settings"), form=form, password=password))
+        about = {"form": form, "password": password, "takes_password": self.appbuilder.sm.takes_password(g.user)}
+        return str(self.render_template("web/profile.html", title=_("My settings"), **about))
 
 
 def register(appbuilder: Any) -> None:

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any, ClassVar
 
-from flask import Response, abort, flash, redirect, render_template, request
+from flask import Response, abort, flash, g, redirect, render_template, request
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access, permission_name
 from flask_appbuilder.security.sqla.models import Role
@@ -17,8 +17,8 @@ from app.i18n import label_of
 from app.i18n import lazy_gettext as _l
 from app.models.role import LONGEST_NAME, RoleBase, shown_name
 from app.roles import ACTIONS, ADMIN, PRESETS, PUBLIC, SEE, WIDTH, Reach, Scope
-from app.services import export_rule, role_change, role_demand, role_file, roles
-from app.web import menu, rights
+from app.services import export_rule, role_change, role_demand, role_file, role_undo, roles
+from app.web import menu, rights, toast
 from app.web.role_history import told
 
 ORDER = 91
@@ -135,8 +135,18 @@ class RoleView(BaseView):
         except DomainError as refusal:
             flash(str(refusal), "danger")
         else:
-            flash(_("Saved: %(count)s changes", count=done) if done else _("Nothing was changed"), "success")
+            text = _("Saved: %(count)s changes", count=done) if done else _("Nothing was changed")
+            again = (_("Undo"), f"/role/{pk}/undo", {"request": g.request_id})
+            toast.say(text, undo=again if done else None)
         return redirect(f"/role/show/{pk}")
+
+    @expose("/<int:pk>/undo", methods=["POST"])
+    @has_access
+    @permission_name("change")
+    def undo(self, pk: int) -> Any:
+        """Give the role back the rights and rows that it had before they were saved."""
+        role, saved = self._role(pk), request.form.get("request", "")
+        return self._done(pk, lambda session: role_undo.undo(session, role, saved), _("The role is as it was before"))
 
     @expose("/<int:pk>/cap", methods=["POST"])
     @has_access

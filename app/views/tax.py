@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from marshmallow import ValidationError, fields
 from wtforms import IntegerField
 from wtforms.validators import InputRequired, NumberRange
 
@@ -124,6 +125,20 @@ class PaymentTermView(CrudView):
     edit_form_extra_fields: ClassVar = {"steps": StepsField(_l("Due after"))}
 
 
+class StepAsList(fields.Field):
+    """One step as REST gives and takes it: its kind, and its number where it has one."""
+
+    def __init__(self, **about: Any) -> None:
+        parts = [{"type": "string", "enum": [kind.value for kind in StepKind]}, {"type": "integer"}]
+        shape = {"type": "array", "minItems": 1, "maxItems": 2, "items": {"anyOf": parts}}
+        super().__init__(metadata=shape, **about)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:  # noqa: ARG002
+        if not isinstance(value, list):
+            raise ValidationError('A step is a list: ["days", 30].')
+        return value
+
+
 class PaymentTermApi(CrudApi):
     """REST of payment terms."""
 
@@ -135,6 +150,7 @@ class PaymentTermApi(CrudApi):
     search_columns: ClassVar = ["name"]
     order_columns: ClassVar = ["name"]
     base_order = ("name", "asc")
+    shapes: ClassVar = {"steps": fields.List(StepAsList(), metadata={"example": [["days", 30], ["month_end"]]})}
 
 
 def register(appbuilder: Any) -> None:

@@ -13,16 +13,16 @@ from flask_appbuilder.api import BaseApi, ModelRestApi, expose, permission_name,
 from flask_appbuilder.api.schemas import get_item_schema, get_list_schema
 from marshmallow import Schema, ValidationError
 from sqlalchemy import inspect
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import HTTPException
 
 from app import clock
 from app.db import db, unit_of_work
-from app.errors import Conflict, DomainError, NotAllowed, NotFound, NotReached, Refusals
+from app.errors import Conflict, DomainError, NotAllowed, NotFound
 from app.i18n import gettext as _
 from app.models.base import Entity
 from app.roles import CHANGE, SEE
 from app.services import access, field_right, idempotency
-from app.web import audited, guarded, rows_read
+from app.web import api_refusal, audited, guarded, rows_read
 from app.web.api_tags import TAGS_OUT, TagsApi
 from app.web.filters import Wanted, conditions
 from app.web.keyset import LONGEST
@@ -48,6 +48,7 @@ class CrudApi(TagsApi, ModelRestApi):
     more_in: ClassVar[Mapping[str, Any]] = {}  # fields of a new record beyond its columns; `store_more` takes them
     more_out: ClassVar[Mapping[str, Any]] = {}  # fields of an answer beyond its columns
     holds_personal_data: ClassVar[bool | None] = None  # None: as the columns of the table say
+    shapes: ClassVar[Mapping[str, Any]] = {}  # fields of columns whose type does not say what they hold: JSON
     has_tags: ClassVar[bool] = True  # False: records of this kind take no tags
     csrf_exempt = False
     allow_browser_login = True
@@ -79,21 +80,17 @@ class CrudApi(TagsApi, ModelRestApi):
         title = "".join(part.capitalize() for part in stem.split("_"))
         standing = [name for name in ("version", "created_at", "changed_at") if name in entity.__table__.c]
         more = dict(cls.more_out) | ({"tags": TAGS_OUT} if cls.has_tags else {})
+        shaped: dict[str, Any] = {"lines": cls.lines, "shapes": cls.shapes}
         out = list(dict.fromkeys(["id", *cls.show_columns, *standing]))
-        cls.show_schema = cls.show_schema or schema(
-            entity, out, name=f"{title}Out", out=True, lines=cls.lines, more=more
+        cls.show_schema = cls.show_schema or schema(entity, out, name=f"{title}Out", out=True, more=more, **shaped)
+        cls.list_schema = cls.list_schema or schema(
+            entity, ["id", *cls.list_columns], name=f"{title}Row", out=True, shapes=cls.shapes
         )
-        cls.list_schema = cls.list_schema or schema(entity, ["id", *cls.list_columns], name=f"{title}Row", out=True)
         cls.add_schema = cls.add_schema or schema(
-            entity,
-            list(cls.add_columns),
-            name=f"{title}In",
-            lines=cls.lines,
-            defaulted=cls.defaulted,
-            more=cls.more_in,
+            entity, list(cls.add_columns), name=f"{title}In", defaulted=cls.defaulted, more=cls.more_in, **shaped
         )
         cls.edit_schema = cls.edit_schema or schema(
-            entity, [*cls.edit_columns, "version"], name=f"{title}Change", partial=True, lines=cls.lines
+            entity, [*cls.edit_columns, "version"], name=f"{title}Change", partial=True, **shaped
         )
         for kind in ("list", "show", "add", "edit"):  # what OpenAPI calls them
             setattr(cls, f"{kind}_model_schema_name", getattr(cls, f"{kind}_schema").__name__)
@@ -177,6 +174,11 @@ class CrudApi(TagsApi, ModelRestApi):
         )
         rows_read.note(self.datamodel.obj.__stem__, len(found.rows))
         return answer
+
+    def info_headless(self, **options: Any) -> Response:
+        """Answer with columns and rights; of what is asked only `keys` counts: other names would be arguments."""
+        asked = options.get("rison", {})
+        return super().info_headless(rison={"keys": asked["keys"]} if "keys" in asked else {})
 
     # --- writing --------------------------------------------------------------------------------------------------
 
@@ -272,27 +274,7 @@ class CrudApi(TagsApi, ModelRestApi):
 
     def refuse(self, refusal: Exception) -> Response:
         """Return a refusal as 400, 403, 404, 409 or 422."""
-        match refusal:
-            case BadRequest():
-                return self.response(400, message={"": ["The body is not JSON"]})
-            case HTTPException():
-                return self.response(refusal.code or 400, message=refusal.description)
-            case NotReached():
-                return self.response(403, message=_("You see this record, but your role does not reach it for this."))
-            case NotAllowed():
-                return self.response(403, message=_("You lack the right “%(right)s”", right=refusal.right))
-            case NotFound():
-                return self.response_404()
-            case Conflict():
-                return self.response(
-                    409, message=_("Somebody else has just changed this record. Look at it and try again.")
-                )
-            case Refusals():
-                return self.response(422, message=refusal.errors)
-            case ValidationError():
-                return self.response(422, message=refusal.normalized_messages())
-            case _:
-                return self.response(422, message={getattr(refusal, "field", None) or "": [str(refusal)]})
+        return api_refusal.answer(self, refusal)
 
     # --- verbs ----------------------------------------------------------------------------------------------------
 
@@ -356,6 +338,22 @@ class CrudApi(TagsApi, ModelRestApi):
     def get_list(self, **options: Any) -> Response:
         """Get one page of records."""
         return self.get_list_headless(**options)
+
+    @expose("/<int:pk>", methods=["PUT"])
+    @protect()
+    @safe
+    @permission_name("put")
+    def put(self, pk: int) -> Response:
+        """Change one record."""
+        return self.put_headless(pk)
+
+    @expose("/<int:pk>", methods=["DELETE"])
+    @protect()
+    @safe
+    @permission_name("delete")
+    def delete(self, pk: int) -> Response:
+        """Delete one record."""
+        return self.delete_headless(pk)
 
     # --- what OpenAPI says ----------------------------------------------------------------------------------------
 

@@ -2,9 +2,11 @@
 
 import re
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from flask import Flask, Response, abort, current_app, g, request
+from flask.json.provider import DefaultJSONProvider
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -18,6 +20,7 @@ from app.web.signing_in import client_address
 csrf = CSRFProtect()
 READS_FIRST = frozenset({"AuthView.login", "SignInApi.login"})  # the password is checked before anything is locked
 _BROKEN = re.compile("[\0\ud800-\udfff]")
+DEEPEST = 50  # what is nested deeper was sent to break us: parsers and writers call themselves for each level
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -29,10 +32,10 @@ def _actor() -> access.Actor | None:
     kept: tuple[int, access.Actor] | None = g.get("_actor")
     if kept is None or kept[0] != user.id:
         roles = {role.name for role in user.roles} | {role.name for group in user.groups for role in group.roles}
-        g._actor = kept = (  # noqa: SLF001
-            user.id,
-            access.actor_of(db.session(), user_id=user.id, name=user.username, roles=roles, profile=user.profile),
-        )
+        found = access.actor_of(db.session(), user_id=user.id, name=user.username, roles=roles, profile=user.profile)
+        if getattr(g, "_api_key_user", False):
+            found = replace(found, key_scopes=g.key_scopes)
+        g._actor = kept = (user.id, found)  # noqa: SLF001
     return kept[1]
 
 
@@ -52,20 +55,41 @@ def _begin_request() -> None:
     access.act_as(work, _actor)
 
 
+class Json(DefaultJSONProvider):
+    """JSON as requests bring it: what is nested too deeply to be read is not JSON."""
+
+    def loads(self, s: str | bytes, **options: Any) -> Any:
+        """Read JSON; ValueError for what is none."""
+        try:
+            return super().loads(s, **options)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+
+def _depth(text: str) -> int:
+    """Return how deeply the brackets of a text are nested."""
+    now = most = 0
+    for sign in text:
+        now += (sign in "([{") - (sign in ")]}")
+        most = max(most, now)
+    return most
+
+
 def _refuse_broken_text() -> None:
-    """Refuse what no text holds and no database keeps: NUL, and halves of surrogate pairs in JSON."""
-    texts: list[Any] = [*request.args.values(), *request.form.values()]
+    """Refuse what no text holds and no database keeps: NUL, halves of surrogate pairs in JSON, and endless nests."""
+    if any(_depth(question) > DEEPEST for question in request.args.getlist("q")) and request.path.startswith("/api/"):
+        abort(400)
+    texts: list[tuple[Any, int]] = [(one, 0) for one in (*request.args.values(), *request.form.values())]
     if request.is_json:
-        texts.append(request.get_json(silent=True))
+        texts.append((request.get_json(silent=True), 0))
     while texts:
-        one = texts.pop()
-        if isinstance(one, str):
-            if _BROKEN.search(one):
-                abort(400)
-        elif isinstance(one, dict):
-            texts += [*one, *one.values()]
+        one, depth = texts.pop()
+        if depth > DEEPEST or (isinstance(one, str) and _BROKEN.search(one)):
+            abort(400)
+        if isinstance(one, dict):
+            texts += [(each, depth + 1) for pair in one.items() for each in pair]
         elif isinstance(one, list):
-            texts += one
+            texts += [(each, depth + 1) for each in one]
 
 
 def _check_form_token() -> Response | None:
@@ -101,6 +125,7 @@ def believe_proxies(app: Flask) -> None:
 def init_app(app: Flask) -> None:
     """Install the request hooks, before Flask-AppBuilder adds its own."""
     believe_proxies(app)
+    app.json = Json(app)
     app.config.setdefault("WTF_CSRF_ENABLED", True)
     csrf.init_app(app)
     app.before_request(_begin_request)

@@ -9,6 +9,7 @@ from flask_appbuilder.api import BaseApi
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.roles import ACT, SEE
+from app.services import field_right
 from app.services.key_scope import EVERY_AREA, KINDS, WRITE, kind_of
 from app.web import rights
 
@@ -45,6 +46,8 @@ def _verbs(appbuilder: Any) -> dict[str, set[str]]:
         if isinstance(view, BaseApi) and view.base_permissions:
             verbs = {permission.removeprefix("can_") for permission in view.base_permissions}
             found.setdefault(str(view.class_permission_name), set()).update(verbs)
+            for area in field_right.areas(view.datamodel.obj) if hasattr(view, "datamodel") else ():
+                found.setdefault(area, set()).update(field_right.VERBS)
     return found
 
 
@@ -60,7 +63,7 @@ def told(appbuilder: Any, scopes: Collection[str]) -> list[tuple[str, str]]:
     by_area: dict[str, list[str]] = {}
     for kind in KINDS:
         for scope in sorted(scopes):
-            area, _dot, said = scope.partition(".")
+            area, _dot, said = scope.rpartition(".")
             if said == kind:
                 by_area.setdefault(area, []).append(str(KIND_TEXTS[kind]))
     order = [EVERY_AREA, *labels]

@@ -5,6 +5,8 @@ then answers as it would to the colleague. Whatever would change something is re
 session of the database refuses to write. The audit names who looked, and as whom.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask, g, request, session
@@ -16,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.db import db
 from app.errors import DomainError
 from app.i18n import gettext as _
+from app.services import access
 from app.services import looking as looks
 
 KEY = "looking_as"
@@ -46,6 +49,23 @@ def looker() -> User | None:
     """Return who really looks, None when everybody is himself."""
     found: User | None = g.get("looker")
     return found
+
+
+@contextmanager
+def oneself(work: Session) -> Iterator[access.Actor]:
+    """Read and write as who really asks inside the block: what is told about the look itself, such as rows taken."""
+    user = looker()
+    if user is None:
+        yield access.required(work)
+        return
+    names = {role.name for role in (*user.roles, *(role for group in user.groups for role in group.roles))}
+    actor = access.actor_of(work, user_id=user.id, name=user.username, roles=names, profile=user.profile)
+    told = work.info.pop(_INFO)
+    try:
+        with access.acting(work, actor):
+            yield actor
+    finally:
+        work.info[_INFO] = told
 
 
 def _refuse() -> None:

@@ -45,7 +45,7 @@ def steps(session: Session, config: Mapping[str, Any], may: May) -> list[Step]:
     """Return the steps in the order in which one takes them."""
     has = onboarding.standing(session)
     company = f"/organisation/edit/{has.organisation_id}" if has.company else "/organisation/add"
-    imports = (_("or import a list"), "/party/import/") if may("party", "import") else None
+    imports = (_("or import a list"), "/party/import/") if may("party", "import") and may("import_run", "see") else None
     mail = bool(config.get("CRM_SMTP_URL"))
     return [
         Step(

@@ -108,8 +108,8 @@ def verb_label(verb: str) -> str:
 
 
 def named(appbuilder: Any, right: str) -> str:
-    """Return a right in words: "Invoices: Issue" for "invoice.issue"."""
-    name, _dot, verb = right.partition(".")
+    """Return a right in words: "Invoices: Issue" for "invoice.issue", of guarded fields too ("party.personal.see")."""
+    name, _dot, verb = right.rpartition(".") if "." in right else (right, "", "")
     area = next((each for each in areas(appbuilder) if each.name == name), None)
     if area is None:
         return right

@@ -14,6 +14,7 @@ from app import clock
 from app.db import db, unit_of_work
 from app.services import access
 from app.services import export_run as exports
+from app.web import looking
 
 LEAST = 200
 NAME = "rows_read"
@@ -35,18 +36,21 @@ class RowsRead:
 
 
 def note(entity: str, rows: int) -> None:
-    """Count rows that the reader has just been sent."""
-    actor = access.required(db.session())
-    if actor.user_id is None or not rows:
+    """Count rows that the reader has just been sent; who looks as somebody else has read them himself."""
+    work = db.session()
+    looker = looking.looker()
+    user_id = looker.id if looker is not None else access.required(work).user_id
+    if user_id is None or not rows:
         return
     kept: RowsRead = current_app.extensions.setdefault(NAME, RowsRead())
-    due = kept.add(actor.user_id, entity, rows)
+    due = kept.add(user_id, entity, rows)
     if not due:
         return
-    try:
-        _write(due, actor)
-    except IntegrityError:  # another process has begun this person's day in the same moment
-        _write(due, actor)
+    with looking.oneself(work) as actor:
+        try:
+            _write(due, actor)
+        except IntegrityError:  # another process has begun this person's day in the same moment
+            _write(due, actor)
 
 
 def _write(due: Counter[str], actor: access.Actor) -> None:

@@ -85,7 +85,7 @@ class LinkedField(fields.Field):
         shape: dict[str, Any] = {"type": "integer", "description": f"id of a {stem_of(entity)}"}
         if out:
             named = {"id": {"type": "integer"}, "text": {"type": "string"}}
-            shape = {"type": "object", "properties": named, "description": f"a {stem_of(entity)}"}
+            shape = {"type": "object", "properties": named, "required": [*named], "description": f"a {stem_of(entity)}"}
         super().__init__(metadata=shape, **about)
         self.entity = entity
 
@@ -210,13 +210,15 @@ def schema(
     lines: Mapping[str, Lines] | None = None,
     defaulted: Sequence[str] = (),
     more: Mapping[str, fields.Field] | None = None,
+    shapes: Mapping[str, fields.Field] | None = None,
 ) -> type[Schema]:
     """Return a marshmallow schema class of the named columns; going in, unknown names are refused.
 
-    `more` are ready fields beyond the columns.
+    `more` are ready fields beyond the columns, `shapes` those of columns whose type does not say what they hold.
     """
     made = {
-        each: field_of(entity, each, out=out, required=False if partial or each in defaulted else None)
+        each: (shapes or {}).get(each)
+        or field_of(entity, each, out=out, required=False if partial or each in defaulted else None)
         for each in names
     }
     for relation, about in (lines or {}).items():

@@ -26,11 +26,6 @@ from app.web.sign_in import AuthView, SignInApi
 from app.web.signing_in import client_address
 
 
-def _takes_password(user: User) -> bool:
-    """Say whether somebody may sign in with a password, where a sign-in service is for all but administrators."""
-    return identities.takes_password(user, whose=current_app.config.get("CRM_PASSWORD_SIGN_IN", "everybody"))
-
-
 def _within_key(permission_name: str, view_name: str) -> bool:
     """Say whether the key that asks, if it is a key, has a scope for a right: it never has more than its owner."""
     if not getattr(g, "_api_key_user", False):
@@ -77,6 +72,11 @@ class CrmSecurityManager(SecurityManager):
             g.user = user
         return user
 
+    @staticmethod
+    def takes_password(user: User) -> bool:
+        """Say whether somebody may sign in with a password, where a sign-in service is for all but administrators."""
+        return identities.takes_password(user, whose=current_app.config.get("CRM_PASSWORD_SIGN_IN", "everybody"))
+
     def check_password(self, username: str, password: str) -> User | None:
         """Return the account whose password this is; known and unknown names cost the same statements and one hash.
 
@@ -101,7 +101,7 @@ class CrmSecurityManager(SecurityManager):
         if right:
             with unit_of_work(work):
                 user = work.get_one(User, known)
-                if _takes_password(user):
+                if self.takes_password(user):
                     lockout.succeeded(work, one, begun, user, at=at)
                     passwords.note_age(user, at=at)
                     return user

@@ -18,6 +18,7 @@ from app.i18n import gettext as _
 from app.services import job as jobs
 from app.web import drafts, glossary, manifest, menu, settings, settings_start, ways
 from app.web import jobs as started
+from app.web.openapi import errors
 
 MOST_TOLD = 3  # filters in a page's title
 
@@ -29,6 +30,12 @@ class DocumentationApi(OpenApi):
     method_permission_name: ClassVar = {"get": "see"}
     base_permissions: ClassVar = ["can_see"]
     csrf_exempt = False
+
+    def operation_helper(self, operations: Any = None, **options: Any) -> None:
+        """Name the refusals that every address may answer with."""
+        super().operation_helper(operations=operations, **options)
+        for operation in operations.values():
+            operation["responses"] |= errors("400", "401", "403")
 
 
 class CrmAppBuilder(AppBuilder):

@@ -144,7 +144,17 @@ class SignInApi(SecurityApi):
                       access_token: {type: string}
                       refresh_token: {type: string}
             400:
-              $ref: '#/components/responses/400'
+              description: The request cannot be read
+              content:
+                application/json:
+                  schema:
+                    type: object
+                    properties:
+                      message:
+                        anyOf:
+                          - type: string
+                          - type: object
+                            additionalProperties: {type: array, items: {type: string}}
             401:
               description: |-
                 Wrong name or password; with `reason` the password was right, but a code is needed (`code_needed`) or
@@ -220,6 +230,8 @@ class SignInApi(SecurityApi):
                     type: object
                     properties:
                       access_token: {type: string}
+            400:
+              $ref: '#/components/responses/400'
             401:
               $ref: '#/components/responses/401'
           security:

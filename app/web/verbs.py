@@ -65,6 +65,7 @@ class Verb:
     why: Callable[[Any], str | None] | None = None
     to: Any = None
     undo: str = ""
+    ends: bool = False
 
     def for_many(self) -> ForMany:
         """Return its button in the bar over the ticked records."""

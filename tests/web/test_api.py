@@ -294,7 +294,7 @@ NO_KEYS = ["abc", "1.0", "-1", "9" * 30, "1%20or%201=1", "%00"]
 def test_a_key_that_is_no_number_is_unknown(as_user: Callable[[str], Browser]):
     admin = as_user("admin")
     for key in NO_KEYS:
-        assert admin.get(f"{PARTIES}{key}").status_code in {404, 405}
+        assert admin.get(f"{PARTIES}{key}").status_code == 404
         assert admin.api("PUT", f"{PARTIES}{key}", json={"name": "x"}).status_code == 404
         assert admin.api("DELETE", f"{PARTIES}{key}").status_code == 404
 

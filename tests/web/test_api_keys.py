@@ -1,8 +1,11 @@
 """Keys for REST: shown once, in their owner's name, as far as their scopes go, revocable, with an end."""
 
+import json
 import re
 from datetime import UTC, timedelta
+from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -123,6 +126,59 @@ def test_a_key_of_before_there_were_notes_is_used_too(visitor, session):
     session.commit()
     assert call(visitor, key).status_code == 200
     assert session.scalar(select(ApiKeyNote.address)) == "127.0.0.1"
+
+
+# --- guarded fields ---------------------------------------------------------------------------------------------------
+
+
+PERSONAL = {"email": "shop@example.org", "phone": "+31205551234"}
+
+
+def test_a_key_has_guarded_fields_only_where_a_scope_names_them(visitor, session, made):
+    party = made.party("Tulpen", **PERSONAL, credit_limit=Decimal(500))
+    session.commit()
+    path = f"/api/v1/party/{party.id}"
+    every = make(session, "office", ["*.see", "*.write", "*.act"])
+    some = make(session, "office", ["party.write", "party.personal.see"])
+    both = make(session, "office", ["party.write", "party.personal.write"])
+    assert {"email", "phone", "credit_limit"} & call(visitor, every, path).json["result"].keys() == set()
+    for key in (some, both):
+        shown = call(visitor, key, path).json["result"]
+        assert ({name: shown[name] for name in PERSONAL}, "credit_limit" in shown) == (PERSONAL, False)
+    for key in (every, some):
+        for method, where in (("PUT", path), ("POST", "/api/v1/party/")):
+            answer = call(visitor, key, where, method, json={"name": "New", "country": "NL", "email": "x@example.org"})
+            assert (answer.status_code, list(answer.json["message"])) == (422, ["email"])
+    asked = quote(json.dumps({"filters": [{"col": "email", "opr": "ct", "value": "shop"}]}))
+    assert call(visitor, every, f"/api/v1/party/?q={asked}").status_code == 400
+    assert call(visitor, every, "/api/v1/party/?search=shop@example").json["count"] == 0
+    assert call(visitor, some, "/api/v1/party/?search=shop@example").json["count"] == 1
+    session.expire_all()
+    assert [(one.name, one.email) for one in session.scalars(select(Party))] == [("Tulpen", "shop@example.org")]
+    assert call(visitor, both, path, "PUT", json={"email": "new@example.org"}).status_code == 200
+    session.expire_all()
+    assert session.get(Party, party.id).email == "new@example.org"
+
+
+def test_a_key_of_an_administrator_names_guarded_fields_too(visitor, session, made):
+    product = made.product(cost_price=Decimal(4))
+    session.commit()
+    path = f"/api/v1/product/{product.id}"
+    assert "cost_price" not in call(visitor, make(session, "admin"), path).json["result"]
+    named = make(session, "admin", ["product.see", "product.cost_price.see"])
+    assert call(visitor, named, path).json["result"]["cost_price"] == "4"
+
+
+def test_guarded_fields_are_offered_to_whom_they_are_open(as_user, session):
+    manager = as_user("manager")
+    page = manager.get("/key/add").text
+    offered = set(re.findall(r'value="(party\.\w+\.\w+)"', page))
+    assert offered == {"party.personal.see", "party.personal.write", "party.credit_limit.see"}
+    answer = manager.post("/key/add", {"name": "Shop", "scope": "party.bank_account.see"})
+    assert (answer.status_code, session.scalar(select(func.count()).select_from(ApiKey))) == (422, 0)
+    assert manager.post("/key/add", {"name": "Shop", "scope": "party.personal.write"}).status_code == 200
+    assert session.scalar(select(ApiKey.scopes)) == "party.personal.see party.personal.write"
+    assert "Parties: personal data" in manager.get("/key/list/").text
 
 
 # --- rotating ---------------------------------------------------------------------------------------------------------

@@ -1,15 +1,28 @@
 """Rights to single fields: hidden ones are nowhere to be read or guessed, and nobody writes what he may not."""
 
 import io
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
 from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from app import clock
+from app.db import db, unit_of_work
+from app.errors import NotAllowed
 from app.models.import_run import ImportRun
 from app.models.party import Party, PartyBankAccount, PartyContact
 from app.models.product import Product
-from app.services import field_right, role_change
+from app.roles import SEE
+from app.services import access, field_right, role_change
+from app.services import attachment as attachments
+from app.services import party as parties
+from app.web.records import Records
+from tests.factories import user
 
 IBAN = "NL91ABNA0417164300"
 SECRETS = ("+31205551234", "020 555 1234", "secret@example.org", IBAN, "NL91 ABNA", "Sanne Geheim", "98765")
@@ -40,8 +53,6 @@ def party(made, session):
     )  # fmt: skip
     found.bank_accounts = [PartyBankAccount(iban=IBAN)]
     found.contacts = [PartyContact(name="Sanne Geheim")]
-    from app.services import party as parties
-
     parties.save(session, found)
     session.commit()
     return found
@@ -136,20 +147,46 @@ def test_nobody_writes_what_he_may_only_see(as_user, party, session):
 
 
 def test_a_service_that_is_told_to_is_refused_at_the_door(app, as_user, party, session):
-    from app.errors import NotAllowed
-    from app.services import access
-    from app.web.records import Records
-    from tests.factories import user
-
+    """What forms and schemas let through by mistake stops where records are stored, before their own rules run."""
     manager = user(session, "manager")
     one = access.actor_of(session, user_id=manager.id, name="manager", roles=["Sales manager"])
-    loaded = session.get(Party, party.id)
-    with access.acting(session, one):
-        loaded.credit_limit = 5
-        with pytest.raises(NotAllowed, match=r"party\.credit_limit\.change"):
-            field_right.require(session, loaded)
-        session.rollback()
-    assert Records(Party) is not None
+    key, before = party.id, (party.version, party.credit_limit)
+
+    def fill(record: Party) -> None:
+        record.name = "Renamed"
+        record.credit_limit = Decimal(5)
+
+    with app.test_request_context():
+        access.act_as(db.session(), one)
+        for stored in (key, None):
+            with pytest.raises(NotAllowed, match=r"party\.credit_limit\.change"):
+                Records(Party, save=parties.save).store(fill, stored)
+        db.session.remove()
+    session.expire_all()
+    found = session.get(Party, key)
+    assert ((found.version, found.credit_limit), found.name) == (before, party.name)
+    assert session.scalars(select(Party).where(Party.name == "Renamed")).all() == []
+
+
+def test_a_form_and_a_schema_that_forget_are_refused_at_the_door(as_user, party, session, monkeypatch):
+    """The real routes, with a planted fault: what cuts forms and schemas to the reader cuts nothing any more."""
+    key, name = party.id, party.name
+    manager = as_user("manager")
+    true_hidden = field_right.hidden
+
+    def forgetful(session: Session, entity: Any, action: str = SEE) -> Any:
+        asks = sys._getframe(1).f_code.co_name
+        return true_hidden(session, entity, action) if asks == "require" else frozenset()
+
+    monkeypatch.setattr(field_right, "hidden", forgetful)
+    answer = manager.api("PUT", f"/api/v1/party/{key}", json={"name": "Renamed", "credit_limit": "5"})
+    assert answer.status_code == 403
+    form = {"name": "Renamed", "kind": "company", "country": "NL", "language": "nl", "credit_limit": "5"}
+    answer = manager.post(f"/party/edit/{key}", form | {"record_version": str(party.version)})
+    assert answer.status_code == 403
+    session.expire_all()
+    found = session.get(Party, key)
+    assert (found.name, found.credit_limit) == (name, party.credit_limit)
 
 
 def test_an_import_writes_no_field_that_its_starter_may_not(as_user, session, without):
@@ -195,3 +232,26 @@ def test_only_what_may_be_empty_is_guarded(app):
         for name in field_right.guards(mapper.class_):
             column = mapper.columns.get(name)
             assert column is None or column.nullable, (mapper.class_, name)
+
+
+def test_an_issued_document_is_as_it_was_printed_and_shows_nothing_beside(app, as_user, made, session, without):
+    """A legal document says to every reader of it what it said to its addressee; what stands around it is cut."""
+    made.organisation()
+    buyer = made.buyer("Kade Negen", email="secret@example.org", phone="+31205551234")
+    issued, draft = made.issued(party=buyer), made.invoice(party=buyer)
+    session.commit()
+    files = Path(app.config["CRM_VAR"]) / "files"
+    with unit_of_work(session):
+        issued.file = attachments.store(
+            session, io.BytesIO(b"%PDF-1.7 as printed"), files=files, name="a.pdf", media_type="application/pdf",
+            entity="invoice", record_id=issued.id, at=clock.now(), by_id=None,
+        )  # fmt: skip
+    accountant = as_user("accountant")
+    assert "secret@example.org" in accountant.get(f"/invoice/show/{issued.id}").text
+    without("Accountant", party__personal="", party__bank_account="")
+    for one in (issued, draft):
+        page = accountant.get(f"/invoice/show/{one.id}")
+        assert (page.status_code, "secret@example.org" in page.text, "555" in page.text) == (200, False, False)
+    assert accountant.get(f"/api/v1/invoice/{issued.id}/pdf", buffered=True).data == b"%PDF-1.7 as printed"
+    assert accountant.get(f"/invoice/pdf/{issued.id}", buffered=True).data == b"%PDF-1.7 as printed"
+    assert accountant.get(f"/api/v1/invoice/{draft.id}/pdf").status_code == 409, "a draft has no file and no preview"

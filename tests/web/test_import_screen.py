@@ -4,12 +4,13 @@ import io
 import re
 
 import pytest
+from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import select
 
 from app.models.import_run import ImportRun, ImportState
 from app.models.party import Party
 from app.outbox import Outbox
-from app.services import access
+from app.services import access, role_change
 from app.services import attachment as attachments
 
 INNS = ["7707083893", "7728168971", "7736050003"]
@@ -202,3 +203,17 @@ def test_the_owner_may_be_chosen(as_user, uploaded, session, made):
     office.post(settings, SETTINGS | FIELDS | {"owner": str(manager.id), "act": "start"})
     access.act_as(session, access.SYSTEM)
     assert {party.owner_id for party in session.execute(select(Party)).scalars()} == {manager.id}
+
+
+def test_who_could_not_see_what_comes_of_it_is_refused_before_he_sends_a_file(as_user, session):
+    office, role = as_user("office"), session.scalars(select(Role).where(Role.name == "Back office")).unique().one()
+    role_change.put(session, role, rights={("import_run", "see"): False})
+    session.commit()
+    upload = {"file": (io.BytesIO(b"Name\nKade Acht\n"), "a.csv")}
+    asked = office.get("/party/import/")
+    sent = office.post("/party/import/", upload, content_type="multipart/form-data")
+    for answer in (asked, sent):
+        assert answer.status_code == 403
+        assert "You lack the right “Imports: See”" in answer.text
+    assert session.scalars(select(ImportRun)).all() == []
+    assert "/party/import/" not in office.get("/home/").text

@@ -3,8 +3,10 @@
 import pytest
 from sqlalchemy import select
 
+from app.models.export_run import ExportKind, ExportRun
 from app.models.history import Act, FieldChange
 from app.models.party import Party
+from app.web import rows_read
 from tests.factories import user
 
 REFUSED = "You look at the program as somebody else"
@@ -56,6 +58,20 @@ def test_nothing_can_be_changed(look, party, session):
     session.expire_all()
     assert session.get(Party, party.id).name == "Kade Vijf"
     assert session.query(Party).count() == 2
+
+
+def test_rows_that_are_read_while_looking_count_for_who_looks(look, party, made, session, monkeypatch):
+    monkeypatch.setattr(rows_read, "LEAST", 3)
+    made.party("Kade Zes", owner="manager")
+    session.commit()
+    browser, _answer = look()
+    for _time in range(2):
+        assert browser.get("/api/v1/party/").get_json()["count"] == 2
+    session.expire_all()
+    (run,) = session.scalars(select(ExportRun))
+    assert (run.owner_id, run.entity, run.rows, run.kind) == (user(session, "admin").id, "party", 4, ExportKind.rest)
+    assert REFUSED in browser.post(f"/party/edit/{party.id}", {"name": "Taken"}).text
+    assert browser.get("/api/v1/party/").get_json()["count"] == 2
 
 
 def test_the_audit_names_both(look, party, session):

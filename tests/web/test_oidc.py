@@ -433,6 +433,20 @@ def test_passwords_may_be_for_administrators_alone_on_page_and_rest(app, visitor
     assert visitor.client.get("/api/v1/party/", headers={"Authorization": f"Bearer {key}"}).status_code == 200
 
 
+def test_who_signs_in_with_the_service_is_offered_no_password_in_his_settings(as_user, provider, session, rule):
+    manager, admin = as_user("manager"), as_user("admin")
+    kept = user(session, "manager").password
+    assert 'action="/profile/password"' in manager.get("/profile/").text
+    rule(PASSWORD_SIGN_IN="administrators")
+    answer = manager.post("/profile/password", {"old": PASSWORD, "new": "another fine password"})
+    for page in (manager.get("/profile/").text, answer.text):
+        assert 'action="/profile/password"' not in page
+        assert "and have no password here" in page
+    assert 'action="/profile/password"' in admin.get("/profile/").text
+    session.expire_all()
+    assert (answer.status_code, user(session, "manager").password) == (422, kept)
+
+
 @pytest.mark.parametrize(
     ("env", "said"),
     [

@@ -66,6 +66,69 @@ def test_the_table_saves_what_is_ticked_and_nothing_else(as_user: As, session: S
     assert not session.scalars(select(RoleChange)).all()
 
 
+def kept(session: Session) -> set[tuple[Any, ...]]:
+    session.expire_all()
+    found = session.scalars(select(RoleChange))
+    return {(one.role_id, one.area, one.verb, one.is_granted, one.scope, one.unassigned) for one in found}
+
+
+def undo_of(page: str) -> tuple[str, dict[str, str]]:
+    found = re.search(r'<form[^>]+action="(/role/\d+/undo)".*?</form>', page, re.DOTALL)
+    assert found
+    return found[1], {"request": re.findall(r'name="request" value="([^"]+)"', found[0])[0]}
+
+
+def test_what_was_saved_of_the_table_is_undone_by_its_toast(as_user: As, session: Session) -> None:
+    admin, role = as_user("admin"), named(session, "Sales manager")
+    role_change.put(
+        session,
+        role,
+        rights={("party", "delete"): True, ("party.personal", "change"): False},
+        reaches={("party", "change"): Reach(Scope.team, unassigned=True)},
+    )
+    session.commit()
+    before = kept(session)
+    given = filled(admin.get(f"/role/show/{role.id}").text)
+    given["right"] = [each for each in given["right"] if each not in {"order.delete", "party.delete"}]
+    given["right"] += ["party.archive", "party.personal.change"]
+    given |= {"reach.party.see": "all", "reach.party.change": "", "reach.order.delete": "own"}
+    admin.post(f"/role/{role.id}/save", given)
+    page = admin.get(f"/role/show/{role.id}").text
+    assert "Saved: 7 changes" in page
+    after = kept(session)
+    assert after != before
+    path, fields = undo_of(page)
+    assert as_user("manager").post(path, fields).status_code == 403
+    assert kept(session) == after
+    assert admin.post(path, fields | {"back": f"/role/show/{role.id}"}).location.endswith(f"/role/show/{role.id}")
+    assert kept(session) == before
+    page = admin.get(f"/role/show/{role.id}").text
+    assert "The role is as it was before" in page
+    assert "Parties: Archive: <del>yes</del> → <ins>no</ins>" in re.sub(r"\s+", " ", page)
+
+
+def test_what_somebody_has_changed_since_is_not_undone(as_user: As, session: Session) -> None:
+    admin, role = as_user("admin"), named(session, "Sales manager")
+    given = filled(admin.get(f"/role/show/{role.id}").text)
+    given["right"] += ["party.delete", "party.archive"]
+    admin.post(f"/role/{role.id}/save", given)
+    path, fields = undo_of(admin.get(f"/role/show/{role.id}").text)
+    role_change.put(session, named(session, "Sales manager"), rights={("party", "archive"): False})
+    session.commit()
+    standing = kept(session)
+    for sent, said in (
+        (fields, "Somebody has changed these rights since; nothing was undone"),
+        ({"request": "x"}, "There is nothing to undo here"),
+        ({}, "There is nothing to undo here"),
+    ):
+        admin.post(path, sent)
+        assert said in admin.get(f"/role/show/{role.id}").text
+        assert kept(session) == standing
+    other = named(session, "Marketer")
+    admin.post(f"/role/{other.id}/undo", fields)
+    assert kept(session) == standing
+
+
 def test_what_one_may_only_see_has_no_buttons_and_takes_no_changes(as_user: As, session: Session, made: Made) -> None:
     role_change.put(
         session,
