@@ -33,6 +33,7 @@ class ExportKind(StrEnum):
     chart = "chart"
     report = "report"
     rest = "rest"
+    person = "person"
 
 
 label(
@@ -41,6 +42,7 @@ label(
     chart=_l("Chart"),
     report=_l("Report of a bulk change"),
     rest=_l("Read over REST"),
+    person=_l("Everything about a person"),
 )
 
 
@@ -50,9 +52,16 @@ class ExportFormat(StrEnum):
     xlsx = "xlsx"
     csv = "csv"
     json = "json"
+    zip = "zip"
 
 
-label(ExportFormat, xlsx=_l("Excel workbook (XLSX)"), csv=_l("Text file (CSV)"), json=_l("JSON"))
+label(
+    ExportFormat,
+    xlsx=_l("Excel workbook (XLSX)"),
+    csv=_l("Text file (CSV)"),
+    json=_l("JSON"),
+    zip=_l("ZIP with JSON, PDF and files"),
+)
 
 
 class ExportState(StrEnum):

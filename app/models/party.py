@@ -3,16 +3,20 @@
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.columns import PERSONAL, Amount, Choice, Instant
+from app.i18n import gettext as _
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.models.base import Entity, Line, Owned
 from app.models.search_entry import Facts
+
+if TYPE_CHECKING:
+    from app.models.consent import Consent
 
 
 class PartyKind(StrEnum):
@@ -112,6 +116,7 @@ class Party(Entity, Owned):
     credit_limit: Mapped[Decimal | None] = mapped_column(Amount())
     external_id: Mapped[str | None] = mapped_column(String(64), index=True)
     archived_at: Mapped[datetime | None] = mapped_column(Instant())
+    anonymised_at: Mapped[datetime | None] = mapped_column(Instant())
 
     name_key: Mapped[str] = mapped_column(String(250), default="", index=True)
     search_text: Mapped[str] = mapped_column(Text(), default="")
@@ -131,12 +136,17 @@ class Party(Entity, Owned):
     identifiers: Mapped[list["PartyIdentifier"]] = relationship(
         back_populates="party", cascade="all, delete-orphan", passive_deletes=True, order_by="PartyIdentifier.id"
     )
+    consents: Mapped[list["Consent"]] = relationship(
+        back_populates="party", cascade="all, delete-orphan", passive_deletes=True, order_by="Consent.id"
+    )
 
     def __str__(self) -> str:
-        return self.name
+        return _("Anonymised party %(number)s", number=self.id) if self.anonymised_at else self.name
 
-    def search_entry(self) -> Facts:
-        """Return what it is found by, and how one tells it from others of the name."""
+    def search_entry(self) -> Facts | None:
+        """Return what it is found by, and how one tells it from others of the name; None of one that was erased."""
+        if self.anonymised_at is not None:
+            return None
         detail = " · ".join(filter(None, (self.tax_number, self.phone, self.email)))
         return Facts(self.name, detail, self.search_text)
 

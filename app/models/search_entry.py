@@ -92,4 +92,4 @@ def facts_of(record: Any) -> Facts | None:  # noqa: ANN401 -- any entity
         facts: Facts | None = record.search_entry()
         return facts
     party = getattr(record, UNDER, None)
-    return Facts(str(record), "" if party is None else str(party), record.search_text or "")
+    return Facts(str(record), "" if party is None else str(party.name), record.search_text or "")

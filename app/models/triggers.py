@@ -6,7 +6,7 @@ SQLite drops a table's triggers when a migration rebuilds it; that is why they a
 
 from sqlalchemy import Connection, bindparam, inspect, text
 
-from app.models import audit_protection, protection
+from app.models import audit_protection, consent_protection, protection
 from app.models.protection import Trigger
 
 # Tables with a folded `search_text`: part of a word is found through trigrams on both databases.
@@ -42,7 +42,8 @@ def search_triggers() -> dict[str, Trigger]:
 def sqlite_triggers() -> dict[str, str]:
     """Return the triggers that SQLite has: name → statement."""
     columns = protection.protected_columns()
-    declared = search_triggers() | protection.sqlite_triggers(columns) | audit_protection.sqlite_triggers()
+    declared = search_triggers() | protection.sqlite_triggers(columns)
+    declared |= audit_protection.sqlite_triggers() | consent_protection.sqlite_triggers()
     return {name: trigger.statement for name, trigger in declared.items()}
 
 
@@ -56,9 +57,11 @@ def make_triggers(connection: Connection) -> None:
     audited = "audit_seal" in tables
     if connection.dialect.name == "sqlite":
         audit = audit_protection.sqlite_triggers() if audited else {}
+        audit |= consent_protection.sqlite_triggers()
         _sqlite(connection, tables, protection.sqlite_triggers(columns, settled=settled) | audit)
     elif connection.dialect.name == "postgresql":
         audit = audit_protection.postgresql_triggers() if audited else {}
+        audit |= consent_protection.postgresql_triggers()
         _postgresql(connection, tables, protection.postgresql_triggers(columns, settled=settled) | audit)
 
 

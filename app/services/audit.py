@@ -21,6 +21,9 @@ from app.services.audit_digest import GONE, NAME, committed, fields_of, key_of
 NOBODY = access.SYSTEM.name  # who acts where no account does: jobs, the command line
 VIEWED_AGAIN = timedelta(hours=1)
 _MARK = 12
+_READ = tuple(
+    getattr(FieldChange, name) for name in ("id", "entity", "record_id", "part", "changes", "name", "salt", "erasure")
+)
 
 
 def mark(kind: str, key: str | None) -> str:
@@ -102,15 +105,28 @@ def erase(
     own = {None: kind} | parts
     chosen = {part: personal(each) | frozenset(fields) | {NAME} for part, each in own.items()}
     every = frozenset().union(*chosen.values())
-    rows = session.execute(
-        select(*(getattr(FieldChange, name) for name in ("id", "part", "changes", "name", "salt", "erasure")))
-        .where(FieldChange.entity == entity, FieldChange.record_id == record_id)
-        .order_by(FieldChange.id)
-    ).all()
+    about = (FieldChange.entity == entity, FieldChange.record_id == record_id)
+    rows = session.execute(select(*_READ).where(*about).order_by(FieldChange.id)).all()
     wanted = [(row, _to_erase(row, chosen.get(row.part, every))) for row in rows]
+    return _take_out(session, (entity, record_id), wanted, at=at, reason=reason)
+
+
+def erase_values(session: Session, wanted: Mapping[int, Iterable[str]], *, at: datetime, reason: str = "") -> int:
+    """Take named values out of single entries (id → fields), as `erase` does; return how many entries were changed."""
+    rows = session.execute(select(*_READ).where(FieldChange.id.in_(wanted)).order_by(FieldChange.id)).all()
+    by_record: dict[tuple[str, int | None], list[Any]] = {}
+    for row in rows:
+        names = _to_erase(row, frozenset(wanted[row.id]))
+        if names:
+            by_record.setdefault((row.entity, row.record_id), []).append((row, names))
+    return sum(_take_out(session, about, found, at=at, reason=reason) for about, found in by_record.items())
+
+
+def _take_out(session: Session, about: tuple[str, int | None], wanted: list[Any], *, at: datetime, reason: str) -> int:
+    """Blank values of entries about one record, and write the entry that says so."""
     due = [(row, names) for row, names in wanted if names]
     said = {"entries": [None, len(due)]} | ({"reason": [None, reason]} if reason else {})
-    noted = note(session, Act.erase, entity=entity, record_id=record_id, changes=said, at=at)
+    noted = note(session, Act.erase, entity=about[0], record_id=about[1], changes=said, at=at)
     if due:
         table: Any = FieldChange.__table__
         statement = update(table).where(table.c.id == bindparam("key"))

@@ -22,7 +22,16 @@ from app.services.export_rule import Terms
 _PIECE = 1 << 20
 
 
-def begin(session: Session, run: ExportRun, *, verb: str, by: Actor, at: datetime, whom_to_ask: str = "") -> ExportRun:
+def begin(
+    session: Session,
+    run: ExportRun,
+    *,
+    verb: str,
+    by: Actor,
+    at: datetime,
+    whom_to_ask: str = "",
+    record_id: int | None = None,
+) -> ExportRun:
     """Note that somebody takes rows away, before he has the first of them; tell his head of an unusual amount.
 
     Raises DomainError at `rows` for more rows than his role may take, at `reason` for a reason that is missing or long.
@@ -37,7 +46,7 @@ def begin(session: Session, run: ExportRun, *, verb: str, by: Actor, at: datetim
     session.flush()
     told = {"format": run.format, "filter": run.query, "rows": run.expected_rows, "reason": run.reason, "run": run.id}
     changes = {name: [None, value] for name, value in told.items()}
-    audit.note(session, Act.export, entity=run.entity, changes=changes, at=at)
+    audit.note(session, Act.export, entity=run.entity, record_id=record_id, changes=changes, at=at)
     export_alarm.look(session, run, rule, by=by, at=at)
     return run
 

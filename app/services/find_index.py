@@ -125,7 +125,7 @@ def _rename_below(session: Session, party: Any) -> None:  # noqa: ANN401
         session.connection().execute(
             update(_ENTRY)
             .where(_ENTRY.c.entity == stem, _ENTRY.c.record_id.in_(below))
-            .values(detail=str(party)[:DETAIL])
+            .values(detail=str(party.name)[:DETAIL])
         )
 
 

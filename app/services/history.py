@@ -26,6 +26,7 @@ SILENT = frozenset(
     {
         *("version", "created_at", "changed_at", "search_text", "name_key"),
         *("column_widths", "put_away"),  # how somebody's screen looks
+        *("ran_at", "ran_rows"),  # of rules that run every day
         *("password", "login_count", "fail_login_count", "last_login", "created_on", "changed_on"),
     }
 )

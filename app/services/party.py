@@ -35,6 +35,8 @@ def save(session: Session, party: Party, *, unique: bool = False) -> None:
     Raises Refusals with everything that is wrong, by field ("tax_number", "bank_accounts-0-iban"). A broken rule
     leaves the record as it was; a duplicate is found after the normal form has been set.
     """
+    if party.anonymised_at is not None:
+        raise DomainError(_("This person was made anonymous; nothing can be written down about him any more"))
     with session.no_autoflush:  # half-checked values must not reach the database
         rules.normalise(party)
         derive(party)
@@ -86,4 +88,6 @@ def restore(session: Session, party: Party) -> None:  # noqa: ARG001 -- every ve
     """Bring a counterparty back from the archive."""
     if not party.is_archived:
         raise DomainError(_("“%(name)s” is not in the archive", name=party.name), field="archived_at")
+    if party.anonymised_at is not None:
+        raise DomainError(_("This person was made anonymous and stays in the archive"), field="archived_at")
     party.archived_at = None

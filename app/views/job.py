@@ -31,6 +31,8 @@ TOPICS = {
     "job.tidy": _l("Tidying up"),
     "letter.send": _l("Sending a letter"),
     "password.link": _l("Mailing a link to choose a password"),
+    "person_export.run": _l("Writing everything about a person down"),
+    "retention.run": _l("Deleting what was kept for long enough"),
     "verify.anchor": _l("Anchoring the chain of documents"),
 }
 WRITING = {"add", "edit", "delete"}

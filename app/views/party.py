@@ -15,13 +15,16 @@ from app.models.invoice import Invoice
 from app.models.party import Party
 from app.money import format_money
 from app.services import balance as balances
+from app.services import consent as consents
 from app.services import duplicate, party_known
 from app.services import party as parties
 from app.services import period as periods
 from app.web import menu
 from app.web.api import CrudApi
+from app.web.api_consents import ConsentsApi
 from app.web.card_tabs import Own, Related
 from app.web.charts import Chart
+from app.web.consents import AREA, TAB, Consents
 from app.web.crud import Child, CrudView
 from app.web.form_rules import Is, Show
 from app.web.records import Records
@@ -46,8 +49,8 @@ VERBS = [
         parties.restore,
         label=_l("Restore"),
         icon="archive-restore",
-        when=lambda party: party.archived_at is not None,
-        fits=lambda party: party.archived_at is not None,
+        when=lambda party: party.archived_at is not None and party.anonymised_at is None,
+        fits=lambda party: party.archived_at is not None and party.anonymised_at is None,
         undo="archive",
     ),
 ]
@@ -115,7 +118,7 @@ class Account:
         return {currency: amount for currency, amount in found.items() if amount}
 
 
-class PartyView(CrudView):
+class PartyView(Consents, CrudView):
     """List, forms and card of counterparties."""
 
     datamodel = Records(Party, save=parties.save, options=[selectinload(Party.owner), selectinload(Party.team)])
@@ -148,7 +151,10 @@ class PartyView(CrudView):
         Child("channels", ("kind", "value", "label")),
         Child("identifiers", ("scheme", "value")),
     ]
-    own_tabs: ClassVar = [Own("open", _l("Open items"), "web/party_open.html", area="invoice")]
+    own_tabs: ClassVar = [
+        Own("open", _l("Open items"), "web/party_open.html", area="invoice"),
+        Own(TAB, _l("Personal data"), "web/party_personal.html", count=consents.count, area=AREA),
+    ]
     related: ClassVar = [
         Related("order", "party"),
         Related("invoice", "party"),
@@ -199,7 +205,7 @@ class PartyView(CrudView):
         return super().page(own.get(template, template), may_import=self.appbuilder.sm.may("party", "import"), **about)
 
 
-class PartyApi(CrudApi):
+class PartyApi(ConsentsApi, CrudApi):
     """REST of counterparties."""
 
     datamodel = Records(Party, save=parties.save, options=[selectinload(Party.owner), selectinload(Party.team)])

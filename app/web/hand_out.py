@@ -66,6 +66,8 @@ class Parcel:
     read: Read
     about: Sequence[str] = ()
     formats: Sequence[str] = FORMATS
+    stored: Callable[[], IO[bytes]] | None = None  # a file that was made before, instead of a table
+    record_id: int | None = None  # the one record that it is about
 
 
 class ExportForm(CrmForm):
@@ -98,7 +100,8 @@ def hand_out(view: Any, parcel: Parcel) -> Any:
     work.expire_on_commit = False  # who asks is read on while the file is made
     try:
         with unit_of_work(work) as session:
-            exports.begin(session, run, verb=parcel.right[1], by=actor, at=clock.now(), whom_to_ask=people_to_ask())
+            about = {"whom_to_ask": people_to_ask(), "record_id": parcel.record_id}
+            exports.begin(session, run, verb=parcel.right[1], by=actor, at=clock.now(), **about)  # type: ignore[arg-type]
     except DomainError as refusal:
         form.refuse({"" if refusal.field == "rows" else refusal.field or "": [str(refusal)]})
         return _dialog(view, parcel, form, made_as), 422
@@ -106,7 +109,7 @@ def hand_out(view: Any, parcel: Parcel) -> Any:
     disposition = _disposition(parcel, made_as)
     db.session.remove()  # it has written; whoever only reads locks nobody out
     access.act_as(db.session(), actor)
-    answer = _csv(parcel, sending) if made_as is ExportFormat.csv else _workbook(parcel, sending)
+    answer = _made(parcel, sending, made_as)
     answer.headers["Content-Disposition"] = disposition
     return answer
 
@@ -189,6 +192,13 @@ class _Sending:
                     sha256=self.digest.hexdigest() if state is ExportState.done else None,
                     at=clock.now(),
                 )
+
+
+def _made(parcel: Parcel, sending: _Sending, made_as: ExportFormat) -> Response:
+    if parcel.stored is not None:
+        sending.tally.rows = parcel.rows
+        return Response(sending.pieces(_pieces(parcel.stored())), mimetype="application/zip")
+    return _csv(parcel, sending) if made_as is ExportFormat.csv else _workbook(parcel, sending)
 
 
 def _csv(parcel: Parcel, sending: _Sending) -> Response:

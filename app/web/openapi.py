@@ -149,6 +149,12 @@ _TAGS = {
 _SECURITY: list[dict[str, list[str]]] = [{"jwt": []}, {"api_key": []}]
 
 
+def _finished(operation: dict[str, Any]) -> dict[str, Any]:
+    """Return what a resource says of an address of its own: with the key in it, and our ways to refuse."""
+    codes = ("400", "401", "403", "404", *(_IN_BODY if "requestBody" in operation else ()))
+    return operation | {"parameters": [_KEY], "responses": operation["responses"] | errors(*codes)}
+
+
 def describe(api: Any, method: str, operations: dict[str, Any]) -> None:
     """Replace what Flask-AppBuilder says of our methods."""
     out, row = api.show_schema.__name__, api.list_schema.__name__
@@ -211,6 +217,7 @@ def describe(api: Any, method: str, operations: dict[str, Any]) -> None:
             }
         },
     }
+    about |= {name: {verb: _finished(each)} for name, (verb, each) in getattr(api, "described", {}).items()}
     for verb, operation in about.get(method, {}).items():
         operations[verb] = operation | {"security": _SECURITY, "operationId": f"{noun}_{method}"}
     if method == "act":

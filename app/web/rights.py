@@ -23,6 +23,7 @@ OTHER = {
     "look_as": _l("Look as somebody else"),
     "set_rules": _l("Set the rules"),
     "revoke": _l("Revoke"),
+    "erase": _l("Erase for good"),
 }
 AREAS = {
     "home": _l("Start page and help"),

@@ -558,6 +558,17 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         }
         | OWNED
     ],
+    "consent": [
+        {"id": 1, "party_id": 1, "purpose": "marketing_mail", "state": "given", "address": "info@example.org"}
+        | {"source": "paper", "wording": "I agree.", "evidence_id": 1, "said_at": AT, "noted_at": AT, "by_id": 1}
+    ],
+    "erasure": [{"id": 1, "party_id": 9, "reason": "Asked for", "counts": '{"party": [1, 0]}', "by_id": 1} | ENTITY],
+    "person_export": [
+        {"id": 1, "party_id": 1, "language": "nl", "state": "done", "total_rows": 3, "done_rows": 3, "records": 9}
+        | {"file_id": 1}
+        | OWNED
+    ],
+    "retention_rule": [{"id": 1, "name": "bin", "days": 30, "ran_at": AT, "ran_rows": 2} | ENTITY],
 }
 GONE = {("import_run", "created_by_id")}  # columns that the newest version has no more
 

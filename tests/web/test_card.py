@@ -101,7 +101,14 @@ def test_a_related_area_shows_its_rows_and_leads_to_its_list(as_user, business):
 
 def test_a_related_area_without_the_right_is_no_tab(as_user, business):
     page = as_user("marketer").get(address(business["party"])).text
-    assert re.findall(r'data-tab="(\w+)"', page) == ["facts", "contacts", "addresses", "channels", "identifiers"]
+    assert re.findall(r'data-tab="(\w+)"', page) == [
+        "facts",
+        "personal",
+        "contacts",
+        "addresses",
+        "channels",
+        "identifiers",
+    ]
     part = as_user("marketer").get(f"/party/{business['party'].id}/tab/order").text
     assert f"/order/show/{business['order'].id}" not in part
 

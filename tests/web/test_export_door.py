@@ -29,6 +29,7 @@ COUNTED = {
     "export": "a list as a file: the log",
     "chart_file": "a chart's table as a file: the log",
     "report": "the report of a bulk change as a file: the log",
+    "parcel": "everything about one person as a file: the log",
     "get_list": "REST, by pages of at most 100: counted by person and day",
     "get": "REST, one record: counted by person and day",
 }
@@ -47,16 +48,19 @@ ONE_PAGE = {
     "colleagues": "at most eight people",
     "recent": "ten notifications",
     "index": "roles, keys of one's own, the access X-ray: no rows of the company",
+    "people": "at most fifty people who may be forgotten",
     "person": "at most 31 days of one person",
     "running": "one's own jobs",
     "progress": "how far a job is",
 }
 ONE_RECORD = {
     *("show", "edit", "cell", "row", "tab", "beside", "acted", "attached", "edit_note", "happened_part", "pdf", "info"),
+    "get_consents",
     *("about", "profile", "own"),
 }
 FORMS = {
-    *("add", "quick_form", "edit_many_again", "begun", "upload", "settings", "verify", "rules_page", "set_up"),
+    *("add", "erase_one", "ask_for", "quick_form"),
+    *("edit_many_again", "begun", "upload", "settings", "verify", "rules_page", "set_up"),
     *("new", "link", "forgot", "code", "callback", "begin", "connect"),
     *("login", "logout", "home", "health", "manifest", "static", "glossary", "mail", "compare"),
 }

@@ -1,0 +1,71 @@
+"""What the register of personal data leaves out, each with its reason: whole tables, and single columns of others."""
+
+OURS = "our own people and their accounts: they end with the account, and by the terms of sign-in records"
+COMPANY = "our own company"
+GOODS = "what is sold, not who buys it"
+WORDS = "words that the company keeps for many records"
+HASHES = "hashes and numbers that say nothing by themselves"
+FRAMEWORK = "names of rights and screens"
+RULES = "settings"
+
+TABLES: dict[str, str] = {
+    **dict.fromkeys(("ab_user", "ab_register_user", "ab_group", "ab_api_key", "api_key_note", "identity"), OURS),
+    **dict.fromkeys(("user_profile", "sign_in", "pending_sign_in", "remembered_device", "login_attempt"), OURS),
+    **dict.fromkeys(("old_password", "password_link", "recovery_code", "second_factor", "substitution"), OURS),
+    **dict.fromkeys(("ab_permission", "ab_view_menu", "ab_role", "role_base", "role_change", "export_cap"), FRAMEWORK),
+    **dict.fromkeys(("organisation", "organisation_bank_account", "number_series", "number_counter", "team"), COMPANY),
+    **dict.fromkeys(("product", "unit", "tax"), GOODS),
+    **dict.fromkeys(("payment_term", "payment_term_text", "tag"), WORDS),
+    **dict.fromkeys(("audit_seal", "chain_link", "file_link", "deleted_file"), HASHES),
+    **dict.fromkeys(("setting", "export_rule", "retention_rule"), RULES),
+    "erasure": "written without a word about the person: a reason that names him is refused",
+}
+STEM = "the kind of a record, by its stem"
+CODE = "a code of a standard list"
+MARK = "a random or technical mark"
+COLUMNS: dict[str, str] = {
+    **dict.fromkeys(
+        (
+            *("activity.entity", "attachment.entity", "bulk_run.entity", "deleted_record.entity", "export_run.entity"),
+            *("field_change.entity", "field_change.part", "follower.entity", "handover_line.entity", "letter.entity"),
+            *("import_run.entity", "notification.entity", "recent_record.entity", "record_share.entity"),
+            *("saved_view.entity", "search_entry.entity", "state_change.entity", "tagging.entity", "export_run.area"),
+        ),
+        STEM,
+    ),
+    **dict.fromkeys(
+        (
+            *("party.country", "party.language", "party.currency", "party_address.country", "party_contact.language"),
+            *("party_bank_account.currency", "invoice.language", "invoice.currency", "sale_order.currency"),
+            *("payment.currency", "letter.language", "person_export.language", "saved_view.role"),
+        ),
+        CODE,
+    ),
+    **dict.fromkeys(
+        (
+            *("attachment.sha256", "attachment.media_type", "attachment.purpose", "bulk_run.act", "letter.purpose"),
+            *("deleted_record.batch", "export_run.sha256", "export_run.request_id", "field_change.request_id"),
+            *("field_change.salt", "field_change.sha256", "field_change.sign_in", "form_draft.key", "outbox.topic"),
+            *("handover.fingerprint", "idempotency_key.key", "idempotency_key.body_sha256", "letter.message_id"),
+            *("invoice.content_sha256", "invoice.chain_link", "invoice.number_period", "letter.token"),
+            *("outbox.token", "state_change.request_id", "import_run.encoding", "import_run.delimiter"),
+        ),
+        MARK,
+    ),
+    **dict.fromkeys(("field_change.actor_name", "field_change.seen_as", "field_change.address"), OURS),
+    "export_run.address": OURS,
+    **dict.fromkeys(("letter.from_address", "letter.from_name"), COMPANY),
+    **dict.fromkeys(("state_change.before", "state_change.after"), "names of states"),
+    "field_change.erasure": HASHES,
+    "allocation.note": "an entry of the books, which is only ever added; it says why an amount was written off",
+    "export_run.heads": "names of columns",
+    "handover.given": "keys of people and places",
+    "handover.beside": "keys of people",
+    "import_run.mapping": "names of columns",
+    "import_run.options": "how a file is read",
+}
+
+
+def reason(table: str, column: str) -> str | None:
+    """Return why a column stands outside of the register, None when it does not."""
+    return TABLES.get(table) or COLUMNS.get(f"{table}.{column}")
