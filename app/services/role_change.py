@@ -35,6 +35,8 @@ def put(
     after = roles.policy_of(session, role)
     if after != editing.before:
         roles.require_within(session, editing.before, after, mine=mine)
+    widened = {key: after.reach_of(*key) for key in reaches or {} if _is_wider(after, editing.before, key)}
+    roles.require_reaches(widened, mine)
     done = 0
     for right in rights:
         done += _noted(session, role, ".".join(right), editing.before.may(*right), after.may(*right))
@@ -43,6 +45,12 @@ def put(
         done += _noted(session, role, f"{'.'.join(right)}.rows", before and said(before), now and said(now))
     roles.write(session, role)
     return done
+
+
+def _is_wider(after: policy.Policy, before: policy.Policy, key: Right) -> bool:
+    """Say whether a role reaches more rows than before, whether it has the right yet or not."""
+    was = before.reach_of(*key)
+    return was.wider(after.reach_of(*key)) != was
 
 
 def _own_reach(found: policy.Policy, right: Right) -> Reach | None:

@@ -4,7 +4,7 @@ What a role may do is its preset (`app.roles`) and the differences beside it (`s
 hold the outcome, because its decorators read them: `sync` and every change write it there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask_appbuilder.security.sqla.models import Permission, PermissionView, Role, User, ViewMenu
@@ -17,7 +17,7 @@ from app.models.export_run import ExportCap
 from app.models.role import LONGEST_NAME, RoleBase, RoleChange, shown_name
 from app.models.second_factor import RoleDemand
 from app.models.setting import Setting
-from app.roles import ADMIN, PRESETS, PUBLIC, granted
+from app.roles import ADMIN, NOTHING, PRESETS, PUBLIC, Reach, Scope, granted
 from app.services import access, policy
 
 FINGERPRINT = "roles"
@@ -160,6 +160,18 @@ def require_within(session: Session, *found: policy.Policy, mine: Iterable[polic
         raise DomainError(
             _("This role gives rights that you do not have yourself. Ask an administrator."), field="roles"
         )
+
+
+def require_reaches(found: Mapping[tuple[str, str], Reach], mine: Iterable[policy.Policy]) -> None:
+    """Raise DomainError when rows are given that the actor does not reach, also for rights that come later."""
+    have = list(mine)
+    reached = {(area, action): reach for area, action, reach in policy.reaches(have)}
+    for key, reach in found.items():
+        now = reached.get(key, NOTHING)
+        if not policy.has_all(have) and now.scope is not Scope.all and now.wider(reach) != now:
+            raise DomainError(
+                _("This role gives rights that you do not have yourself. Ask an administrator."), field="roles"
+            )
 
 
 def own(session: Session) -> list[policy.Policy]:

@@ -48,6 +48,7 @@ class BulkRunView(CrudView):
     many_name = _l("Bulk changes")
     hint = _l("Tick records in a list and choose what to do with them; what came of it is kept here.")
     exclude_route_methods: ClassVar = CrudView.exclude_route_methods | {"add", "edit", "delete"}
+    has_activities: ClassVar = False  # its card is a report of its own, without notes
     list_columns: ClassVar = ["act", "entity", "state", *_COUNTS, "created_at", "owner"]
     show_columns: ClassVar = ["act", "entity", "state", "owner", "created_at", "started_at", "ended_at"]
     add_columns: ClassVar[list[str]] = []

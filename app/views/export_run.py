@@ -138,7 +138,7 @@ class ExportRunView(CrudView):
             return escape(", ".join(record.heads) or "—")
         if name == "sha256" and record.sha256:
             return Markup('<span class="hash">{}</span>').format(record.sha256)
-        if name == "query" and record.kind is ExportKind.list:
+        if name == "query" and record.kind is ExportKind.list and record.query.startswith("/"):
             shown = record.query.replace("/list/export", "/list/", 1)
             return Markup('<a class="hash" href="{}">{}</a>').format(shown, record.query)
         return super().value(record, name)

@@ -58,6 +58,7 @@ class HandoverView(CrudView):
     many_name = _l("Hand-overs")
     hint = _l("When somebody leaves or falls ill, everything of theirs goes to others here, and nothing is forgotten.")
     exclude_route_methods: ClassVar = {"edit", "delete", "act_on_many"}
+    has_activities: ClassVar = False  # its card is a report of its own, without notes
     list_columns: ClassVar = ["leaver", "strategy", "state", "total_rows", "left_rows", "created_at", "owner"]
     show_columns: ClassVar = ["leaver", "strategy", "state", "reason", "total_rows", "left_rows", "created_at", "owner"]
     add_columns: ClassVar[list[str]] = []

@@ -55,6 +55,7 @@ class ImportRunView(CrudView):
     many_name = _l("Imports")
     hint = _l("Bring your customers and suppliers from a CSV file: what is wrong in it comes back with the reason.")
     exclude_route_methods: ClassVar = CrudView.exclude_route_methods | {"add", "edit", "delete"}
+    has_activities: ClassVar = False  # its card is a report of its own, without notes
     list_columns: ClassVar = ["file_name", "state", *_COUNTS, "created_at", "owner"]
     show_columns: ClassVar = ["file_name", "state", "owner", "created_at", "started_at", "ended_at"]
     add_columns: ClassVar[list[str]] = []

@@ -270,6 +270,8 @@ class CrudApi(TagsApi, ModelRestApi):
             return self.response(200, message="OK")
         if not isinstance(record, self.datamodel.obj):
             return self.response(200, result=record if isinstance(record, dict) else {"id": record.id})
+        if not created:
+            audited.opened(self, record)
         return self.response(201 if created else 200, id=record.id, result=self._shaped("show").dump(record))
 
     def refuse(self, refusal: Exception) -> Response:

@@ -8,7 +8,7 @@ cannot be written the data is not shown either.
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 
 from app import clock
 from app.db import db, unit_of_work
@@ -16,7 +16,7 @@ from app.models.history import Act
 from app.services import access, audit, history
 
 AREA = "audit"
-
+SHOWS = {HTTPStatus.OK, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}  # answers that show what was opened
 
 _HOLDS: dict[type[Any], bool] = {}
 
@@ -36,7 +36,7 @@ def opened(view: Any, record: Any) -> None:
 
 def _note(answer: Response) -> Response:
     found: dict[tuple[str, int], str | None] = g.get("opened") or {}
-    if not found or request.method != "GET" or answer.status_code != HTTPStatus.OK:
+    if not found or answer.status_code not in SHOWS:
         return answer
     session, at = db.session(), clock.now()
     actor = access.current(session)

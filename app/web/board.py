@@ -361,12 +361,14 @@ class BoardFace(FaceView):
     @expose("/<int:pk>/<string:verb>", methods=["GET"])
     @has_access
     @permission_name("see")
-    def acted(self, pk: int, verb: str) -> str:
+    def acted(self, pk: int, verb: str) -> Any:
         """Show the card at a verb's address with the verb's dialog open: the address itself is no act."""
-        record = self._found(str(pk))
         chosen = next((each for each in self.verbs if each.name == verb and dialog.asks(each)), None)
-        if chosen is None or not self.may(verb) or not chosen.when(record):
-            return self._card(record)
+        if chosen is None or not self.may(verb):
+            return self.show(str(pk))
+        record = self._found(str(pk))
+        if not chosen.when(record):
+            return self.show(str(pk))
         return self._card(record, {verb: dialog.open_dialog(chosen, record, self.label_columns)})
 
 

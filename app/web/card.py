@@ -107,7 +107,6 @@ class CardView(Activities, Tabs, Tagged, Beside, Copies, ModelView):
         record = self.datamodel.one(pk, self._base_filters, self._linked_once())
         if record is None:
             abort(404)
-        audited.opened(self, record)
         return self._card(record)
 
     def _linked_once(self) -> Sequence[Any]:
@@ -126,6 +125,7 @@ class CardView(Activities, Tabs, Tagged, Beside, Copies, ModelView):
     def _card(
         self, record: Any, tried: Mapping[str, CrmForm] | None = None, note: Tried | None = None, **about: Any
     ) -> str:
+        audited.opened(self, record)
         margin = self.margin(record)
         tabs = self.tabs(record, margin)
         offers = self._offers(record, tried or {})
@@ -245,9 +245,9 @@ class CardView(Activities, Tabs, Tagged, Beside, Copies, ModelView):
     @expose("/<int:pk>/<string:verb>", methods=["GET"])
     @has_access
     @permission_name("see")
-    def acted(self, pk: int, verb: str) -> str:  # noqa: ARG002
+    def acted(self, pk: int, verb: str) -> Any:  # noqa: ARG002
         """Show the card at a verb's address: a reloaded or remembered address is no act."""
-        return self._card(self._found(str(pk)))
+        return self.show(str(pk))
 
 
 __all__ = ["CardView", "Child"]

@@ -7,6 +7,7 @@ from flask import request
 from sqlalchemy import inspect
 from sqlalchemy.schema import UniqueConstraint
 
+from app.web import audited
 from app.web.crm_form import CrmForm
 
 NUMBERS = frozenset({"number", "reference", "external_id"})  # they name one record, whether the table says so or not
@@ -33,6 +34,7 @@ class Copies:
         source = self.datamodel.one(key, self._base_filters) if key.isdecimal() else None  # type: ignore[attr-defined]
         if source is None:
             return
+        audited.opened(self, source)
         fresh = {name: form[name].data for name in self.own_names() if name in form}
         form.process(formdata=None, obj=source)
         for name, value in fresh.items():

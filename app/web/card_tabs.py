@@ -20,7 +20,7 @@ from app.i18n import lazy_gettext as _l
 from app.services import access
 from app.services import share as shares
 from app.services import tag as tags
-from app.web import sharing
+from app.web import audited, sharing
 from app.web.filters import column_of
 
 FACTS = "facts"
@@ -121,6 +121,7 @@ class Tabs:
     def tab(self, pk: int, name: str) -> str:
         """Show one tab of a card without the rest of it."""
         record = self._found(str(pk))  # type: ignore[attr-defined]
+        audited.opened(self, record)
         known = {each.name for each in self.tabs(record, Margin(), name)}
         return str(self.page("web/card_tab.html", record=record, tab=name if name in known else "", part=True))  # type: ignore[attr-defined]
 

@@ -178,7 +178,6 @@ class CrudView(FormHelp, Bulk):
             flash(_("This record can no longer be changed."), "warning")
             return redirect(f"{self.route_base}/show/{pk}")
         if request.method == "GET":
-            audited.opened(self, record)
             typed = drafts.kept()
             if typed is not None:
                 form = self.edit_form(formdata=typed, obj=record)
@@ -221,6 +220,8 @@ class CrudView(FormHelp, Bulk):
                     form._fields[name].process_formdata([given])
 
     def _form_page(self, form: CrmForm, record: Any, **about: Any) -> str:
+        if record is not None:
+            audited.opened(self, record)
         columns = self.add_columns if record is None else self.edit_columns
         fieldsets = (self.add_fieldsets if record is None else self.edit_fieldsets) or [(None, {"fields": columns})]
         title = _("New: %(what)s", what=str(self.one_name)) if record is None else str(record)

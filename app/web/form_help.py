@@ -15,6 +15,7 @@ from flask import Response, abort, g, jsonify, render_template, request
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access_api, permission_name
 from sqlalchemy.orm import Session
+from wtforms import FieldList
 
 from app.db import db, unit_of_work
 from app.errors import Conflict, DomainError, Refusals
@@ -99,8 +100,9 @@ class FormHelp(Faces):
         empty = self.add_form(formdata=None)
         self.prefill(empty)
         for name in self.add_columns:
-            if name not in asked and name in form._fields and name not in getattr(self, "lines", {}):
-                form._fields[name].data = empty._fields[name].data
+            field = form._fields.get(name)
+            if field is not None and name not in asked and not isinstance(field, FieldList):  # rows begin empty
+                field.data = empty._fields[name].data
 
     def _quick_page(self, form: CrmForm) -> str:
         names = self.quick_columns()

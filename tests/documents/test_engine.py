@@ -14,6 +14,7 @@ import pytest
 
 from app.documents import engine
 from app.documents.engine import DocumentError, Pool, render
+from tests.attack import attack
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,7 @@ def test_all_letters_of_our_languages_and_signs_print_in_our_own_fonts(pool):
     assert all(b"Noto-Sans" in font for font in fonts), fonts
 
 
+@attack(112, "a template that leaves its sandbox")
 @pytest.mark.parametrize(
     ("source", "line", "reason"),
     [
@@ -102,6 +104,7 @@ def test_a_broken_template_is_refused_with_its_line(pool, source, line, reason):
     assert reason in str(problem)
 
 
+@attack(113, "a document that fetches addresses and files")
 @pytest.mark.parametrize(
     "address",
     [
@@ -134,6 +137,7 @@ def test_a_picture_comes_with_the_data(pool):
     assert "outside" in refusal(source, pool).reason  # the next document does not see it
 
 
+@attack(114, "a document that never ends")
 def test_a_hanging_document_is_killed_in_time_and_the_next_one_is_made(pool):
     made("<p>1", pool)
     [before] = pool.children()
@@ -146,6 +150,7 @@ def test_a_hanging_document_is_killed_in_time_and_the_next_one_is_made(pool):
     assert text_of(made("<p>after", pool)) == "after"
 
 
+@attack(115, "a document that takes all memory")
 def test_a_hungry_document_is_refused_and_the_next_one_is_made(pool):
     problem = refusal("<p>{{ 'a' * 10**10 }}", pool)
     assert "memory" in problem.reason or "MemoryError" in problem.reason

@@ -9,6 +9,7 @@ from PIL import Image, ImageChops
 
 from app.documents import engine, invoice, qr
 from app.money import TaxCategory
+from tests.attack import attack
 from tests.documents.samples import content
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -202,6 +203,7 @@ def test_the_payment_code_is_that_of_the_currency(language, code):
     assert assets == ({} if code is None else {"qr.png": qr.png(code)})
 
 
+@attack(116, "a logo that is a drawing with scripts")
 def test_pictures_are_png_or_jpeg():
     data, assets = invoice.printed(content("hy"), pictures={"logo": qr.png("x"), "stamp": b"\xff\xd8\xff\xe0"})
     assert sorted(assets) == ["logo.png", "stamp.jpg"]

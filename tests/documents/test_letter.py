@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.documents import letter as documents
 from app.documents.letter import File, Mail
+from tests.attack import attack
 
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
 HEAD = ["From", "To", "Subject", "Date", "Message-ID", "Content-Language", "MIME-Version"]
@@ -137,6 +138,7 @@ def test_a_hidden_line_break_stays_hidden():
         assert read(content)["Subject"] == evil
 
 
+@attack(119, "a further header in a letter")
 @pytest.mark.parametrize("field", ["subject", "from_name", "to_name"])
 @pytest.mark.parametrize("evil", ["a\r\nBcc: b@example.org", "a\nb", "a\rb", "a\x00b", "a\u2028b", "a\x85b", "\ud800"])
 def test_a_line_break_in_the_head_is_an_error(field, evil):

@@ -20,6 +20,7 @@ from app.services import access, anchor, audit, audit_seal, audit_verify, histor
 from app.services import party as parties
 from app.services.audit_digest import key_of, named, spans
 from app.services.verify import Report
+from tests.attack import attack
 from tests.factories import Made
 from tests.tampering import without_triggers
 
@@ -140,6 +141,7 @@ def test_roles_of_an_account_are_told_by_name(session: Session, made: Made, begu
     assert row.changes == {"roles": [["Back office"], ["Sales manager"]]}
 
 
+@attack(140, "changing or deleting entries of the audit")
 @pytest.mark.parametrize(
     "statement",
     [

@@ -16,6 +16,7 @@ from app.services import lockout
 from app.services import password_link as links
 from app.services import sign_in as sign_ins
 from app.services import user as users
+from tests.attack import attack
 from tests.conftest import PASSWORD
 from tests.mail import office
 
@@ -119,6 +120,7 @@ def test_a_bad_password_leaves_the_link_as_it_is(made, session):
     assert users.choose_by_link(session, token, GOOD, at=NOON) is user
 
 
+@attack(78, "a link for a new password after an hour")
 @pytest.mark.parametrize("later", [HOUR, 2 * HOUR])
 def test_a_link_ends_after_an_hour(made, session, later):
     token = links.make(session, made.user("marketer"), at=NOON)
@@ -127,6 +129,7 @@ def test_a_link_ends_after_an_hour(made, session, later):
     assert check_password_hash(made.user("marketer").password, PASSWORD)
 
 
+@attack(79, "an older link for a new password")
 def test_a_new_link_ends_the_ones_before_and_nobody_elses(made, session):
     first, other = (
         links.make(session, made.user("marketer"), at=NOON),

@@ -15,6 +15,7 @@ from app.models.role import NAMES, RoleChange
 from app.roles import ACTIONS, ADMIN, PRESETS, WIDTH, Reach, Scope
 from app.services import access, policy, role_change, role_demand, role_file, roles
 from app.services import user as users
+from tests.attack import attack
 from tests.factories import user
 
 HEAD = b'{"format": "countinghouse role 1", '
@@ -261,6 +262,7 @@ def test_what_is_no_role_is_refused_with_a_text(content):
         role_file.read(content, most=200_000)
 
 
+@attack(30, "rights and rows that one does not have, at the service")
 def test_nobody_gives_what_he_does_not_have(session, role, made):
     """A keeper of roles and accounts who is no administrator raises neither himself nor others."""
     keeper = roles.make(session, "Keeper", base=None)

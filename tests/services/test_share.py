@@ -17,6 +17,7 @@ from app.services import access, role_change
 from app.services import find as finds
 from app.services import share as shares
 from app.services import xray as looks
+from tests.attack import attack
 from tests.factories import user
 
 LATER = date(2099, 12, 31)
@@ -116,6 +117,7 @@ def test_who_is_given_a_record_is_told_and_finds_it(session, party, give):
         assert [hit.title for hit in found.hits] == expected
 
 
+@attack(33, "a share passed on")
 def test_what_is_shared_with_him_nobody_passes_on(session, party, give):
     give(level=ShareLevel.change)
     with pytest.raises(NotReached):
@@ -142,6 +144,7 @@ def test_what_does_not_fit_is_refused_at_its_field(session, party, give, about, 
     assert not session.scalars(select(Notification).where(Notification.kind == "shared")).all()
 
 
+@attack(32, "a share for more than one has")
 def test_nobody_gives_more_than_he_has(session, party, give):
     manager = session.execute(select(Role).where(Role.name == "Sales manager")).unique().scalar_one()
     role_change.put(session, manager, rights={}, reaches={("party", "change"): Reach(Scope.none)})

@@ -16,6 +16,7 @@ import pytest
 
 from app.exchange import table
 from app.exchange.table import Tally, Value, csv_chunks, sheet_name, write_xlsx
+from tests.attack import attack
 
 MAIN = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
 MOMENT = datetime(2026, 3, 31, 9, 5)  # noqa: DTZ001 -- spreadsheets know no zones
@@ -127,6 +128,7 @@ def test_a_day_before_the_first_of_spreadsheets_is_text():
     assert one(date(1899, 12, 31)) == Cell("1899-12-31", None, "General")
 
 
+@attack(133, "a formula in a workbook")
 @pytest.mark.parametrize("text", ["=1+1", "+31 6 1234", "-5", "@SUM(A1)", "\t=1", "  =1", "＝1"])
 def test_what_looks_like_a_formula_is_text_and_stays_it(text: str):
     assert one(text) == Cell(text, None, "General", guarded=True)
@@ -219,6 +221,7 @@ def test_csv_is_what_excel_of_the_language_opens(language: str, line: str):
     assert found == f"\ufeff{mark.join('ABCDE')}\r\n{line}\r\n"
 
 
+@attack(132, "a formula in a CSV file")
 @pytest.mark.parametrize(
     ("value", "cell"),
     [

@@ -20,6 +20,7 @@ from app.models.team import Team
 from app.views.party import PartyApi
 from app.web import records
 from app.web.api import CrudApi
+from tests.attack import attack
 from tests.conftest import PASSWORD, Browser
 from tests.factories import Made, user
 
@@ -266,6 +267,7 @@ def test_a_stale_version_gets_409_and_changes_nothing(office: Browser, made: Any
     assert (stored(session, party.id).name, stored(session, party.id).version) == ("First", 2)
 
 
+@attack(106, "which ids exist, over REST")
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_an_unknown_id_and_a_foreign_one_get_the_same_404(
     as_user: Callable[[str], Browser], made: Any, session: Session, method: str

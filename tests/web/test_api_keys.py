@@ -21,6 +21,7 @@ from app.models.party import Party
 from app.services import api_key as api_keys
 from app.services import key_notice, key_scope
 from app.services.key_scope import kind_of
+from tests.attack import attack
 from tests.conftest import PASSWORD
 from tests.factories import user
 from tests.web.test_registry import filled, guard_of, rules
@@ -48,6 +49,7 @@ def secret_of(page: str) -> str:
 # --- making, using, ending --------------------------------------------------------------------------------------------
 
 
+@attack(93, "a key after it was revoked")
 def test_a_key_is_made_in_the_settings_used_and_revoked(as_user, visitor, session, made):
     made.party("Mine", owner="manager")
     made.party("Theirs", owner="manager2")
@@ -65,6 +67,7 @@ def test_a_key_is_made_in_the_settings_used_and_revoked(as_user, visitor, sessio
     assert call(visitor, key).status_code == 401
 
 
+@attack(40, "a key with scopes that its owner does not have")
 @pytest.mark.parametrize(
     ("form", "said"),
     [
@@ -356,6 +359,7 @@ def answered(visitor: Any, key: str, method: str, path: str) -> tuple[int, Any]:
     return answer.status_code, answer.get_json(silent=True)
 
 
+@attack(41, "every route and method of REST without the scope")
 @pytest.mark.parametrize("name", ["admin", "accountant", "manager", "robot"])
 def test_every_route_and_method_of_rest_obeys_the_scopes(app, visitor, session, made, statements, name):
     """Without the scope 403 and nothing written; with just this scope what a key with all of them gets."""
@@ -396,6 +400,7 @@ def test_every_route_and_method_of_rest_obeys_the_scopes(app, visitor, session, 
     assert allowed >= {"admin": 100, "accountant": 50, "manager": 25, "robot": 25}[name]
 
 
+@attack(42, "pages, files and exports with a key")
 def test_pages_files_exports_and_lookups_take_no_key(app, visitor, session):
     """A key opens REST and nothing else, whatever its scopes: everywhere else its bearer is not signed in."""
     key = make(session, "admin", key_scope.ALL)

@@ -13,6 +13,7 @@ from app.models.party import Party
 from app.outbox import Outbox
 from app.services import bulk
 from app.web import bulk as web_bulk
+from tests.attack import attack
 from tests.factories import Made, user
 
 EDIT = "/party/many/edit"
@@ -178,6 +179,7 @@ def test_a_run_is_stopped(as_user: As, made: Made, session: Session, monkeypatch
     assert "over already" in text_of(office.post(f"/bulk_run/cancel/{run.id}", follow_redirects=True))
 
 
+@attack(13, "bulk runs and reports of another")
 def test_rows_and_runs_of_others_are_out_of_reach(
     as_user: As, made: Made, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

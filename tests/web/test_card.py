@@ -16,6 +16,7 @@ from app.services import payment as payments
 from app.services import sale_order as orders
 from app.services import tag as tags
 from app.services.allocation import When
+from tests.attack import attack
 
 AT = datetime(2026, 3, 31, 12, tzinfo=UTC)
 MOST = 12  # statements of a page
@@ -345,6 +346,7 @@ def test_a_copy_begins_as_its_original_without_what_makes_that_one_itself(as_use
     assert not re.search(r'name="contacts-0-id"[^>]*value="\d', page)
 
 
+@attack(15, "a copy of a foreign record")
 def test_a_copy_of_a_foreign_record_begins_empty(as_user, session, made):
     party = made.party("Secret", owner="manager2")
     session.commit()

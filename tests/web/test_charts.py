@@ -22,6 +22,7 @@ from app.models.sale_order import SaleOrder
 from app.web import chart_sketch
 from app.web.chart_days import fitting, offsets, periods
 from app.web.crud import CrudView
+from tests.attack import attack
 from tests.conftest import Browser
 from tests.factories import Made
 from tests.web.test_export import workbook
@@ -159,6 +160,7 @@ def test_amounts_reach_the_browser_exactly(as_user: Callable[[str], Browser], se
     assert (data["labels"], data["unit"]) == (["May 2026", "June 2026"], "EUR")
 
 
+@attack(51, "figures of hidden rows")
 @pytest.mark.usefixtures("orders")
 @pytest.mark.parametrize(
     ("username", "count", "sums"),

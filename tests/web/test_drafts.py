@@ -8,6 +8,7 @@ from app import clock
 from app.models.form_draft import FormDraft
 from app.models.party import Party
 from app.models.sign_in import SignIn
+from tests.attack import attack
 
 FORM = {"name": "Tulpen", "kind": "company", "country": "NL", "language": "nl", "note": "typed for an hour"}
 
@@ -46,6 +47,7 @@ def test_an_expired_token_with_a_living_session_gives_the_form_back_at_once(as_u
     assert session.execute(select(FormDraft)).all() == [], "a stored form needs no draft"
 
 
+@attack(95, "a kept form of another")
 def test_nobody_else_gets_the_form(as_user, session):
     office = as_user("office")
     form = FORM | opened(office)

@@ -18,6 +18,7 @@ from app.models.export_run import ExportKind, ExportRule, ExportRun, ExportState
 from app.models.notification import Notification, NotificationKind
 from app.services import export_rule
 from app.web import hand_out, rows_read
+from tests.attack import attack
 from tests.conftest import Browser
 from tests.factories import Made
 
@@ -129,6 +130,7 @@ def test_without_a_reason_nothing_leaves_and_what_was_typed_is_kept(as_user: As,
     assert runs(session) == []
 
 
+@attack(57, "more rows in a file than the role may take")
 @pytest.mark.usefixtures("clients")
 def test_what_is_beyond_the_cap_is_refused_whole_and_says_whom_to_ask(as_user: As, session: Session):
     cap(session, "Back office", 2)
@@ -146,6 +148,7 @@ def test_what_is_beyond_the_cap_is_refused_whole_and_says_whom_to_ask(as_user: A
     assert as_user("admin").export(LIST).get_data().count(b"\r\n") == 4
 
 
+@attack(67, "an export without the form's token")
 def test_the_form_token_is_asked_for(app: Flask, as_user: As, session: Session):
     office = as_user("office")
     assert office.client.post(LIST, data={"reason": "x"}).status_code in {302, 400}

@@ -16,6 +16,7 @@ from app.models.sign_in import SignIn
 from app.models.tax import Tax
 from app.services import form_draft as form_drafts
 from app.web import lookup
+from tests.attack import attack
 
 PARTY = {"name": "Tulpen", "kind": "company", "country": "NL", "language": "nl"}
 
@@ -206,6 +207,7 @@ def test_selects_lead_to_what_may_be_added_and_documents_are_not_made_in_passing
 # --- what may be the same, and what is known --------------------------------------------------------------------------
 
 
+@attack(52, "hidden rows through the warning of duplicates")
 def test_duplicates_are_told_with_reasons_and_only_from_ones_own_rows(as_user, made, session):
     twin = made.party("Tulpen B.V.", country="NL", tax_number="NL854502130B01", owner="manager")
     session.commit()

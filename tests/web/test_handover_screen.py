@@ -17,6 +17,7 @@ from app.models.substitution import Substitution
 from app.services import access
 from app.services import handover as handovers
 from app.web.filters import Wanted, conditions
+from tests.attack import attack
 from tests.factories import Made
 
 As = Callable[[str], Any]
@@ -157,6 +158,7 @@ def test_the_report_names_what_the_reader_sees_and_goes_into_a_file(as_user: As,
         assert as_user(name).get(f"/received/{kept.id}").status_code == 404
 
 
+@attack(36, "a hand-over of people of another head")
 def test_a_head_reaches_his_own_people_by_no_address_and_no_field(as_user: As, made: Made, session: Session) -> None:
     his, foreign = made.party("His", owner="manager"), made.party("Foreign", owner="accountant")
     session.commit()

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from app.web import headers
+from tests.attack import attack
 from tests.conftest import Browser
 
 STATIC = Path(headers.__file__).resolve().parents[1] / "static"
@@ -72,6 +73,7 @@ def test_a_foreign_host_gets_them_too(app: Flask, rolled_back: Any):
     assert "Content-Security-Policy" in answer.headers
 
 
+@attack(125, "a script that got in all the same: the policy of the page")
 def test_scripts_and_styles_come_from_us_alone(visitor: Browser):
     found = policy(visitor.get("/login/"))
     assert re.fullmatch(r"'self' 'nonce-[\w-]{22}'", found["script-src"])

@@ -10,7 +10,6 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from flask import Flask
-from flask_appbuilder.security.sqla.models import Role, User
 from marshmallow import fields as inputs
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
@@ -29,24 +28,19 @@ from app.web import verbs
 from app.web.crud import CrudView
 from app.web.records import Records
 from app.web.verbs import Verb
+from tests.attack import attack
 from tests.conftest import PASSWORD, Browser
 from tests.factories import Made, user
+from tests.fingerprint import fingerprint
 from tests.tampering import without_triggers
 
 FORM = {"kind": "company", "country": "NL", "language": "nl"}
 RAW = re.compile(r"SELECT |INSERT INTO|UPDATE |UNIQUE constraint|duplicate key|sqlite3|psycopg|sqlalchemy|Traceback")
 
 
-def state(session: Session) -> list[Any]:
-    """Return everything an attack could have changed."""
-    session.expire_all()
-    found: list[Any] = [
-        session.execute(select(Party.id, Party.name, Party.version, Party.owner_id).order_by(Party.id)).all(),
-        session.execute(select(Team.id, Team.name, Team.parent_id, Team.version).order_by(Team.id)).all(),
-        session.execute(select(User.id, User.username, User.password, User.active).order_by(User.id)).all(),
-        session.execute(select(Role.id, Role.name).order_by(Role.id)).all(),
-    ]
-    return found
+def state(session: Session) -> dict[str, str]:
+    """Return everything that an attack could have changed: all that every table holds."""
+    return fingerprint(session)
 
 
 # --- relations --------------------------------------------------------------------------------------------------------
@@ -60,6 +54,7 @@ LINKS = ("owner", "team")
 WRONG: list[Any] = [EVIL, {"id": 1}, {"name": "by the way"}, [1], [EVIL], "1", 1.0, 999999, -1, 0, True]
 
 
+@attack(17, "a relation as an object, which would make rows, users too")
 def test_a_relation_through_rest_takes_a_known_id_and_makes_nothing(
     as_user: Callable[[str], Browser], made: Made, session: Session
 ):
@@ -73,6 +68,7 @@ def test_a_relation_through_rest_takes_a_known_id_and_makes_nothing(
         assert state(session) == before
 
 
+@attack(18, "dotted and nested names of fields")
 def test_a_relation_with_dotted_or_nested_names_is_no_way_in(
     as_user: Callable[[str], Browser], made: Made, session: Session
 ):
@@ -100,6 +96,7 @@ def test_an_unknown_relation_by_form_is_refused_at_its_field(as_user: Callable[[
         assert state(session) == before
 
 
+@attack(6, "a foreign id at the door that all relations use")
 def test_a_foreign_record_in_a_relation_is_unknown_by_form_and_by_rest(
     as_user: Callable[[str], Browser], made: Made, session: Session, app: Flask
 ):
@@ -130,6 +127,7 @@ def test_a_foreign_record_in_a_relation_is_unknown_by_form_and_by_rest(
 # --- foreign rows -----------------------------------------------------------------------------------------------------
 
 
+@attack(1, "the id of somebody else's record in the address of an act")
 def test_no_act_reaches_a_foreign_record(as_user: Callable[[str], Browser], made: Made, session: Session):
     """The head may archive, edit and restore; a party outside his teams is as unknown to him as none."""
     foreign = made.party("Foreign", owner="accountant")
@@ -144,6 +142,7 @@ def test_no_act_reaches_a_foreign_record(as_user: Callable[[str], Browser], made
     assert state(session) == before
 
 
+@attack(2, "a foreign id among one's own ticked records")
 def test_a_bulk_act_on_one_foreign_record_among_ones_own_changes_none(
     as_user: Callable[[str], Browser], made: Made, session: Session
 ):
@@ -227,6 +226,7 @@ ORDERS = [
 ]
 
 
+@attack(45, "an order by a hidden column tells its value")
 def test_an_order_that_is_not_declared_is_not_asked_of_the_database(
     as_user: Callable[[str], Browser], made: Made, session: Session, statements: list[str]
 ):
@@ -262,6 +262,7 @@ FILTERS = [
 ]
 
 
+@attack(46, "a filter by a hidden column tells its value")
 def test_a_filter_that_is_not_declared_is_left_out(as_user: Callable[[str], Browser], made: Made, session: Session):
     made.party("Tulpen")
     session.commit()
@@ -275,6 +276,7 @@ def test_a_filter_that_is_not_declared_is_left_out(as_user: Callable[[str], Brow
 SIZES = [("-1", 25), ("0", 1), ("1000000000", 25), ("5000", 100), ("abc", 25), ("", 25), ("9" * 40, 25)]
 
 
+@attack(54, "a page without end")
 def test_the_size_of_a_page_is_clamped(as_user: Callable[[str], Browser], made: Made, session: Session):
     for number in range(101):
         made.party(f"P {number:03}")
@@ -318,6 +320,7 @@ STRANGE = [
 ]
 
 
+@attack(56, "wildcards and SQL in a search")
 def test_strange_questions_break_nothing(as_user: Callable[[str], Browser], made: Made, session: Session):
     made.party("Tulpen")
     session.commit()
@@ -364,6 +367,7 @@ def test_defaults_in_the_address_show_no_foreign_record(as_user: Callable[[str],
     assert 'value="9"' not in page.text
 
 
+@attack(53, "rows of other tables through _info")
 def test_info_names_no_rows_of_other_tables(as_user: Callable[[str], Browser], made: Made, session: Session):
     made.party("Foreign", owner="manager2")
     session.commit()
@@ -382,6 +386,7 @@ def test_info_names_no_rows_of_other_tables(as_user: Callable[[str], Browser], m
             assert name not in answer.text
 
 
+@attack(8, "foreign rows and other tables through the lookup")
 def test_the_lookup_offers_only_what_one_may_see_and_only_names(
     as_user: Callable[[str], Browser], made: Made, session: Session
 ):
@@ -447,6 +452,7 @@ def test_what_the_rules_forget_the_database_refuses_in_words(app: Flask, session
     assert session.scalar(select(func.count(Party.id))) == 0
 
 
+@attack(107, "what an error tells")
 def test_an_unexpected_error_tells_its_number_and_nothing_else(
     app: Flask, as_user: Callable[[str], Browser], made: Made, session: Session, monkeypatch: pytest.MonkeyPatch
 ):
@@ -502,6 +508,7 @@ REPLACED = [
 ]
 
 
+@attack(134, "files and routes of the framework and of the server")
 def test_addresses_of_the_framework_that_we_replace_are_not_there(as_user: Callable[[str], Browser]):
     admin = as_user("admin")
     for path in REPLACED:
@@ -544,6 +551,7 @@ DRESSES: list[dict[str, str]] = [
 ]
 
 
+@attack(61, "every change with a wrong token, origin or bearer")
 def test_no_post_works_without_the_forms_token(
     app: Flask, as_user: Callable[[str], Browser], made: Made, session: Session
 ):
@@ -571,6 +579,7 @@ def test_no_post_works_without_the_forms_token(
     assert admin.get("/home/").status_code == 200
 
 
+@attack(62, "the token of another session")
 def test_the_token_of_another_session_is_none(as_user: Callable[[str], Browser], visitor: Browser, session: Session):
     office, before = as_user("office"), state(session)
     for stolen in (visitor.token(), as_user("head").token("/profile/")):
@@ -582,6 +591,7 @@ def test_the_token_of_another_session_is_none(as_user: Callable[[str], Browser],
 # --- where requests come from and lead to -----------------------------------------------------------------------------
 
 
+@attack(135, "another host in the request")
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8080", "localhost@evil.example", ""]
 )
@@ -591,6 +601,7 @@ def test_a_host_that_is_not_ours_is_refused(app: Flask, rolled_back: Any, host: 
     assert "evil" not in answer.text
 
 
+@attack(136, "another host in a forwarding header")
 def test_forwarded_hosts_are_not_believed(visitor: Browser):
     headers = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https", "Forwarded": "host=evil.example"}
     answer = visitor.get("/party/list/", headers=headers)
@@ -627,6 +638,7 @@ def stays_here(location: str) -> bool:
     return parts.scheme in {"", "http"} and parts.hostname in {None, "localhost"} and not as_read.startswith("//")
 
 
+@attack(137, "a way on that leads elsewhere, in every spelling")
 def test_no_way_on_leads_elsewhere(
     app: Flask, as_user: Callable[[str], Browser], made: Made, session: Session, visitor: Browser
 ):
@@ -657,6 +669,7 @@ def test_ways_on_inside_work(app: Flask, as_user: Callable[[str], Browser], visi
 # --- sizes ------------------------------------------------------------------------------------------------------------
 
 
+@attack(131, "a body without end, or of endless parts")
 def test_a_body_over_the_limit_gets_413(app: Flask, as_user: Callable[[str], Browser], session: Session):
     office, before = as_user("office"), state(session)
     limit = app.config["MAX_CONTENT_LENGTH"]
@@ -686,6 +699,7 @@ def test_a_body_over_the_limit_gets_413(app: Flask, as_user: Callable[[str], Bro
 # --- sessions ---------------------------------------------------------------------------------------------------------
 
 
+@attack(76, "the cookie read by a script or sent from elsewhere")
 def test_the_cookie_is_for_the_server_alone(app: Flask, rolled_back: Any):
     client = app.test_client()
     form = {"username": "head", "password": PASSWORD, "csrf_token": Browser(client).token()}

@@ -3,6 +3,7 @@
 from sqlalchemy import func, select
 
 from app.models.party import Party
+from tests.attack import attack
 
 BODY = {"name": "Tulpen", "country": "NL"}
 
@@ -39,6 +40,7 @@ def test_a_refused_request_may_be_sent_again_corrected_with_its_key(as_user, ses
     assert count(session) == 1
 
 
+@attack(92, "the idempotency key of another")
 def test_keys_of_two_users_do_not_meet(as_user, session):
     for name in ("office", "accountant"):
         answer = as_user(name).api("POST", "/api/v1/party/", json=BODY, headers={"Idempotency-Key": "k-1"})

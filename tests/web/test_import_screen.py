@@ -12,6 +12,7 @@ from app.models.party import Party
 from app.outbox import Outbox
 from app.services import access, role_change
 from app.services import attachment as attachments
+from tests.attack import attack
 
 INNS = ["7707083893", "7728168971", "7736050003"]
 FILE = (
@@ -168,6 +169,7 @@ def test_only_who_may_import_imports(as_user, uploaded, session):
     assert "/party/import/" not in auditor.get("/import_run/list/").text
 
 
+@attack(14, "imports and imported files of another")
 def test_an_import_of_somebody_else_is_seen_by_those_alone_whose_rows_reach_there(as_user, uploaded, session):
     office, settings = uploaded("office")
     office.post(settings, SETTINGS | FIELDS | {"act": "start"})

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy.orm import Session
 
+from tests.attack import attack
 from tests.conftest import Browser
 from tests.factories import Made
 
@@ -105,6 +106,7 @@ def test_a_broken_cursor_shows_the_first_page(as_user: Callable[[str], Browser],
     assert rows(answer.text) == rows(admin.get("/party/list/?size=10&q=garden").text)
 
 
+@attack(55, "SQL in a cursor")
 @pytest.mark.usefixtures("gardens")
 def test_a_cursor_is_compared_and_never_run(as_user: Callable[[str], Browser]):
     admin = as_user("admin")

@@ -8,6 +8,7 @@ from app.models.party import Party, PartyContact
 from app.models.product import Product
 from app.models.sale_order import SaleOrder
 from app.services import unit as units
+from tests.attack import attack
 
 FORM = {"name": "Tulpen", "kind": "company", "country": "NL", "language": "nl"}
 
@@ -31,6 +32,7 @@ def test_rows_are_added_changed_removed_and_blank_ones_dropped(as_user, session)
     assert [(row.id, row.name) for row in session.get(Party, party.id).contacts] == [(keep, "Robert")]
 
 
+@attack(10, "a row of another record claimed by its id")
 def test_a_forged_row_id_of_another_record_changes_nothing_there(as_user, made, session):
     theirs, mine = made.party("Theirs"), made.party("Mine")
     theirs.contacts.append(PartyContact(name="Untouched"))

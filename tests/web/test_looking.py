@@ -7,6 +7,7 @@ from app.models.export_run import ExportKind, ExportRun
 from app.models.history import Act, FieldChange
 from app.models.party import Party
 from app.web import rows_read
+from tests.attack import attack
 from tests.factories import user
 
 REFUSED = "You look at the program as somebody else"
@@ -44,6 +45,7 @@ def test_an_administrator_sees_what_the_other_sees(look, party):
         assert browser.get(path).status_code == 200, path
 
 
+@attack(38, "changing while one looks as somebody else")
 def test_nothing_can_be_changed(look, party, session):
     browser, _answer = look()
     assert REFUSED in browser.post(f"/party/edit/{party.id}", {"name": "Taken"}).text
@@ -92,6 +94,7 @@ def test_one_is_oneself_again(look, party, session):
     assert "You see the program as" not in page
 
 
+@attack(37, "looking as somebody who may do more")
 def test_only_who_has_the_right_looks(look, session):
     for name in ("head", "accountant", "auditor"):
         _browser, answer = look(by=name)

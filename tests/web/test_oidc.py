@@ -17,6 +17,7 @@ from app.models.identity import Identity
 from app.models.sign_in import SignIn
 from app.services import api_key as api_keys
 from app.web import oidc
+from tests.attack import attack
 from tests.conftest import PASSWORD, Browser
 from tests.factories import user
 from tests.oidc_provider import CLIENT, SECRET, Provider, made_key, open_door
@@ -122,6 +123,7 @@ def test_the_way_back_leads_to_addresses_of_ours_alone(visitor, provider, sessio
     assert answer.headers["Location"] == "/"
 
 
+@attack(91, "an account taken over by an e-mail at the service")
 def test_an_email_alone_takes_no_account_over(visitor, provider, session, rule):
     before = counts(session)
     refused(visitor, come(visitor, provider, **MARK), "There is no account for you yet")
@@ -241,6 +243,7 @@ BENT: dict[str, Bend] = {
 }
 
 
+@attack(89, "a token with another nonce, audience, issuer or end")
 @pytest.mark.parametrize("bend", BENT.values(), ids=BENT.keys())
 def test_a_token_that_says_something_else_is_refused_and_nothing_written(visitor, provider, session, rule, bend):
     rule(OIDC_LINK=True, OIDC_CREATE="Sales manager")
@@ -273,6 +276,7 @@ SIGNED: dict[str, Callable[[Provider, dict[str, Any]], str]] = {
 }
 
 
+@attack(90, "a token signed by somebody else, or by nobody")
 @pytest.mark.parametrize("sign", SIGNED.values(), ids=SIGNED.keys())
 def test_a_token_that_is_not_signed_by_the_service_is_refused(visitor, provider, session, rule, sign):
     """The provider of these tests offers "none" and HS256 too: what it says of itself opens no door."""
@@ -296,6 +300,7 @@ def test_new_keys_of_the_service_are_fetched(visitor, provider, session):
 # --- states and codes -------------------------------------------------------------------------------------------------
 
 
+@attack(87, "a state of the sign-in service, used twice")
 def test_a_state_counts_once_even_where_the_service_takes_a_code_twice(visitor, provider, session):
     link(session, provider)
     provider.codes_count_once = False
@@ -307,6 +312,7 @@ def test_a_state_counts_once_even_where_the_service_takes_a_code_twice(visitor, 
     assert counts(session) == before
 
 
+@attack(88, "the state of another browser")
 def test_a_state_of_another_browser_of_an_older_try_or_none_is_refused(app, visitor, provider, session):
     link(session, provider)
     before = counts(session)
@@ -342,6 +348,7 @@ def test_an_answer_in_the_name_of_another_issuer_is_refused(visitor, provider, s
 # --- whom the program asks --------------------------------------------------------------------------------------------
 
 
+@attack(118, "a sign-in service that points elsewhere, by discovery or redirect")
 @pytest.mark.parametrize("place", ["token_endpoint", "jwks_uri"])
 def test_nobody_but_the_configured_hosts_is_asked(visitor, provider, session, rule, place):
     link(session, provider)

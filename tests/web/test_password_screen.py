@@ -21,6 +21,7 @@ from app.services import api_key as api_keys
 from app.services import lockout
 from app.services import password_link as links
 from app.services import user as users
+from tests.attack import attack
 from tests.conftest import PASSWORD, Browser
 from tests.factories import Made, user
 from tests.mail import office
@@ -139,6 +140,7 @@ def test_the_pages_of_passwords_are_of_no_use_to_others(client: FlaskClient, as_
     assert office_worker.get("/password/forgot").headers["Location"] == "/profile/"
 
 
+@attack(138, "a way on after a new password")
 def test_next_leads_to_addresses_of_ours_alone(client: FlaskClient, session: Session):
     must_change(session)
     Browser(client).sign_in("marketer", "given by somebody")
@@ -149,6 +151,7 @@ def test_next_leads_to_addresses_of_ours_alone(client: FlaskClient, session: Ses
 # --- forgotten --------------------------------------------------------------------------------------------------------
 
 
+@attack(105, "who has an account, by asking for a link")
 def test_a_known_and_an_unknown_address_get_the_same_answer_for_the_same_work(
     client: FlaskClient, session: Session, mail: None, statements: list[str]
 ):
@@ -175,6 +178,7 @@ def test_what_is_no_address_is_refused_and_kept(client: FlaskClient, session: Se
     assert jobs(session) == []
 
 
+@attack(101, "a flood of links for new passwords")
 def test_asking_again_and_again_costs_time_for_any_address(client: FlaskClient, session: Session, mail: None):
     for email in ("marketer@example.org", "nobody.at.all@example.org"):
         answers = [send(client, "/password/forgot", email=email) for _number in range(4)]
@@ -199,6 +203,7 @@ def test_without_a_mail_server_one_is_sent_to_an_administrator(client: FlaskClie
     assert jobs(session) == []
 
 
+@attack(77, "a link for a new password, used twice")
 def test_a_link_is_looked_at_as_often_as_one_likes_and_used_once(
     client: FlaskClient, session: Session, as_user: Callable[[str], Browser], caplog: pytest.LogCaptureFixture
 ):

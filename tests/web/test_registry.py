@@ -34,6 +34,7 @@ from app.web.api import CrudApi
 from app.web.crud import CrudView
 from app.web.labels import LABELS
 from app.web.lookup import entity_of
+from tests.attack import attack
 from tests.factories import PEOPLE
 
 # Routes that ask for no right, each with its reason.
@@ -263,6 +264,7 @@ def test_routes_past_our_doors_are_not_there(app: Flask):
         assert [path for path in found if word in path] == [], word
 
 
+@attack(63, "a changing address by GET")
 def test_changing_addresses_take_no_get(app: Flask, as_user: Callable[[str], Any]):
     admin = as_user("admin")
     adapter = app.url_map.bind("localhost")
@@ -414,6 +416,7 @@ def expected(  # noqa: PLR0911
     return 404
 
 
+@attack(16, "every address that is read, as every role")
 def test_every_address_answers_every_role_as_its_rights_say_and_writes_nothing(
     app: Flask, as_user: Callable[[str], Any], visitor: Any, made: Any, session: Session, statements: list[str]
 ):

@@ -29,6 +29,7 @@ from app.services import password as passwords
 from app.services import pending_sign_in, role_demand, sealing
 from app.services import second_factor as factors
 from app.services import user as users
+from tests.attack import attack
 from tests.conftest import PASSWORD, Browser
 from tests.factories import user
 
@@ -213,6 +214,7 @@ def test_who_needs_one_by_his_role_cannot_switch_it_off(visitor: Browser, sessio
 # --- the second step --------------------------------------------------------------------------------------------------
 
 
+@attack(80, "the password without the code, at every address")
 def test_the_password_alone_opens_nothing(app: Flask, visitor: Browser, session: Session):
     phone, _codes = equip(session, "head")
     answer = password(visitor, "head", "/login/?next=/party/list/")
@@ -266,6 +268,7 @@ def test_the_right_code_opens_a_new_session(app: Flask, visitor: Browser, sessio
     assert count(session, PendingSignIn) == 0
 
 
+@attack(139, "a way on after the second step")
 def test_nobody_is_led_elsewhere(visitor: Browser, session: Session):
     phone, _codes = equip(session, "head")
     answer = password(visitor, "head", "/login/?next=https://evil.example/")
@@ -289,6 +292,7 @@ def test_a_clock_may_be_one_step_off(visitor: Browser, session: Session, off: in
     assert is_in(visitor) is (status == 302)
 
 
+@attack(81, "a code of the authenticator, used twice")
 def test_a_code_is_taken_once_and_none_before_it_later(app: Flask, visitor: Browser, session: Session, travel: Any):
     phone, _codes = equip(session, "head")
     code, former = phone.code(), phone.code(-1)
@@ -304,6 +308,7 @@ def test_a_code_is_taken_once_and_none_before_it_later(app: Flask, visitor: Brow
     assert second(other, phone.code()).status_code == 302
 
 
+@attack(82, "a recovery code, used twice")
 def test_a_recovery_code_works_once(visitor: Browser, session: Session):
     _phone, codes = equip(session, "head")
     password(visitor, "head")
@@ -318,6 +323,7 @@ def test_a_recovery_code_works_once(visitor: Browser, session: Session):
     assert used == [AT, AT]
 
 
+@attack(83, "the code of another")
 def test_nobody_signs_in_with_the_code_of_another(visitor: Browser, session: Session):
     equip(session, "head")
     phone, codes = equip(session, "marketer")
@@ -354,6 +360,7 @@ def test_five_wrong_codes_end_the_pending_sign_in(visitor: Browser, session: Ses
     assert second(visitor, phone.code()).status_code == 302
 
 
+@attack(100, "guessing codes")
 def test_ten_wrong_codes_within_an_hour_are_the_last_by_page_and_rest(visitor: Browser, session: Session, travel: Any):
     phone, codes = equip(session, "head")
     for number in range(10):
@@ -386,6 +393,7 @@ def test_the_second_step_waits_five_minutes(visitor: Browser, session: Session, 
     assert is_in(visitor) is (later == 299)
 
 
+@attack(85, "a pending second step after a change of the password")
 def test_a_changed_password_or_a_locked_account_ends_what_is_pending(app: Flask, visitor: Browser, session: Session):
     phone, _codes = equip(session, "head")
     password(visitor, "head")
@@ -507,6 +515,7 @@ def test_who_marks_his_own_role_is_led_to_the_set_up(as_user: As, session: Sessi
 # --- REST -------------------------------------------------------------------------------------------------------------
 
 
+@attack(86, "REST as a way past the second factor")
 def test_rest_asks_for_the_code_too(visitor: Browser, session: Session):
     phone, codes = equip(session, "marketer")
     answer = api(visitor, "marketer")
@@ -605,6 +614,7 @@ def test_a_wrong_code_remembers_nothing(visitor: Browser, session: Session):
     assert count(session, RememberedDevice) == 0
 
 
+@attack(84, "the remembered device of another")
 def test_a_forged_or_foreign_device_is_asked(app: Flask, visitor: Browser, session: Session):
     _phone, cookie = remembered(visitor, session)
     equip(session, "marketer")

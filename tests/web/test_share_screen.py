@@ -3,6 +3,7 @@
 import pytest
 
 from app.models.record_share import RecordShare
+from tests.attack import attack
 from tests.factories import user
 
 
@@ -48,6 +49,7 @@ def test_a_refused_dialog_keeps_what_was_typed(as_user, session, party):
     assert session.query(RecordShare).count() == 0
 
 
+@attack(34, "a share of a record that one does not reach")
 def test_who_does_not_reach_a_record_shares_nothing(as_user, session, party):
     for name, expected in (("manager2", 404), ("marketer", 403), ("auditor", 403)):
         assert give(as_user(name), party, user=user(session, "office").id, level="change").status_code == expected

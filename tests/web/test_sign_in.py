@@ -19,6 +19,7 @@ from app.services import api_key as api_keys
 from app.services import lockout
 from app.services import sign_in as sign_ins
 from app.web import guard
+from tests.attack import attack
 from tests.conftest import PASSWORD, Browser
 from tests.factories import user
 
@@ -88,6 +89,7 @@ def test_the_address_is_what_our_own_proxies_say(proxies: int, said: str, taken:
     assert answer.text == f"{taken} localhost http"
 
 
+@attack(96, "guessing a password, by page and REST")
 def test_after_five_failures_of_a_name_the_right_password_waits_too_on_page_and_api(
     client: FlaskClient, session: Session
 ):
@@ -142,6 +144,7 @@ def test_the_right_password_forgives_what_has_failed_before(client: FlaskClient,
     assert answers == [401] * FREE
 
 
+@attack(97, "one password for many names")
 def test_an_address_waits_after_thirty_failures_of_whatever_names(client: FlaskClient, session: Session):
     for number in range(30):
         fail(session, 1, username=f"name{number}")
@@ -199,6 +202,7 @@ def test_old_failures_are_swept(client: FlaskClient, session: Session):
     assert tries(session) == 2
 
 
+@attack(98, "many guesses at the same moment")
 def test_many_tries_at_once_are_counted_before_any_is_looked_at(session: Session):
     one = lockout.Try(name="Head ", address="10.0.0.1")
     begun = [lockout.begin(session, one, at=clock.now()) for _number in range(FREE + 2)]
@@ -207,6 +211,7 @@ def test_many_tries_at_once_are_counted_before_any_is_looked_at(session: Session
     assert tries(session, username="head") == FREE
 
 
+@attack(99, "a new address for each guess by a header")
 def test_a_reported_address_of_a_client_is_not_believed(client: FlaskClient, session: Session):
     """Without a proxy in front, X-Forwarded-For is the client's own invention."""
     for number in range(30):
@@ -223,6 +228,7 @@ def without_noise(text: str) -> str:
     return re.sub(r'value="[^"]*"|nonce="[^"]*"|<!-- \S* -->', "", text)
 
 
+@attack(103, "who has an account, by the answer")
 def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(client: FlaskClient, session: Session):
     person = user(session, "marketer")
     person.active = False
@@ -234,6 +240,7 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(client: FlaskC
     assert "The user name or the password is wrong." in page(client, "head").text
 
 
+@attack(104, "who has an account, by the time")
 @pytest.mark.parametrize("name", ["head", "no such person", "marketer"])
 def test_every_try_computes_exactly_one_hash_of_the_same_cost(
     app: Flask, client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch, name: str
@@ -297,6 +304,7 @@ def with_cookie(app: Flask, value: str) -> FlaskClient:
     return other
 
 
+@attack(68, "a session that was planted before signing in")
 def test_a_session_planted_before_signing_in_is_not_the_one_after(app: Flask, client: FlaskClient, session: Session):
     with client.session_transaction() as planted:
         planted["planted"] = "by the attacker"
@@ -313,6 +321,7 @@ def test_a_session_planted_before_signing_in_is_not_the_one_after(app: Flask, cl
     assert client.get("/home/").status_code == 200
 
 
+@attack(69, "a copied cookie after signing out")
 def test_after_signing_out_the_old_cookie_is_dead(app: Flask, as_user: Callable[[str], Browser]):
     browser = as_user("office")
     kept = cookie(browser.client)
@@ -331,12 +340,14 @@ def test_a_link_signs_nobody_out(as_user: Callable[[str], Browser]):
     assert browser.get("/home/").status_code == 200
 
 
+@attack(70, "a forged cookie")
 def test_a_forged_or_broken_cookie_is_nobody(app: Flask, as_user: Callable[[str], Browser]):
     kept = cookie(as_user("office").client)
     for value in ("x", kept[:-3] + "abc", "." + kept, "e30.x.y"):
         assert with_cookie(app, value).get("/home/").status_code == 302, value
 
 
+@attack(71, "a well signed cookie without a living sign-in")
 def test_a_signed_session_without_a_living_sign_in_is_nobody(app: Flask, rolled_back: Any, session: Session):
     head = user(session, "head")
     for content in ({}, {"sign_in": ""}, {"sign_in": None}, {"sign_in": "x" * 43}):
@@ -346,6 +357,7 @@ def test_a_signed_session_without_a_living_sign_in_is_nobody(app: Flask, rolled_
         assert client.get("/home/").status_code == 302, content
 
 
+@attack(72, "one's own sign-in for the account of another")
 def test_the_sign_in_of_one_does_not_open_the_account_of_another(
     app: Flask, as_user: Callable[[str], Browser], session
 ):
@@ -355,6 +367,7 @@ def test_the_sign_in_of_one_does_not_open_the_account_of_another(
     assert browser.get("/home/").status_code == 302
 
 
+@attack(73, "a thief's browser after a change of the password")
 def test_a_password_change_ends_all_other_browsers_and_tokens(app: Flask, as_user: Callable[[str], Browser]):
     here, there = as_user("marketer"), as_user("marketer")
     answer = api(app.test_client(), "marketer", PASSWORD, refresh=True).json
@@ -371,6 +384,7 @@ def test_a_password_change_ends_all_other_browsers_and_tokens(app: Flask, as_use
     assert page(client, "marketer", "another fine password").status_code == 302
 
 
+@attack(102, "guessing the password in an open browser")
 def test_a_password_change_asks_for_the_old_one_and_counts_wrong_ones(as_user: Callable[[str], Browser]):
     browser = as_user("marketer")
     for _number in range(FREE):
@@ -388,6 +402,7 @@ def test_a_short_new_password_is_refused(as_user: Callable[[str], Browser], sess
     assert user(session, "marketer").password == before
 
 
+@attack(74, "a locked account with a living session")
 def test_a_deactivated_account_is_dead_at_once(app: Flask, as_user: Callable[[str], Browser], session: Session):
     browser = as_user("marketer")
     token = api(app.test_client(), "marketer", PASSWORD).json["access_token"]
@@ -444,6 +459,7 @@ def test_the_token_of_a_revoked_sign_in_is_dead(app: Flask, client: FlaskClient,
     assert client.post("/api/v1/security/refresh", headers=bearer(answer["refresh_token"])).status_code == 401
 
 
+@attack(94, "a refresh token as an access token")
 def test_a_refresh_token_gives_access_tokens_and_is_none_itself(client: FlaskClient):
     answer = api(client, "marketer", PASSWORD, refresh=True).json
     assert client.get("/api/v1/party/", headers=bearer(answer["refresh_token"])).status_code == 401

@@ -15,6 +15,7 @@ import config
 from app.models.party import Party
 from app.models.sign_in import SignIn
 from app.services import signed_in
+from tests.attack import attack
 from tests.conftest import PASSWORD, Browser
 from tests.factories import user
 
@@ -89,6 +90,7 @@ def test_one_sees_his_browsers_and_tokens_in_words_and_no_key(app, visitor, sess
     assert [key for key in keys if key in page] == []
 
 
+@attack(75, "ending the sign-ins of others")
 def test_one_ends_one_of_his_own_and_nobody_elses(app, as_user, visitor, session, rolled_back):
     here, there = as_user("office"), as_user("office")
     session.expire_all()

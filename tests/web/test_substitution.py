@@ -12,6 +12,7 @@ from app import clock
 from app.models.substitution import Substitution
 from app.services import xray
 from app.services.xray import Because, Rule
+from tests.attack import attack
 from tests.factories import Made
 
 As = Callable[[str], Any]
@@ -51,6 +52,7 @@ def test_rows_are_reached_on_the_days_of_absence_only(
     assert because == [Because.stands_in if reached else Because.elsewhere]
 
 
+@attack(35, "the rights of whom one stands in for")
 def test_standing_in_gives_rows_and_no_right(as_user: As, made: Made) -> None:
     away(made, "accountant", "manager")
     made.invoice(owner=made.user("accountant"))

@@ -28,6 +28,7 @@ from app.services import payment as payments
 from app.services.allocation import When
 from app.services.payment import Share
 from app.web.prose import linked
+from tests.attack import attack
 from tests.conftest import Browser
 from tests.factories import Made
 from tests.mail import office as mail_office
@@ -123,6 +124,7 @@ def test_two_editors_of_one_note_are_told(as_user: AsUser, party: Any, session: 
     assert office.post(f"/party/{party.id}/note/{note.id}/edit", {"text": "x", "version": "soon"}).status_code == 409
 
 
+@attack(12, "a stranger's note by its id")
 def test_nobody_touches_a_strangers_note_or_a_foreign_record(as_user: AsUser, party: Any, made: Made, session: Session):
     office = as_user("office")
     office.post(f"/party/{party.id}/note", {"text": "mine"})
@@ -208,6 +210,7 @@ def attach(browser: Browser, party: Any, *files: tuple[bytes, str], text: str = 
     return browser.post(f"/party/{party.id}/note", data, content_type="multipart/form-data")
 
 
+@attack(127, "a file that says it is a picture")
 def test_files_are_attached_and_served_as_what_they_are(as_user: AsUser, party: Any, session: Session, app: Flask):
     office = as_user("office")
     page = b"<html><script>alert(1)</script></html>"
@@ -236,6 +239,7 @@ def test_files_are_attached_and_served_as_what_they_are(as_user: AsUser, party: 
     assert len([one for one in entries(card) if one.startswith("file")]) == 1, "files of one act are one entry"
 
 
+@attack(11, "a file of another record by its id")
 def test_a_file_is_reached_through_its_own_record_alone(as_user: AsUser, party: Any, made: Made, session: Session):
     office = as_user("office")
     attach(office, party, (PNG, "a.png"))
@@ -528,6 +532,7 @@ def test_colleagues_are_offered_for_mentions(as_user: AsUser, party: Any):
 # --- text as HTML -----------------------------------------------------------------------------------------------------
 
 
+@attack(124, "markup in a note")
 @pytest.mark.parametrize(
     ("text", "html"),
     [

@@ -19,6 +19,7 @@ from app.services.allocation import When
 from app.web import totals
 from app.web.crud import CrudView
 from app.web.groups import days_of
+from tests.attack import attack
 from tests.conftest import Browser
 from tests.factories import Made
 
@@ -82,6 +83,7 @@ def test_the_totals_are_of_everything_that_matches_by_currency(as_user: Callable
     assert sums(admin, "/order/list/totals?q=zzz") == []
 
 
+@attack(50, "sums and sizes of groups of hidden rows")
 @pytest.mark.usefixtures("orders")
 @pytest.mark.parametrize(
     ("username", "found"),

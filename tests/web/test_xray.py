@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.roles import Reach, Scope
 from app.services import role_change, xray
 from app.services.xray import Because, Rule
+from tests.attack import attack
 from tests.factories import PEOPLE, Made
 
 As = Callable[[str], Any]
@@ -85,6 +86,7 @@ def test_the_page_answers_and_keeps_what_was_asked(as_user: As, made: Made, sess
         assert (answer.status_code, said in answer.text) == (200, True), bad
 
 
+@attack(39, "the access X-ray as a list of who may what")
 def test_only_administrators_look_through(as_user: As) -> None:
     for name in PEOPLE:
         assert as_user(name).get("/access/").status_code == 403
