@@ -244,7 +244,7 @@ def test_a_contact_person_is_told_his_own(app: Flask, as_user: As, session: Sess
 def test_a_person_is_erased_after_a_look_and_two_words(as_user: As, session: Session, anna: Party, place: Any):
     admin, address = as_user("admin"), f"/erasure/person?party={anna.id}"
     page = admin.get(address).text
-    assert "This cannot be undone, by nobody." in page
+    assert "Nobody can undo this." in page
     wrong = admin.post("/erasure/person", {"party": anna.id, "reason": "Asked for", "name": "Anna"})
     assert wrong.status_code == 422
     assert "Type the name exactly as it stands above" in wrong.text
