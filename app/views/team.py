@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from app.i18n import lazy_gettext as _l
 from app.models.team import Team
+from app.services import team as teams
 from app.web import menu
 from app.web.api import CrudApi
 from app.web.crud import CrudView
@@ -16,7 +17,7 @@ COLUMNS = ["name", "parent", "head"]
 class TeamView(CrudView):
     """Teams, which form a tree."""
 
-    datamodel = Records(Team)
+    datamodel = Records(Team, save=teams.save)
     one_name = _l("Team")
     many_name = _l("Teams")
     hint = _l("A team has a head, who sees what its people do.")
@@ -32,7 +33,7 @@ class TeamView(CrudView):
 class TeamApi(CrudApi):
     """REST of teams."""
 
-    datamodel = Records(Team)
+    datamodel = Records(Team, save=teams.save)
     list_columns: ClassVar = COLUMNS
     show_columns: ClassVar = COLUMNS
     add_columns: ClassVar = COLUMNS

@@ -110,10 +110,10 @@ class ConsentsApi:
 
         def add() -> Any:
             screens.require()
+            access.require(db.session(), self._found(pk), CHANGE)  # before a word about what was sent
             given = ConsentIn().load(request.get_json())
             with unit_of_work(db.session()) as session:
                 party = self._found(pk)
-                access.require(session, party, CHANGE)
                 at = clock.now()
                 said = consent_form.read({name: value for name, value in given.items() if value is not None}, at=at)
                 return _told(consents.add(session, party, said=said, by=access.required(session), at=at))

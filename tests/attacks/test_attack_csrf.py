@@ -83,7 +83,7 @@ def test_no_page_from_elsewhere_may_read_an_answer(app: Flask, as_user: As, visi
             answer = browser.client.options(path, headers=asking)
             plain = browser.get(path, headers={"Origin": "https://evil.example"}, buffered=True)
             for each in (answer, plain):
-                assert [name for name in each.headers if name.lower().startswith("access-control")] == [], path
+                assert [name for name in dict(each.headers) if name.lower().startswith("access-control")] == [], path
             assert plain.headers["X-Frame-Options"] in {"SAMEORIGIN", "DENY"}, path
     for wrapped in ("callback", "jsonp", "cb"):
         answer = admin.get(f"/api/v1/party/?{wrapped}=steal")

@@ -131,6 +131,7 @@ NETWORK |= {"authlib.integrations.requests_client", "ldap3", "telnetlib", "xmlrp
 # Whoever opens connections, and to whom: a new module is added here with its reason.
 OPENS = {
     "app/web/oidc_client.py": "the company's own sign-in service: hosts that the installation names, no redirects",
+    "app/exchange/directory.py": "the company's own directory: the host that the installation names",
     "app/exchange/smtp.py": "the mail server that the installation names",
     "app/cli.py": "a port of this machine, before the server takes it",
 }

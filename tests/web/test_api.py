@@ -567,6 +567,22 @@ def test_a_record_others_hang_on_or_a_taken_name_is_a_refusal_not_an_error(
     assert (answer.status_code, answer.json) == (422, {"message": {"name": ["This value is already in use"]}})
 
 
+def test_no_team_stands_below_itself(as_user: Callable[[str], Browser], session: Session):
+    admin = as_user("admin")
+    teams = {team.name: team for team in session.scalars(select(Team))}
+    sales, north = teams["sales"], teams["north"]
+    refusal = "A team cannot stand below itself or below one of its own teams"
+    for parent in (sales, north):
+        answer = admin.api("PUT", f"/api/v1/team/{sales.id}", json={"parent": parent.id})
+        assert (answer.status_code, answer.json) == (422, {"message": {"parent": [refusal]}}), parent.name
+        typed = {"name": "sales", "parent": str(parent.id), "record_version": str(sales.version)}
+        page = admin.post(f"/team/edit/{sales.id}", typed)
+        assert (page.status_code, refusal in page.text) == (422, True), parent.name
+    session.expire_all()
+    assert (sales.parent_id, north.parent_id) == (None, sales.id)
+    assert admin.api("PUT", f"/api/v1/team/{north.id}", json={"parent": teams["south"].id}).status_code == 200
+
+
 # --- the description --------------------------------------------------------------------------------------------------
 
 

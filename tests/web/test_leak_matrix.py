@@ -47,11 +47,23 @@ NARROWED = {
     ACT: Reach(Scope.team),
 }
 # What a function does to the record beside seeing it: its rows are cut for that action, in forms and over REST alike.
-ACTIONS = {"edit": CHANGE, "put": CHANGE, "cell": CHANGE, "change_cell": CHANGE, "act": ACT, "delete": DELETE}
+ACTIONS = {
+    **dict.fromkeys(("edit", "put", "cell", "change_cell", "add_consent", "post_consents"), CHANGE),
+    "act": ACT,
+    "delete": DELETE,
+}
 CELLS = {"cell", "change_cell"}  # where a record cannot be changed, its cells are none
 # Functions that ask for one more right than their route: tags are put on by who may change.
 ALSO = {"tag": CHANGE, "untag": CHANGE, "put_tags": CHANGE}
+# … and those that ask for a right of another area.
+ELSEWHERE = {
+    "erase_people": ("erasure", "erase"),
+    "get_consents": ("party.personal", SEE),
+    **dict.fromkeys(("add_consent", "post_consents"), ("party.personal", CHANGE)),
+}
+OFF = {"connect"}  # not there where the installation has no directory
 ON_MANY = {"act_on_many", "delete_many", "edit_many"}  # they name records by ticks
+NAMELESS = {*ON_MANY, *NOTHING_NAMED, *OFF}
 NAMES = {"pk", "verb", "version", "filename"}  # everything else that an address names is a part, which is not there
 
 
@@ -74,7 +86,8 @@ class Asked:
     def needed(self) -> list[tuple[str, str]]:
         """Return the rights beyond the route's own."""
         also = ALSO.get(self.function)
-        return [(self.area, each) for each in (self.verb, also) if each]
+        elsewhere = [ELSEWHERE[self.function]] if self.function in ELSEWHERE else []
+        return [*((self.area, each) for each in (self.verb, also) if each), *elsewhere]
 
 
 def requests(  # noqa: C901 -- one branch a kind of route
@@ -112,7 +125,7 @@ def requests(  # noqa: C901 -- one branch a kind of route
                         yield Asked(method, path, guard, function, area, **about, place=place, ticked=record.id)
                 else:
                     path = filled(rule, pk="999999999", **dict.fromkeys(parts, "5555"), **values)
-                    known = "pk" not in rule.arguments and not parts and function not in {*ON_MANY, *NOTHING_NAMED}
+                    known = "pk" not in rule.arguments and not parts and function not in NAMELESS
                     yield Asked(method, path, guard, function, area, **about, is_known=known)
 
 
