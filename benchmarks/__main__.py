@@ -147,7 +147,8 @@ def measure(url: str, folder: Path, asked: argparse.Namespace) -> Run:
         run.imported = processes.import_parties(env, folder, first=asked.rows, count=count)
         run.run_start_s = processes.second_run(env)
     settle()
-    run.costs = policy.measure(app, repeat=asked.repeat)
+    few = {"people": policy.TEAMS} if asked.quick else {}
+    run.costs = policy.measure(app, repeat=asked.repeat, **few)
     return run
 
 

@@ -38,13 +38,13 @@ READERS = {
 }
 
 
-def measure(app: Flask, *, repeat: int) -> list[Cost]:
-    """Fill the tree, then measure each page for all readers in turn."""
+def measure(app: Flask, *, repeat: int, people: int = PEOPLE) -> list[Cost]:
+    """Fill the tree with so many people, then measure each page for all readers in turn."""
     with app.app_context():
         session = db.session()
         access.act_as(session, access.SYSTEM)
         with unit_of_work(session):
-            keys = _hire(session)
+            keys = _hire(session, people)
             _give(session)
             party, invoice = _seen_by_all(session, keys["own"])
         db.session.remove()
@@ -83,7 +83,7 @@ def _got(browser: Any, path: str) -> None:  # noqa: ANN401 -- Flask's test clien
 # --- the company ------------------------------------------------------------------------------------------------------
 
 
-def _hire(session: Session) -> dict[str, int]:
+def _hire(session: Session, count: int) -> dict[str, int]:
     """Make the teams, the people and the readers; return the readers' keys."""
     teams: list[Team] = []
     for number in range(TEAMS):
@@ -91,7 +91,7 @@ def _hire(session: Session) -> dict[str, int]:
         teams.append(Team(name=f"Department {number}", parent=above))
         session.add(teams[-1])
         session.flush()
-    people = [_person(session, f"person-{number}", PRESET, teams[number % TEAMS]) for number in range(PEOPLE)]
+    people = [_person(session, f"person-{number}", PRESET, teams[number % TEAMS]) for number in range(count)]
     lowest = teams[-1]
     region = lowest.parent
     places = {"everything": lowest, "own": lowest, "team": lowest, "region": region, "company": teams[0]}
