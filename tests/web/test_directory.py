@@ -109,7 +109,8 @@ def link(session: Session, name: str, uid: str) -> None:
 
 def told(session: Session, act: Act) -> list[tuple[str | None, Any]]:
     session.expire_all()
-    rows = session.execute(select(FieldChange.name, FieldChange.changes).where(FieldChange.act == act))
+    asked = select(FieldChange.name, FieldChange.changes).where(FieldChange.act == act)
+    rows = session.execute(asked.order_by(FieldChange.id))
     return [(row[0], row[1]) for row in rows]
 
 
