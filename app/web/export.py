@@ -62,6 +62,11 @@ class Exports(SavedViews):
         texts = [_("Search") + f": “{wish.text}”"] if wish.text else []
         return texts + [f" {_('or')} ".join(self.told(one) for one in group) for group in wish.groups]
 
+    @property
+    def gives_files(self) -> bool:
+        """Say whether the reader may take this list as a file, and there is one."""
+        return "export" not in self.exclude_route_methods and bool(self.may("export"))
+
     def address_of_file(self, wish: listing.Asked, kind: str) -> str:
         """Return the address of this list as a file."""
         given = wish.address(f"{self.route_base}/list/export")
