@@ -62,7 +62,6 @@ class Exports(SavedViews):
         texts = [_("Search") + f": “{wish.text}”"] if wish.text else []
         return texts + [f" {_('or')} ".join(self.told(one) for one in group) for group in wish.groups]
 
-    @property
     def gives_files(self) -> bool:
         """Say whether the reader may take this list as a file, and there is one."""
         return "export" not in self.exclude_route_methods and bool(self.may("export"))
