@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Text, and_, cast, false, func, or_, select
@@ -57,6 +58,7 @@ def _once(person: Person, stem: str) -> Any:  # noqa: ANN401 -- a statement
     return select(other.record_id).where(other.entity == stem, theirs)
 
 
+@cache
 def _erased() -> dict[str, set[str]]:
     """Return the columns of documents whose history goes: words that people typed, whatever the document keeps."""
     found = {}

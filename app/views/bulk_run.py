@@ -31,6 +31,7 @@ from app.web.cells import whole as number
 from app.web.crud import CrudView
 from app.web.fields import shown
 from app.web.hand_out import Parcel, Table, hand_out
+from app.web.progress import Progress, done_of
 from app.web.records import Records
 from app.web.ways import onward
 
@@ -40,7 +41,7 @@ _COUNTS = ["total_rows", "changed_rows", "same_rows", "refused_rows"]
 _UNDO = _l("Undo")
 
 
-class BulkRunView(CrudView):
+class BulkRunView(Progress, CrudView):
     """The bulk runs so far; one sees one's own, and those of the people whose records one sees."""
 
     datamodel = Records(BulkRun, search=None, options=[selectinload(BulkRun.owner)])
@@ -124,15 +125,6 @@ class BulkRunView(CrudView):
         }
         about["may_undo"] = about["undone"] is None and self._allows(run, bulk.way_back(run))
         return self.page("web/bulk_run.html", title=self.title_of(run), record=run, **about)
-
-    @expose("/progress/<int:pk>", methods=["GET"])
-    @has_access_api
-    @permission_name("see")
-    def progress(self, pk: int) -> Response:
-        """Say how far a run is."""
-        run = self._found(str(pk))
-        text = _progress(run.done_rows, run.total_rows)
-        return jsonify(percent=run.percent, text=text, over=not run.is_under_way)
 
     def _outcome(self, run: BulkRun) -> BulkOutcome:
         asked = request.args.get("outcome", "")
@@ -263,7 +255,7 @@ class BulkRunView(CrudView):
     def _job(self, run: BulkRun) -> dict[str, Any]:
         url, title = f"{self.route_base}/show/{run.id}", self.title_of(run)
         if run.is_under_way:
-            return {"title": title, "url": url, "text": _progress(run.done_rows, run.total_rows)}
+            return {"title": title, "url": url, "text": done_of(run.done_rows, run.total_rows)}
         is_well = run.state is BulkState.done and not run.refused_rows
         undo = {"label": str(_UNDO), "url": f"{self.route_base}/undo/{run.id}"} if self._may_undo(run) else None
         told = {"text": f"{title}. {summary(run)}", "category": "success" if is_well else "warning", "undo": undo}
@@ -276,7 +268,7 @@ class BulkRunView(CrudView):
 def _import_job(run: ImportRun) -> dict[str, Any]:
     about = {"title": _("Import: %(name)s", name=run.file_name), "url": f"/import_run/show/{run.id}"}
     if run.is_under_way:
-        return about | {"text": _progress(run.read_rows, run.total_rows or 0)}
+        return about | {"text": done_of(run.read_rows, run.total_rows or 0)}
     is_well = run.state is ImportState.done and not run.rejected_rows
     counts = _(
         "Added: %(added)s · Changed: %(changed)s · Rejected: %(rejected)s",
@@ -291,14 +283,10 @@ def _import_job(run: ImportRun) -> dict[str, Any]:
 def _handover_job(run: Handover) -> dict[str, Any]:
     about = {"title": _("Hand-over: %(name)s", name=str(run.leaver)), "url": f"/handover/show/{run.id}"}
     if run.is_under_way:
-        return about | {"text": _progress(run.done_rows, run.total_rows)}
+        return about | {"text": done_of(run.done_rows, run.total_rows)}
     is_well = run.state is not HandoverState.failed
     text = f"{about['title']}. {run.message or label_of(run.state)}"
     return about | {"over": {"text": text, "category": "success" if is_well else "warning", "undo": None}}
-
-
-def _progress(done: int, total: int) -> str:
-    return _("%(done)s of %(total)s", done=number(done), total=number(total))
 
 
 def _counts(run: BulkRun) -> list[tuple[BulkOutcome, int]]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from flask import Response, abort, flash, jsonify, redirect, request
+from flask import abort, flash, redirect, request
 from flask_appbuilder import expose
-from flask_appbuilder.security.decorators import has_access, has_access_api, permission_name
+from flask_appbuilder.security.decorators import has_access, permission_name
 from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -30,6 +30,7 @@ from app.web.crud import CrudView
 from app.web.hand_out import Parcel, Table, hand_out
 from app.web.handover_form import Typed
 from app.web.locale import choose_time_zone
+from app.web.progress import Progress
 from app.web.records import Records
 from app.web.standard import countries
 from app.web.verbs import Verb
@@ -50,7 +51,7 @@ VERBS = [
 ]
 
 
-class HandoverView(CrudView):
+class HandoverView(Progress, CrudView):
     """Hand-overs; see the module's text."""
 
     datamodel = Records(Handover, search=None, options=[selectinload(Handover.owner), selectinload(Handover.leaver)])
@@ -249,15 +250,6 @@ class HandoverView(CrudView):
         wanted = {key for key in keys if key}
         found = db.session().scalars(select(User).where(User.id.in_(wanted))).unique() if wanted else ()
         return {user.id: str(user) for user in found}
-
-    @expose("/progress/<int:pk>", methods=["GET"])
-    @has_access_api
-    @permission_name("see")
-    def progress(self, pk: int) -> Response:
-        """Say whether a hand-over is through: it is done in one piece, so nothing is known in between."""
-        record = self._found(str(pk))
-        text = _("%(done)s of %(total)s", done=number(record.done_rows), total=number(record.total_rows))
-        return jsonify(percent=record.percent, text=text, over=not record.is_under_way)
 
     @expose("/report/<int:pk>", methods=["GET", "POST"])
     @has_access

@@ -5,9 +5,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, cast
 
-from flask import Response, abort, current_app, flash, jsonify, redirect, request, send_file, url_for
+from flask import Response, abort, current_app, flash, redirect, request, send_file, url_for
 from flask_appbuilder import BaseView, expose
-from flask_appbuilder.security.decorators import has_access, has_access_api, permission_name
+from flask_appbuilder.security.decorators import has_access, permission_name
 from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -33,10 +33,12 @@ from app.services import import_run as runs
 from app.services.import_rows import Mode
 from app.services.import_run import Chunk
 from app.web import jobs, menu
+from app.web.cells import whole as number
 from app.web.crm_form import CrmForm
 from app.web.crud import CrudView
 from app.web.fields import ChoiceField, ListField
 from app.web.link_field import LinkField
+from app.web.progress import Progress
 from app.web.records import Records
 
 ORDER = 60
@@ -47,7 +49,7 @@ SAMPLE = 80  # characters of a cell
 _COUNTS = ["total_rows", "created_rows", "updated_rows", "duplicate_rows", "rejected_rows"]
 
 
-class ImportRunView(CrudView):
+class ImportRunView(Progress, CrudView):
     """The imports so far; one sees one's own, and those of the people whose counterparties one sees."""
 
     datamodel = Records(ImportRun, search=None, options=[selectinload(ImportRun.owner)])
@@ -89,13 +91,12 @@ class ImportRunView(CrudView):
         found = runs.result_of(run)
         return self.page("web/card.html", title=str(run), record=run, found=found, fields=_fields_of(run))
 
-    @expose("/progress/<int:pk>", methods=["GET"])
-    @has_access_api
-    @permission_name("see")
-    def progress(self, pk: int) -> Response:
-        """Say how far an import is."""
-        run = self._found(str(pk))
-        return jsonify(percent=run.percent, text=_progress_text(run), over=not run.is_under_way)
+    @staticmethod
+    def told_progress(record: ImportRun) -> str:
+        """Return how many rows are read, which are not known before the worker begins."""
+        if record.state is ImportState.queued:
+            return _("Waiting for the worker")
+        return _("%(done)s of %(total)s rows", done=number(record.read_rows), total=number(record.total_rows or 0))
 
     @expose("/errors/<int:pk>", methods=["GET"])
     @has_access
@@ -365,12 +366,6 @@ def _set_up(run: ImportRun, table: CsvFile, plan: Plan) -> None:
 def _fields_of(run: ImportRun) -> list[tuple[str, str]]:
     """Return the columns of the file with what was taken from them."""
     return [(column, str(FIELDS[name].label)) for column, name in (run.mapping or {}).items() if name in FIELDS]
-
-
-def _progress_text(run: ImportRun) -> str:
-    if run.state is ImportState.queued:
-        return _("Waiting for the worker")
-    return _("%(done)s of %(total)s rows", done=run.read_rows, total=run.total_rows or 0)
 
 
 def _send(attachment: Attachment | None) -> Response:

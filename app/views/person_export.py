@@ -2,9 +2,9 @@
 
 from typing import IO, Any, ClassVar
 
-from flask import Response, abort, current_app, flash, jsonify, redirect, request
+from flask import abort, current_app, flash, redirect, request
 from flask_appbuilder import expose
-from flask_appbuilder.security.decorators import has_access, has_access_api, permission_name
+from flask_appbuilder.security.decorators import has_access, permission_name
 from sqlalchemy.orm import selectinload
 
 from app import clock
@@ -20,16 +20,16 @@ from app.roles import EXPORT
 from app.services import access, personal, personal_export
 from app.services import attachment as attachments
 from app.web import jobs, menu
-from app.web.cells import whole as number
 from app.web.crud import CrudView
 from app.web.hand_out import Parcel, Table, hand_out
 from app.web.person_address import asked_for
+from app.web.progress import Progress
 from app.web.records import Records
 
 ORDER = 94
 
 
-class PersonExportView(CrudView):
+class PersonExportView(Progress, CrudView):
     """Exports of everything about a person; see the module's text."""
 
     datamodel = Records(
@@ -109,15 +109,6 @@ class PersonExportView(CrudView):
             record=record,
             may_take=self.may(EXPORT) and record.state is PersonExportState.done and record.file_id is not None,
         )
-
-    @expose("/progress/<int:pk>", methods=["GET"])
-    @has_access_api
-    @permission_name("see")
-    def progress(self, pk: int) -> Response:
-        """Say how far an export is."""
-        record = self._found(str(pk))
-        text = _("%(done)s of %(total)s", done=number(record.done_rows), total=number(record.total_rows))
-        return jsonify(percent=record.percent, text=text, over=not record.is_under_way)
 
     @expose("/parcel/<int:pk>", methods=["GET", "POST"])
     @has_access
