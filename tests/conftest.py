@@ -6,6 +6,7 @@ made for each worker.
 
 import os
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,16 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Connection, event
+from flask_appbuilder.security.sqla.models import User
+from itsdangerous import URLSafeTimedSerializer
+from sqlalchemy import Connection, event, select
 from sqlalchemy.orm import Session
+from werkzeug.security import generate_password_hash
 
 from tests.factories import Made, make_users
 
 PASSWORD = "correct horse battery"
+HASH = generate_password_hash(PASSWORD, method="scrypt:1024:8:1")
 TESTS = Path(__file__).resolve().parent
 # What asks no database, or both by itself, is run once and not again on PostgreSQL.
 ONCE = ("unit", "documents", "architecture", "benchmarks", "property/test_drill.py")
@@ -72,6 +77,8 @@ def app(settings: dict[str, Any]) -> Iterator[Flask]:
         access.act_as(db.session(), access.SYSTEM)
         with unit_of_work(db.session()) as session:
             make_users(session, PASSWORD)
+            for account in session.execute(select(User)).unique().scalars():
+                account.password = HASH  # thousands of sign-ins by tests cost what one does in life
         db.session.remove()
     yield made
     with made.app_context():
@@ -130,14 +137,22 @@ class Browser:
         self.client = client
 
     def token(self, path: str = "/login/") -> str:
+        """Return the form's token as it stands on a page."""
         page = self.client.get(path).get_data(as_text=True)
         found = re.search(r'name="csrf_token" value="([^"]+)"', page)
         assert found, f"no form token on {path}"
         return found[1]
 
+    def signed(self) -> str:
+        """Return a token as any form of this session's would have it, without asking for a page."""
+        with self.client.session_transaction() as kept:
+            raw = kept.setdefault("csrf_token", secrets.token_hex(20))
+        secret = self.client.application.secret_key
+        return str(URLSafeTimedSerializer(secret, salt="wtf-csrf-token").dumps(raw))  # as Flask-WTF signs it
+
     def sign_in(self, username: str, password: str = PASSWORD) -> "Browser":
         answer = self.client.post(
-            "/login/", data={"username": username, "password": password, "csrf_token": self.token()}
+            "/login/", data={"username": username, "password": password, "csrf_token": self.signed()}
         )
         assert answer.status_code == 302, answer.status_code
         return self
@@ -146,14 +161,14 @@ class Browser:
         return self.client.get(path, **options)
 
     def post(self, path: str, data: Any = None, **options: Any) -> Any:
-        return self.client.post(path, data=dict(data or {}) | {"csrf_token": self.token("/profile/")}, **options)
+        return self.client.post(path, data=dict(data or {}) | {"csrf_token": self.signed()}, **options)
 
     def export(self, path: str, reason: str = "The spring fair") -> Any:
         """Send the dialog of an export: the answer is the file."""
         return self.post(path, {"reason": reason}, buffered=True)
 
     def api(self, method: str, path: str, **options: Any) -> Any:
-        headers = {"X-CSRFToken": self.token("/profile/")} | options.pop("headers", {})
+        headers = {"X-CSRFToken": self.signed()} | options.pop("headers", {})
         return self.client.open(path, method=method, headers=headers, **options)
 
 
