@@ -14,7 +14,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     from app import models  # noqa: F401 -- registers every table
     from app.db import db, prepare_engine
     from app.exchange import smtp
-    from app.services import access, chain, find, history, letter_office, notification, password, sealing
+    from app.services import access, chain, find, history, letter_office, notification, party_metric, password, sealing
     from app.tasks import dispatch
     from app.views import register_all
     from app.web import cells, errors, guard, headers, locale, looking, password_gate, security, shell, signing_in
@@ -30,6 +30,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     history.install()
     notification.install()
     find.install()
+    party_metric.install()
     with app.app_context():
         prepare_engine(db.engine)
         headers.init_app(app)

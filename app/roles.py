@@ -76,6 +76,7 @@ _SHARES = {"saved_view": "see share", "tag": "see add change delete"}
 
 _CATALOGUE = {
     "product": "see",
+    "product_category": "see",
     "unit": "see",
     "tax": "see",
     "payment_term": "see",
@@ -88,6 +89,15 @@ _ALL_OF_PARTIES = {
     "party.bank_account": "see change",
     "party.credit_limit": "see change",
 }
+_STAGES = {"pipeline": "see", "stage": "see", "lost_reason": "see"}
+_DEALS = "see add change delete move win lose reopen order tick untick involve leave_out share"
+_PRICES = {"price_list": "see", "discount_rule": "see", "party.price_list": "see"}
+_PRICE_DESK = {
+    **dict.fromkeys(("price_list", "discount_rule", "product_category"), "see add change delete"),
+    "party.price_list": "see change",
+}
+_MARGINS = dict.fromkeys(("order.margin", "invoice.margin"), "see")
+_LEADS = "see add change accept release convert attach merge reject reopen undo"
 _ORDERS = "see add change delete confirm finish reopen cancel share"
 
 PRESETS: dict[str, Role] = {
@@ -97,15 +107,26 @@ PRESETS: dict[str, Role] = {
             **_SHARES,
             **_CATALOGUE,
             **_ALL_OF_PARTIES,
+            **_PRICES,
+            **_MARGINS,
+            "party.price_list": "see change",
             "product.cost_price": "see",
-            "party": "see add change archive restore import share",
+            "party": "see add change archive restore import share merge unmerge",
             "import_run": "see",
+            **_STAGES,
+            "deal": _DEALS,
+            "lead": f"{_LEADS} delete share",
+            "lead_source": "see add change delete",
+            "lead_form": "see add change delete",
             "order": f"{_ORDERS} invoice",
             "invoice": "see",
             "payment": "see",
             "letter": "see",
             "substitution": "see add change delete",
             "handover": "see add undo",
+            "absence": "see add change delete",
+            "work_schedule": "see",
+            "company_holiday": "see",
         },
     ),
     "Sales manager": Role(
@@ -113,8 +134,13 @@ PRESETS: dict[str, Role] = {
         {
             **_CATALOGUE,
             **_PERSONAL,
+            **_PRICES,
             "party.credit_limit": "see",
             "party": "see add change share",
+            **_STAGES,
+            "deal": _DEALS,
+            "lead": f"{_LEADS} share",
+            "lead_source": "see",
             "order": _ORDERS,
             "invoice": "see",
             "payment": "see",
@@ -126,6 +152,8 @@ PRESETS: dict[str, Role] = {
             **_SHARES,
             **_CATALOGUE,
             **_ALL_OF_PARTIES,
+            **_PRICE_DESK,
+            **_MARGINS,
             "product.cost_price": "see change",
             "organisation": "see lock",
             "party": "see add change",
@@ -137,18 +165,34 @@ PRESETS: dict[str, Role] = {
             "letter": "see resend mark_sent retry cancel",
         },
     ),
-    "Marketer": Role(Scope.all, {**_CATALOGUE, "party.personal": "see", "party": "see"}),
+    "Marketer": Role(
+        Scope.all,
+        {
+            **_CATALOGUE,
+            **_STAGES,
+            "party.personal": "see",
+            "party": "see",
+            "deal": "see",
+            "lead": "see",
+            "lead_source": "see",
+            "lead_form": "see add change",
+        },
+    ),
     "Back office": Role(
         Scope.all,
         {
             **_SHARES,
             **_CATALOGUE,
             **_ALL_OF_PARTIES,
+            **_PRICE_DESK,
+            **_MARGINS,
             "product.cost_price": "see change",
-            "party": "see add change archive restore import",
+            "party": "see add change archive restore import merge unmerge",
             "person_export": "see add",
             "import_run": "see",
             "product": "see add change",
+            **_STAGES,
+            "deal": "see",
             "order": _ORDERS,
             "invoice": "see",
             "payment": "see",
@@ -174,9 +218,16 @@ PRESETS: dict[str, Role] = {
             "party.personal": "see",
             "party.bank_account": "see",
             "party.credit_limit": "see",
+            **_PRICES,
+            **_MARGINS,
             "product.cost_price": "see",
             "party": "see",
             "import_run": "see",
+            **_STAGES,
+            "deal": "see",
+            "lead": "see",
+            "lead_source": "see",
+            "lead_form": "see",
             "order": "see",
             "invoice": "see",
             "payment": "see",
@@ -196,7 +247,12 @@ PRESETS: dict[str, Role] = {
             **_PERSONAL,
             "party.bank_account": "see change",
             "party": "see add change",
+            **_PRICES,
             "product": "see add change",
+            **_STAGES,
+            "deal": "see add change move win lose reopen",
+            "lead": "see add",
+            "lead_source": "see",
             "order": "see add change confirm",
             "invoice": "see",
             "payment": "see add",
@@ -204,6 +260,22 @@ PRESETS: dict[str, Role] = {
     ),
 }
 
+
+_PLANS = "see add change delete finish postpone invite cancel reopen"
+_PLAN_OF_OTHERS = frozenset({"Head of sales", "API client"})  # who reaches what others do, as all their rows
+
+
+def _with_activities(name: str, role: Role) -> Role:
+    """Return a role that plans and does things: its own, unless it leads others; the auditor only looks."""
+    if name == "Read-only auditor":
+        return replace(role, grants={**role.grants, "activity": "see"})
+    scopes = role.scopes
+    if name not in _PLAN_OF_OTHERS and role.scope is not Scope.own:
+        scopes = {**scopes, "activity": dict.fromkeys(ACTIONS, Scope.own)}
+    return replace(role, grants={**role.grants, "activity": _PLANS}, scopes=scopes)
+
+
+PRESETS |= {name: _with_activities(name, role) for name, role in PRESETS.items()}
 
 _NO_LISTS = frozenset({"saved_view"})  # areas that have nothing to export
 

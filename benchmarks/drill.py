@@ -36,6 +36,7 @@ SUITES = {
     "mail: what the server refuses, or forgets": ["tests/services/test_letter.py"],
 }
 REST = "REST by its description, as each role"
+INTAKE = "leads: 50 a second for a minute through both doors, one in five malformed (SQLite)"
 PAGES = "every page, as every role, in four languages (SQLite)"
 
 
@@ -71,6 +72,8 @@ def main(arguments: list[str]) -> int:
         many = [env | {"CRM_REST_EXAMPLES": "25"} for env in both]
         drill.suites.append(suite(REST, ["tests/web/test_schemathesis.py", "--timeout=3600"], many))
         drill.suites.append(suite(PAGES, ["tests/browser/test_crawl.py", "--timeout=3600"], ({"CRM_CRAWL": "full"},)))
+        under_fire = {"CRM_INTAKE_SECONDS": "60", "CRM_INTAKE_RATE": "50"}
+        drill.suites.append(suite(INTAKE, ["tests/fire/test_intake_under_fire.py", "--timeout=900"], (under_fire,)))
         drill.stories = stories(place, server.url, asked, seed, until)
     text = drill_report.write(drill, on=clock.today(), commit=commit())
     asked.out.write_text(text, encoding="utf-8")

@@ -10,20 +10,24 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.models.deal import Deal
 from app.models.export_run import ExportFormat, ExportKind, ExportRun, ExportState
 from app.models.invoice import Invoice, InvoiceLine
 from app.models.organisation import Organisation, OrganisationBankAccount
 from app.models.party import Party, PartyAddress
 from app.models.payment import Payment
+from app.models.pipeline import Pipeline, Stage, StageType
 from app.models.product import Product
 from app.models.sale_order import SaleOrder, SaleOrderLine
 from app.models.tax import Tax
 from app.models.team import Team
+from app.services import deal as deals
 from app.services import invoice as invoices
 from app.services import number as numbers
 from app.services import organisation as organisations
 from app.services import party as parties
 from app.services import payment as payments
+from app.services import pipeline as pipelines
 from app.services import product as products
 from app.services import sale_order as orders
 from app.services import tax as taxes
@@ -200,3 +204,28 @@ class Made:
             }
             for at, (quantity, price) in enumerate(lines)
         ]
+
+    def pipeline(self, name: str = "Sales", **values: Any) -> Pipeline:
+        """A pipeline with three open stages, the default one when it is the first."""
+        record = Pipeline(name=name, **values)
+        record.stages = [
+            Stage(name="New", probability=10, norm_minutes=480),
+            Stage(name="Offer", probability=50, norm_minutes=960),
+            Stage(name="Talks", probability=75),
+            Stage(name="Won", type=StageType.won),
+            Stage(name="Lost", type=StageType.lost),
+        ]
+        pipelines.save(self.session, record)
+        self.session.flush()
+        return record
+
+    def deal(self, title: str = "Bulbs for the park", *, owner: str | None = "manager", **values: Any) -> Deal:
+        """A deal in the first stage of the default pipeline, which is made where there is none."""
+        if "pipeline" not in values and pipelines.default(self.session) is None:
+            self.pipeline()
+        about: dict[str, Any] = {"at": clock.now(), "by": None, "currency": "EUR"} | values
+        about["party"] = about.get("party") or self.party(owner=owner)
+        if owner is not None:
+            person = self.user(owner)
+            about |= {"owner_id": person.id, "team_id": person.profile.team_id}
+        return deals.place(self.session, title=title, **about)

@@ -12,7 +12,20 @@ from datetime import date
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from app.demo import catalogue, organisation, party, shop_payment, team, trade, webshop
+from app.demo import (
+    catalogue,
+    deal,
+    kinship,
+    lead,
+    organisation,
+    party,
+    plans,
+    prices,
+    shop_payment,
+    team,
+    trade,
+    webshop,
+)
 from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.party import Party
@@ -56,6 +69,11 @@ def fill(
         done.added["party"] = party.add_up_to(session, total, people=people, today=today, chunk=CHUNK, tell=tell)
         wares, done.added["product"] = catalogue.ensure(session)
         done.added |= trade.ensure(session, organisation=company, products=wares, people=people, today=today)
+        done.added |= plans.ensure(session, people=people, today=today)
+        done.added["deal"] = deal.ensure(session, products=wares, people=people, today=today)
+        done.added |= lead.ensure(session, people=people, today=today)
+        for stem, count in prices.ensure(session, wares=wares, today=today).items():
+            done.added[stem] = done.added.get(stem, 0) + count
         if total >= SHOP:
             sold = webshop.add_up_to(session, total, organisation=company, products=wares, people=people, today=today)
             for issued in sold:
@@ -63,6 +81,7 @@ def fill(
                 done.added["payment"] += shop_payment.pay(
                     session, issued, organisation=company, by_id=people.ids["accountant"], today=today
                 )
+        done.added["party"] += kinship.ensure(session, today=today, counts=total < SHOP)
         for stem in ("party", "invoice", "payment") if total >= SHOP else ("party",):  # written in bulk
             find.rebuild(session, stem)
     return done

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.demo import prices
 from app.models.product import Product, ProductKind
 from app.services import product as products
 from app.services import tax as taxes
@@ -13,6 +14,7 @@ from app.services import unit as units
 
 SKU = "HK-"  # article numbers of demo products begin with it
 COUNTRY, CURRENCY = "NL", "EUR"
+COST = Decimal("0.62")  # of the price
 
 
 class Ware(NamedTuple):
@@ -60,6 +62,7 @@ def ensure(session: Session) -> tuple[list[Product], int]:
     found = session.execute(select(Product).where(Product.sku.like(f"{SKU}%"))).scalars()
     standing = {product.sku: product for product in found}
     by_code = {tax.code: tax for tax in taxes.make_presets(session, COUNTRY)}
+    kinds = {name: prices.category(session, name) for name in sorted({ware.category for ware in WARES})}
     made = 0
     for at, ware in enumerate(WARES, 1001):
         sku = f"{SKU}{at}"
@@ -69,9 +72,10 @@ def ensure(session: Session) -> tuple[list[Product], int]:
             sku=sku,
             kind=ware.kind,
             name=ware.name,
-            category=ware.category,
+            category=kinds[ware.category],
             unit=units.known(session, ware.unit),
             price=Decimal(ware.price),
+            cost_price=(Decimal(ware.price) * COST).quantize(Decimal("0.01")),
             currency=CURRENCY,
             tax=by_code[ware.tax],
         )

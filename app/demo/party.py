@@ -28,10 +28,12 @@ from app.models.party import (
     PartyIdentifier,
     PartyKind,
 )
+from app.models.party_interest import PartyInterest, Reached, Strength
 from app.services import history
 from app.services import party as parties
 
 MARK = "DEMO-"  # external numbers of demo records begin with it
+NUMBERED = f"{MARK}______"  # … and those of the parties of this module end with six digits
 DAYS = 425  # fourteen months
 BELOW: dict[str, type[Any]] = {
     "addresses": PartyAddress,
@@ -39,6 +41,7 @@ BELOW: dict[str, type[Any]] = {
     "channels": PartyChannel,
     "bank_accounts": PartyBankAccount,
     "identifiers": PartyIdentifier,
+    "interests": PartyInterest,
 }
 _LANDS = [land for land, _weight in LANDS]
 _WEIGHTS = [weight for _land, weight in LANDS]
@@ -99,7 +102,7 @@ def add_up_to(
     Writes in bulk, history included; triggers keep the full-text index right.
     """
     standing = session.execute(
-        select(func.count()).select_from(Party).where(Party.external_id.like(f"{MARK}%"))
+        select(func.count()).select_from(Party).where(Party.external_id.like(NUMBERED))
     ).scalar_one()
     for start in range(standing, count, chunk):
         end = min(start + chunk, count)
@@ -158,7 +161,9 @@ def make(at: int, *, people: People, today: date) -> Made:
         "channels": _channels(draw, slug),
         "bank_accounts": _bank_accounts(draw) if draw.maybe(55 if not person else 15) else [],
         "identifiers": _identifiers(draw, values),
+        "interests": _interests(draw),
     }
+    values |= _preferences(draw)
     _derive(values, below)
     made = Made(values, below)
     made.history = _history(draw, values, people)
@@ -315,13 +320,38 @@ def _identifiers(draw: _Draw, values: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"scheme": "GLN", "value": numbers.gln(draw.random, draw.land.country)}]
 
 
+def _interests(draw: _Draw) -> list[dict[str, Any]]:
+    """Return what every third one is interested in; dice of its own leave all else as it was."""
+    random = Random(f"interest {draw.at}")  # noqa: S311 -- the same demo every time
+    if random.random() > 1 / 3:
+        return []
+    topics = random.sample(list(draw.land.trades), k=min(random.choice((1, 1, 2)), len(draw.land.trades)))
+    since = date(2025, 1, 1) + timedelta(days=random.randrange(300))
+    source = random.choice(draw.land.sources)
+    return [
+        {"topic": _capital(topic), "product_id": None, "strength": random.choice(list(Strength)), "since": since,
+         "source": source}
+        for topic in topics
+    ]  # fmt: skip
+
+
+def _preferences(draw: _Draw) -> dict[str, Any]:
+    random = Random(f"preference {draw.at}")  # noqa: S311 -- the same demo every time
+    chosen = random.choice(list(Reached)) if random.random() < 0.3 else None  # noqa: PLR2004 -- some
+    return {
+        "preferred_channel": chosen,
+        "call_time": random.choice(("9–12", "14–17")) if chosen == Reached.phone else None,
+    }
+
+
 def _derive(values: dict[str, Any], below: dict[str, list[dict[str, Any]]]) -> None:
     """Let the service compute search text and name key, on a plain object with the attributes of a record."""
     plain = SimpleNamespace(
         **values, **{name: [SimpleNamespace(**row) for row in rows] for name, rows in below.items()}
     )
     parties.derive(cast("Party", plain))
-    values |= {"search_text": plain.search_text, "name_key": plain.name_key}
+    names = ("search_text", "name_key", "latin_key", "sound_key", "completeness")
+    values |= {name: getattr(plain, name) for name in names}
 
 
 def _history(draw: _Draw, values: dict[str, Any], people: People) -> list[dict[str, Any]]:

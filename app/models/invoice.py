@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import (
     JSON,
@@ -25,6 +25,7 @@ from app.i18n import lazy_gettext as _l
 from app.lifecycle import Moves
 from app.models.base import Entity, Line, Owned, index_where
 from app.models.document_line import DocumentLine, line_checks
+from app.models.line_price import LinePrice
 from app.money import TaxCategory
 
 if TYPE_CHECKING:
@@ -97,11 +98,12 @@ class Invoice(Entity, Owned):
     first day of a period that ends with `delivery_until`. Units: `exchange_rate` is how much of the organisation's
     currency one unit of the document's currency is worth. `number_period` and `number_n` are the counter's period
     and count behind the printed number. `allocated` is the sum of the document's allocations in its currency; a trigger
-    keeps it.
+    keeps it. `margin` is what was left of the net amount beyond the cost when it was issued.
     """
 
     __tablename__ = "invoice"
     __stem__ = "invoice"
+    __guards__: ClassVar = {"margin": ("margin",)}
     __table_args__ = (
         UniqueConstraint("series_id", "number"),
         CheckConstraint("length(currency) = 3", name="currency_code"),
@@ -164,6 +166,7 @@ class Invoice(Entity, Owned):
     net: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
     tax: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
     gross: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
+    margin: Mapped[Decimal | None] = mapped_column(Amount())
     allocated: Mapped[Decimal] = mapped_column(Amount(), default=ZERO, server_default="0")
     settlement: Mapped[Settlement | None] = mapped_column(
         Choice(Settlement),
@@ -218,7 +221,7 @@ class Invoice(Entity, Owned):
         return self.kind == InvoiceKind.credit_note
 
 
-class InvoiceLine(DocumentLine, Line):
+class InvoiceLine(DocumentLine, LinePrice, Line):
     """One line of a document."""
 
     __tablename__ = "invoice_line"

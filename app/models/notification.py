@@ -35,6 +35,9 @@ class NotificationKind(StrEnum):
     job_failed = "job_failed"
     export_alarm = "export_alarm"
     key_ends = "key_ends"
+    reminder = "reminder"
+    lead_waits = "lead_waits"
+    lead_late = "lead_late"
 
 
 label(
@@ -47,6 +50,9 @@ label(
     job_failed=_l("Background work that I have started fails"),
     export_alarm=_l("One of my people takes away unusually many rows"),
     key_ends=_l("A key for REST of mine ends soon"),
+    lead_waits=_l("A lead of mine waits for an answer"),
+    lead_late=_l("A lead was not answered in time"),
+    reminder=_l("I am reminded of what I have planned"),
 )
 ALWAYS = frozenset({NotificationKind.export_alarm})  # nobody switches it off
 

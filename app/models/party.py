@@ -3,20 +3,27 @@
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, String, Text
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.columns import PERSONAL, Amount, Choice, Instant
 from app.i18n import gettext as _
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
-from app.models.base import Entity, Line, Owned
+from app.models.base import Entity, Line, Owned, index_where
+from app.models.party_interest import PartyInterest, Reached
+from app.models.party_metric import SHOWN, PartyMetric
 from app.models.search_entry import Facts
 
 if TYPE_CHECKING:
     from app.models.consent import Consent
+    from app.models.price_list import PriceList
+
+
+# Byte by byte: what begins alike lies together in the index, whatever the database thinks of an alphabet.
+COMPARED = String(120).with_variant(String(120, collation="C"), "postgresql")
 
 
 class PartyKind(StrEnum):
@@ -67,8 +74,11 @@ class Party(Entity, Owned):
     """A counterparty: customer, supplier and partner in any combination.
 
     `name` is how people call it, as typed; `legal_name` is what documents say. Identifiers, telephone numbers and
-    addresses on the net are stored in their normal form (services.party.save). `search_text` and `name_key` are
-    derived from the rest: what a search compares, and the folded name without its legal form.
+    addresses on the net are stored in their normal form (services.party.save). Derived from the rest are `search_text`,
+    `name_key` (the folded name without its legal form), `latin_key` and `sound_key` (by which names are compared across
+    scripts and slips) and `completeness`, from 0 to 100, None until it is worked out. `__beside__` names columns of
+    other tables, one row or several per counterparty, by which lists filter. One that was merged into another is kept
+    for its key alone: it is archived and leads to `merged_into`.
     """
 
     __tablename__ = "party"
@@ -77,6 +87,13 @@ class Party(Entity, Owned):
         "personal": ("phone", "email", "birthday", "contacts", "channels"),
         "bank_account": ("bank_accounts",),
         "credit_limit": ("credit_limit",),
+        "price_list": ("price_list",),
+        "=order": ("orders_count", "first_order_on", "last_order_on", "orders_per_year"),
+        "=invoice": ("turnover", "average_check", "open_balance", "payment_lag_days", "last_touch_on"),
+    }
+    __beside__: ClassVar = {
+        **{name: f"party_metric.{name}" for name in SHOWN},
+        "interest": "party_interest.topic",
     }
     __searched_guarded__ = frozenset({"phone", "email", "contacts", "channels"})  # what its search text holds of them
     __searched_openly__ = ("name_key", "tax_number", "registration_number", "external_id")  # what else it does
@@ -85,10 +102,15 @@ class Party(Entity, Owned):
         CheckConstraint("length(country) = 2", name="country_code"),
         CheckConstraint("length(currency) = 3", name="currency_code"),
         CheckConstraint("credit_limit >= 0", name="credit_limit_positive"),
+        CheckConstraint("completeness BETWEEN 0 AND 100", name="completeness_percent"),
+        CheckConstraint("parent_id <> id", name="not_its_own_parent"),
+        CheckConstraint("merged_into_id <> id", name="not_merged_into_itself"),
         Index("ix_party_name_id", "name", "id"),
         Index("ix_party_owner_id_name", "owner_id", "name", "id"),
         Index("ix_party_owner_id_changed_at", "owner_id", "changed_at"),
         Index("ix_party_changed_at", "changed_at"),
+        # of the few that were merged: an index of all would be taken for "not merged", which is nearly every row
+        index_where("ix_party_merged_into_id", "merged_into_id", where="merged_into_id IS NOT NULL"),
     )
 
     kind: Mapped[PartyKind] = mapped_column(Choice(PartyKind), default=PartyKind.company)
@@ -114,11 +136,23 @@ class Party(Entity, Owned):
     note: Mapped[str | None] = mapped_column(Text(), info=PERSONAL)
     source: Mapped[str | None] = mapped_column(String(60))
     credit_limit: Mapped[Decimal | None] = mapped_column(Amount())
+    price_list_id: Mapped[int | None] = mapped_column(ForeignKey("price_list.id"), index=True)
+    price_list: Mapped["PriceList | None"] = relationship("PriceList")
     external_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("party.id", ondelete="SET NULL"), index=True)
+    parent: Mapped["Party | None"] = relationship("Party", foreign_keys=[parent_id], remote_side="Party.id")
+    preferred_channel: Mapped[Reached | None] = mapped_column(Choice(Reached))
+    call_time: Mapped[str | None] = mapped_column(String(60), info=PERSONAL)
+
     archived_at: Mapped[datetime | None] = mapped_column(Instant())
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("party.id"))
+    merged_into: Mapped["Party | None"] = relationship("Party", foreign_keys=[merged_into_id], remote_side="Party.id")
     anonymised_at: Mapped[datetime | None] = mapped_column(Instant())
 
     name_key: Mapped[str] = mapped_column(String(250), default="", index=True)
+    latin_key: Mapped[str] = mapped_column(COMPARED, default="", server_default="", index=True)
+    sound_key: Mapped[str] = mapped_column(COMPARED, default="", server_default="", index=True)
+    completeness: Mapped[int | None] = mapped_column(Integer, index=True)
     search_text: Mapped[str] = mapped_column(Text(), default="")
 
     addresses: Mapped[list["PartyAddress"]] = relationship(
@@ -140,12 +174,23 @@ class Party(Entity, Owned):
         back_populates="party", cascade="all, delete-orphan", passive_deletes=True, order_by="Consent.id"
     )
 
+    interests: Mapped[list["PartyInterest"]] = relationship(
+        back_populates="party", cascade="all, delete-orphan", passive_deletes=True, order_by="PartyInterest.id"
+    )
+    metric: Mapped["PartyMetric | None"] = relationship("PartyMetric", viewonly=True, uselist=False)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- a figure
+        """Give the figures that stand beside a counterparty as if they were its own; None until they are counted."""
+        if name in SHOWN:
+            return getattr(self.metric, name, None)
+        raise AttributeError(f"{type(self).__name__} has no {name}")
+
     def __str__(self) -> str:
         return _("Anonymised party %(number)s", number=self.id) if self.anonymised_at else self.name
 
     def search_entry(self) -> Facts | None:
-        """Return what it is found by, and how one tells it from others of the name; None of one that was erased."""
-        if self.anonymised_at is not None:
+        """Return what it is found by, and how one tells it from others of the name; None of one that is gone."""
+        if self.anonymised_at is not None or self.merged_into_id is not None:
             return None
         detail = " · ".join(filter(None, (self.tax_number, self.phone, self.email)))
         return Facts(self.name, detail, self.search_text)

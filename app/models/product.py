@@ -4,16 +4,17 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.columns import Choice, Quantity
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
-from app.models.base import Entity
+from app.models.base import Entity, Line
 from app.models.search_entry import Facts
 
 if TYPE_CHECKING:
+    from app.models.product_category import ProductCategory
     from app.models.tax import Tax
     from app.models.unit import Unit
 
@@ -33,7 +34,8 @@ class Product(Entity):
 
     `cost_price` is what it costs us, in the same currency, without tax that we get back.
     The price is what a document of the organisation states: with tax where its documents include tax. `tax` is one
-    of the successive rates of a tax; a line takes the one of its day. `search_text` and `name_key` are derived.
+    of the successive rates of a tax; a line takes the one of its day. `formula` works out the price of one unit from
+    `parameters` (money.formula), instead of `price`. `search_text` and `name_key` are derived.
     """
 
     __tablename__ = "product"
@@ -51,7 +53,8 @@ class Product(Entity):
     sku: Mapped[str | None] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(250))
     description: Mapped[str | None] = mapped_column(Text())
-    category: Mapped[str | None] = mapped_column(String(120), index=True)
+    category_id: Mapped[int | None] = mapped_column(ForeignKey("product_category.id"), index=True)
+    category: Mapped["ProductCategory | None"] = relationship("ProductCategory")
     unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"), index=True)
     unit: Mapped["Unit | None"] = relationship("Unit")
     price: Mapped[Decimal | None] = mapped_column(Quantity())
@@ -60,6 +63,13 @@ class Product(Entity):
     tax_id: Mapped[int | None] = mapped_column(ForeignKey("tax.id"), index=True)
     tax: Mapped["Tax | None"] = relationship("Tax")
     is_active: Mapped[bool] = mapped_column(default=True)
+    formula: Mapped[str | None] = mapped_column(Text())
+    parameters: Mapped[list["ProductParameter"]] = relationship(
+        back_populates="product",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        order_by="ProductParameter.position",
+    )
 
     name_key: Mapped[str] = mapped_column(String(250), default="", index=True)
     search_text: Mapped[str] = mapped_column(Text(), default="")
@@ -69,4 +79,28 @@ class Product(Entity):
 
     def search_entry(self) -> Facts:
         """Return what it is found by."""
-        return Facts(self.name, " · ".join(filter(None, (self.sku, self.category))), self.search_text)
+        about = (self.sku, str(self.category) if self.category is not None else None)
+        return Facts(self.name, " · ".join(filter(None, about)), self.search_text)
+
+
+class ProductParameter(Line):
+    """A number that a product's formula asks for: its name there, its bounds, and what stands there at first."""
+
+    __tablename__ = "product_parameter"
+    __table_args__ = (
+        UniqueConstraint("product_id", "name"),
+        CheckConstraint("most >= least", name="bounds_in_order"),
+    )
+
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"))
+    product: Mapped[Product] = relationship(back_populates="parameters")
+    position: Mapped[int] = mapped_column(Integer, default=0)
+    name: Mapped[str] = mapped_column(String(30))
+    title: Mapped[str | None] = mapped_column(String(60))
+    sign: Mapped[str | None] = mapped_column(String(20))
+    least: Mapped[Decimal | None] = mapped_column(Quantity())
+    most: Mapped[Decimal | None] = mapped_column(Quantity())
+    usual: Mapped[Decimal | None] = mapped_column(Quantity())
+
+    def __str__(self) -> str:
+        return self.title or self.name

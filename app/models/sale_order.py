@@ -3,7 +3,7 @@
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -14,8 +14,10 @@ from app.i18n import lazy_gettext as _l
 from app.lifecycle import Moves
 from app.models.base import Entity, Line, Owned
 from app.models.document_line import DocumentLine, line_checks
+from app.models.line_price import LinePrice
 
 if TYPE_CHECKING:
+    from app.models.deal import Deal
     from app.models.number_series import NumberSeries
     from app.models.organisation import Organisation
     from app.models.party import Party
@@ -46,11 +48,13 @@ class SaleOrder(Entity, Owned):
     """An order; its number comes with the confirmation.
 
     `returns` allows lines with negative quantities (goods that come back). The totals are computed by
-    services.sale_order.save; "invoiced" is derived by services.sale_order.invoiced.
+    services.sale_order.save; "invoiced" is derived by services.sale_order.invoiced. `margin` is what is left of the net
+    amount beyond the cost, since the confirmation; None where the cost of a line is unknown.
     """
 
     __tablename__ = "sale_order"
     __stem__ = "order"
+    __guards__: ClassVar = {"margin": ("margin",)}
     __table_args__ = (
         UniqueConstraint("series_id", "number"),
         CheckConstraint("length(currency) = 3", name="currency_code"),
@@ -67,6 +71,8 @@ class SaleOrder(Entity, Owned):
     organisation: Mapped["Organisation"] = relationship("Organisation")
     party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
     party: Mapped["Party"] = relationship("Party")
+    deal_id: Mapped[int | None] = mapped_column(ForeignKey("deal.id"), index=True)
+    deal: Mapped["Deal | None"] = relationship("Deal")
     ordered_on: Mapped[date | None] = mapped_column(Date(), index=True)
     delivery_on: Mapped[date | None] = mapped_column(Date())
     payment_term_id: Mapped[int | None] = mapped_column(ForeignKey("payment_term.id"))
@@ -81,6 +87,7 @@ class SaleOrder(Entity, Owned):
     net: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
     tax: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
     gross: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
+    margin: Mapped[Decimal | None] = mapped_column(Amount())
     search_text: Mapped[str] = mapped_column(Text(), default="")
     lines: Mapped[list["SaleOrderLine"]] = relationship(
         back_populates="order",
@@ -93,7 +100,7 @@ class SaleOrder(Entity, Owned):
         return self.number or f"#{self.id}"
 
 
-class SaleOrderLine(DocumentLine, Line):
+class SaleOrderLine(DocumentLine, LinePrice, Line):
     """One line of an order."""
 
     __tablename__ = "sale_order_line"

@@ -16,6 +16,8 @@ from app.models.base import Entity
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from app.models.work_schedule import WorkSchedule
+
 
 class Theme(StrEnum):
     """Colours of the screens; `system` follows the device."""
@@ -86,6 +88,11 @@ class UserProfile(Entity):
     put_away: Mapped[list[str]] = mapped_column(JSON, default=list)
     password_set_at: Mapped[datetime | None] = mapped_column(Instant())
     must_change_password: Mapped[bool] = mapped_column(default=False)
+    work_schedule_id: Mapped[int | None] = mapped_column(
+        ForeignKey("work_schedule.id", ondelete="SET NULL"), index=True
+    )
+    work_schedule: Mapped["WorkSchedule | None"] = relationship("WorkSchedule")
+    reminders_by_mail: Mapped[bool] = mapped_column(default=False)
 
 
 def subtree(teams: "Iterable[Any]", root_ids: set[int]) -> set[int]:

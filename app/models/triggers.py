@@ -6,11 +6,14 @@ SQLite drops a table's triggers when a migration rebuilds it; that is why they a
 
 from sqlalchemy import Connection, bindparam, inspect, text
 
-from app.models import audit_protection, consent_protection, protection
+from app.models import audit_protection, consent_protection, deal_protection, protection
 from app.models.protection import Trigger
 
 # Tables with a folded `search_text`: part of a word is found through trigrams on both databases.
-SEARCHED = ("party", "product", "sale_order", "invoice", "payment", "letter", "search_entry", "search_word")
+SEARCHED = (
+    *("party", "product", "lead", "deal", "sale_order", "invoice", "payment", "letter", "activity"),
+    *("search_entry", "search_word"),
+)
 SHADOWS = tuple(f"{table}_fts" for table in SEARCHED)
 
 
@@ -44,6 +47,7 @@ def sqlite_triggers() -> dict[str, str]:
     columns = protection.protected_columns()
     declared = search_triggers() | protection.sqlite_triggers(columns)
     declared |= audit_protection.sqlite_triggers() | consent_protection.sqlite_triggers()
+    declared |= deal_protection.sqlite_triggers()
     return {name: trigger.statement for name, trigger in declared.items()}
 
 
@@ -52,16 +56,19 @@ def make_triggers(connection: Connection) -> None:
     about = inspect(connection)
     tables = set(about.get_table_names())
     standing = {column["name"] for column in about.get_columns("invoice")} if "invoice" in tables else set()
+    if "activity" in tables and "search_text" not in {column["name"] for column in about.get_columns("activity")}:
+        tables.remove("activity")  # before 0028 nobody searched it
     columns = [name for name in protection.protected_columns() if name in standing]
     settled = "allocation" in tables
     audited = "audit_seal" in tables
+    merges = "party_merge" in tables
     if connection.dialect.name == "sqlite":
         audit = audit_protection.sqlite_triggers() if audited else {}
-        audit |= consent_protection.sqlite_triggers()
+        audit |= consent_protection.sqlite_triggers(merges=merges) | deal_protection.sqlite_triggers()
         _sqlite(connection, tables, protection.sqlite_triggers(columns, settled=settled) | audit)
     elif connection.dialect.name == "postgresql":
         audit = audit_protection.postgresql_triggers() if audited else {}
-        audit |= consent_protection.postgresql_triggers()
+        audit |= consent_protection.postgresql_triggers(merges=merges) | deal_protection.postgresql_triggers()
         _postgresql(connection, tables, protection.postgresql_triggers(columns, settled=settled) | audit)
 
 

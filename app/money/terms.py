@@ -102,6 +102,13 @@ def due_on(issued_on: date, steps: Iterable[Step]) -> date:
     return day
 
 
+def months_before(day: date, count: int) -> date:
+    """Return the day so many months earlier: of 31 March one month before, the last of February."""
+    if day.year * _MONTHS + day.month - count <= _MONTHS:
+        return date.min
+    return _in_month(day.year, day.month - count, day.day)
+
+
 def _in_month(year: int, month: int, day: int) -> date:
     """Return the day in a month counted on from January of the year, or the last day of that month."""
     years, index = divmod(month - 1, _MONTHS)

@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, DomainError, NotAllowed
 from app.i18n import gettext as _
-from app.models.activity import Activity, Mention
+from app.models.activity import Activity, ActivityKind, ActivityState, Mention
 from app.models.base import Entity
 from app.models.notification import NotificationKind
-from app.services import colleague
+from app.services import access, colleague
 from app.services import notification as notifications
 from app.services.access import Actor
 from app.services.text import is_blank, lines
@@ -36,7 +36,8 @@ def write(session: Session, record: Entity, *, text: str, by: Actor, at: datetim
     if by.user_id is None:
         raise NotAllowed("activity")
     body, mentioned = _read(session, record, text)
-    note = Activity(entity=record.__stem__, record_id=record.id, body=body, author_id=by.user_id, created_at=at)
+    about = {"entity": record.__stem__, "record_id": record.id, "kind": ActivityKind.note, "state": ActivityState.done}
+    note = Activity(**about, body=body, author_id=by.user_id, created_at=at)
     note.mentions = [Mention(user_id=user_id) for user_id in mentioned]
     session.add(note)
     session.flush()
@@ -93,14 +94,16 @@ def forget(session: Session, *, at: datetime) -> int:
 
 def of(record: Entity, key: int) -> ColumnElement[bool]:
     """Return the condition for one note of a record."""
-    return and_(Activity.id == key, Activity.entity == record.__stem__, Activity.record_id == record.id)
+    about = and_(Activity.entity == record.__stem__, Activity.record_id == record.id)
+    return and_(Activity.id == key, about, Activity.kind == ActivityKind.note)
 
 
 def one(session: Session, record: Entity, key: int) -> Activity | None:
     """Return a note of a record, None when it is another record's."""
     if key >= 2**63:
         return None
-    return session.execute(select(Activity).where(of(record, key))).scalar_one_or_none()
+    with access.everything(session, why="who reads a record reads its notes, which belong to nobody"):
+        return session.execute(select(Activity).where(of(record, key))).scalar_one_or_none()
 
 
 def readable(*, by: Actor, at: datetime) -> ColumnElement[bool]:

@@ -30,9 +30,11 @@ from app.models.tax import Tax
 from app.models.unit import Unit
 from app.money import LineIn, Options, Priced
 from app.services import access
+from app.services import price as prices
 from app.services import tax as taxes
 from app.services import unit as units
 from app.services.collected import Collected
+from app.services.price_choice import Priced as Offer
 from app.services.text import is_blank, line, lines
 
 Document = SaleOrder | Invoice
@@ -44,6 +46,7 @@ MOST_LINES = 1000
 _TEXT_LENGTH = 2000
 _NAMED_BY_HEAD = ("organisation", "party", "payment_term")
 _NAMED_BY_LINE = ("product", "unit", "tax")
+_PRICED_BY = ("party_id", "party", "currency", "prices_include_tax")
 _NOTE_LENGTH = 20_000
 
 
@@ -171,14 +174,30 @@ def resolve(session: Session, document: Document, about: Head, found: Collected,
         found.refuse("lines", _("At most %(most)s lines are possible", most=MOST_LINES))
         return []
     given: Sequence[DocumentLine] = document.lines
+    offers = _offers(session, document, about, given)
     return [
-        Resolved(each, _line_values(session, each, f"lines-{at}-", about, found, day=day))
+        Resolved(each, _line_values(session, each, f"lines-{at}-", found, offers[at], day=day))
         for at, each in enumerate(given)
     ]
 
 
-def _line_values(  # noqa: PLR0917
-    session: Session, each: DocumentLine, prefix: str, about: Head, found: Collected, day: date | None
+def _offers(session: Session, document: Document, about: Head, given: Sequence[DocumentLine]) -> list[Offer | None]:
+    """Ask what the lines cost whose price depends on something that is new; None for the others."""
+    state = state_of(document)
+    is_other = state.persistent and any(state.attrs[name].history.has_changes() for name in _PRICED_BY)
+    changed = [is_other or prices.has_changed(each, state_of(each)) for each in given]
+    products = [linked(session, each, "product", Product) for each in given]
+    return prices.of_lines(session, document, products, head=about, changed=changed)
+
+
+def _line_values(
+    session: Session,
+    each: DocumentLine,
+    prefix: str,
+    found: Collected,
+    offer: Offer | None,
+    *,
+    day: date | None,
 ) -> dict[str, Any]:
     product = linked(session, each, "product", Product)
     unit = linked(session, each, "unit", Unit) or (product.unit if product is not None else None)
@@ -187,14 +206,15 @@ def _line_values(  # noqa: PLR0917
     if text == "":
         found.refuse(f"{prefix}text", _("A line needs a product or a text"))
     quantity: Decimal | None = each.quantity
-    price: Decimal | None = each.unit_price
+    typed_price = {"product": product, "unit_price": each.unit_price, "discount_percent": each.discount_percent}
+    told = prices.settled(each, offer, typed_price)
     if quantity is None:
         found.refuse(f"{prefix}quantity", _("Give the quantity"))
     elif unit is not None:
         found.take(f"{prefix}quantity", partial(units.refuse_parts, unit, quantity))
-    if price is None and product is not None and product.currency == about.currency:
-        price = product.price
-    if price is None:
+    if offer is not None and offer.refusal is not None and prices.must_be_refused(each, told):
+        found.refuse(f"{prefix}unit_price", prices.why_refused(offer.refusal))
+    elif told["unit_price"] is None:
         found.refuse(f"{prefix}unit_price", _("Give the price"))
     tax = found.take(f"{prefix}tax", partial(_tax, session, each, product, day=day))
     return {
@@ -202,9 +222,8 @@ def _line_values(  # noqa: PLR0917
         "text": text,
         "quantity": quantity if quantity is None else number(quantity),
         "unit": unit,
-        "unit_price": price if price is None else number(price),
-        "discount_percent": number(each.discount_percent or ZERO),
         "tax": tax,
+        **{name: number(value) if isinstance(value, int) else value for name, value in told.items()},
     }
 
 

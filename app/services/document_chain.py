@@ -1,4 +1,4 @@
-"""Documents that follow from each other: order → invoice → credit note, and the payments that settle them.
+"""Documents that follow from each other: deal → order → invoice → credit note, and the payments that settle them.
 
 The chain is whole, whatever the reader sees of it; what he does not see is there without its content.
 """
@@ -14,13 +14,14 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models.allocation import Allocation
+from app.models.deal import Deal
 from app.models.invoice import Invoice
 from app.models.payment import Payment
 from app.models.sale_order import SaleOrder
 from app.services import access
 
 MOST = 60  # documents of one kind; a longer chain is cut
-Document = SaleOrder | Invoice | Payment
+Document = Deal | SaleOrder | Invoice | Payment
 Settled = tuple[int | None, int | None, int | None, int | None]
 
 
@@ -37,6 +38,8 @@ class Node:
     def on(self) -> date | None:
         """Return the day of the document."""
         match self.record:
+            case Deal():
+                return self.record.created_at.date()
             case SaleOrder():
                 return self.record.ordered_on
             case Invoice():
@@ -45,14 +48,14 @@ class Node:
                 return self.record.paid_on
 
     @property
-    def amount(self) -> Decimal:
-        """Return what the document comes to."""
-        return self.record.amount if isinstance(self.record, Payment) else self.record.gross
+    def amount(self) -> Decimal | None:
+        """Return what the document comes to, None of a deal that nobody has put a figure on."""
+        return self.record.amount if isinstance(self.record, Payment | Deal) else self.record.gross
 
     @property
     def kind(self) -> Any:  # noqa: ANN401 -- a member of an enumeration, or None for an order
         """Return what the document is, where its table holds several kinds."""
-        return None if isinstance(self.record, SaleOrder) else self.record.kind
+        return None if isinstance(self.record, SaleOrder | Deal) else self.record.kind
 
 
 def chain(session: Session, record: Document) -> list[Node]:
@@ -60,15 +63,19 @@ def chain(session: Session, record: Document) -> list[Node]:
     with access.everything(session, why="a chain of documents has no holes, whoever owns them"):
         invoices = _invoices(session, record)
         orders = _orders(session, record, invoices)
+        deals = _deals(session, record, orders)
         settled = _settled(session, invoices)
         payments = _payments(session, record, settled)
-    return _Trees(session, record, invoices, payments, settled).grown(orders)
+    return _Trees(session, record, invoices, payments, settled).grown(orders, deals)
 
 
 def _invoices(session: Session, record: Document) -> list[Invoice]:
     """Return the invoices and credit notes of the same business."""
+    where: Any
     if isinstance(record, SaleOrder):
         where = Invoice.order_id == record.id
+    elif isinstance(record, Deal):
+        where = Invoice.order_id.in_(select(SaleOrder.id).where(SaleOrder.deal_id == record.id))
     elif isinstance(record, Invoice):
         first = record.credits_id or record.id
         where = or_(Invoice.id == first, Invoice.credits_id == first)
@@ -91,10 +98,22 @@ def _invoices(session: Session, record: Document) -> list[Invoice]:
 def _orders(session: Session, record: Document, invoices: Iterable[Invoice]) -> list[SaleOrder]:
     if isinstance(record, SaleOrder):
         return [record]
+    if isinstance(record, Deal):
+        theirs = select(SaleOrder).where(SaleOrder.deal_id == record.id).order_by(SaleOrder.id).limit(MOST)
+        return list(session.execute(theirs).scalars())
     keys = {one.order_id for one in invoices if one.order_id is not None}
     if not keys:
         return []
     return list(session.execute(select(SaleOrder).where(SaleOrder.id.in_(keys)).order_by(SaleOrder.id)).scalars())
+
+
+def _deals(session: Session, record: Document, orders: Iterable[SaleOrder]) -> list[Deal]:
+    if isinstance(record, Deal):
+        return [record]
+    keys = {one.deal_id for one in orders if one.deal_id is not None}
+    if not keys:
+        return []
+    return list(session.execute(select(Deal).where(Deal.id.in_(keys)).order_by(Deal.id)).scalars())
 
 
 def _settled(session: Session, invoices: Sequence[Invoice]) -> list[Settled]:
@@ -132,13 +151,16 @@ class _Trees:
     payments: dict[int, Payment]
     settled: list[Settled]
 
-    def grown(self, orders: Sequence[SaleOrder]) -> list[Node]:
+    def grown(self, orders: Sequence[SaleOrder], deals: Sequence[Deal]) -> list[Node]:
         under: dict[int | None, list[Invoice]] = defaultdict(list)
         known = {order.id for order in orders}
         for one in self.invoices:
             if one.credits_id is None:
                 under[one.order_id if one.order_id in known else None].append(one)
-        trees = [self._node(order, [self._invoice(one) for one in under[order.id]]) for order in orders]
+        of_orders = {order.id: self._node(order, [self._invoice(one) for one in under[order.id]]) for order in orders}
+        trees = [self._node(deal, [of_orders[one.id] for one in orders if one.deal_id == deal.id]) for deal in deals]
+        known_deals = {deal.id for deal in deals}
+        trees += [of_orders[order.id] for order in orders if order.deal_id not in known_deals]
         trees += [self._invoice(one) for one in under[None]]
         if not trees or (isinstance(self.record, Payment) and not self.settled):
             trees.append(self._node(self.record))

@@ -7,7 +7,7 @@ so that it can run while one types. Who compares more finely replaces the inside
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
@@ -20,7 +20,8 @@ from app.services import channel as channels
 from app.services import find_text
 from app.services import identifier as identifiers
 from app.services.legal_form import name_key
-from app.services.party_duplicate import DuplicateReason, duplicates
+from app.services.party_alike import likely
+from app.services.party_duplicate import DuplicateReason
 
 MOST = 3
 LEAST_LETTERS = 5  # of a name, before others that begin alike are told
@@ -55,7 +56,7 @@ def of_party(session: Session, typed: Typed, key: int | None = None) -> list[Ali
     One that he does not see is not told: storing the typed one would not be refused for it either.
     """
     party = _party(typed, key)
-    found = duplicates(session, party)
+    found = likely(session, party)
     shown = select(Party.id, Party.name, Party.country).where(Party.id.in_([twin.party_id for twin in found]))
     visible = {row.id: row for row in session.execute(shown)} if found else {}
     said = {
@@ -63,12 +64,13 @@ def of_party(session: Session, typed: Typed, key: int | None = None) -> list[Ali
         DuplicateReason.phone: _("same phone"),
         DuplicateReason.email: _("same e-mail"),
         DuplicateReason.name: _("same name"),
+        DuplicateReason.similar_name: _("similar name"),
     }
     told = [
         Alike(
             twin.party_id,
             twin.name,
-            twin.reasons[0].value,
+            "name" if twin.reasons[0] is DuplicateReason.similar_name else twin.reasons[0].value,
             tuple(said[reason] for reason in twin.reasons),
             visible[twin.party_id].country or "",
         )
@@ -110,7 +112,8 @@ def _beginning(session: Session, entity: str, name: str, key: int | None) -> lis
     begins = find_text.latin(name.strip())
     if len(begins) < LEAST_LETTERS:
         return []
-    alike = (SearchEntry.entity == entity, SearchEntry.key >= begins, SearchEntry.key < begins + _LAST)
+    kind = func.coalesce(SearchEntry.entity, "")  # looked at row by row: most entries are of one kind, the key tells
+    alike = (kind == entity, SearchEntry.key >= begins, SearchEntry.key < begins + _LAST)
     rows = select(SearchEntry.record_id, SearchEntry.title).where(*alike, SearchEntry.record_id != (key or 0))
     found = session.execute(rows.order_by(SearchEntry.key).limit(MOST))
     return [Alike(row.record_id, row.title, "name", (_("begins alike"),)) for row in found]

@@ -79,7 +79,7 @@ def look(session: Session, run: ExportRun, rule: ExportRule, *, by: Actor, at: d
     run.alarmed_at, run.usual_rows = at, found.usual
     session.flush()
     said = f"{found.now} {found.usual if found.usual is not None else '-'}"
-    for people in (_heads(session, by.team_id), _administrators(session)):
+    for people in (heads(session, by.team_id), administrators(session)):
         told = notifications.tell(session, NotificationKind.export_alarm, run, people, at=at, by=by, said=said)
         if told:
             session.flush()
@@ -87,7 +87,7 @@ def look(session: Session, run: ExportRun, rule: ExportRule, *, by: Actor, at: d
     return []
 
 
-def _heads(session: Session, team_id: int | None) -> set[int]:
+def heads(session: Session, team_id: int | None) -> set[int]:
     """Return the heads of a team and of all teams above it."""
     teams = {row.id: row for row in session.execute(select(Team.id, Team.parent_id, Team.head_id))}
     found: set[int] = set()
@@ -99,6 +99,7 @@ def _heads(session: Session, team_id: int | None) -> set[int]:
     return found
 
 
-def _administrators(session: Session) -> set[int]:
+def administrators(session: Session) -> set[int]:
+    """Return the open accounts of administrators."""
     is_one = or_(User.roles.any(Role.name == ADMIN), User.groups.any(Group.roles.any(Role.name == ADMIN)))
     return set(session.execute(select(User.id).where(User.active.is_(True), is_one)).scalars())

@@ -1,7 +1,8 @@
 """Rights to single fields: what stands in a sensitive one is for those who may see it, and changed by those who may.
 
 An entity declares `__guards__ = {"bank_account": ("bank_accounts",)}`: these columns, links and properties need the
-rights of the area "party.bank_account" (see, change) besides those to the record. A field that belongs to no guard is
+rights of the area "party.bank_account" (see, change) besides those to the record; "=invoice" stands for the area of
+another noun, whose right to see decides. A field that belongs to no guard is
 read and written with the record. Nothing is hidden from the system; without a reader everything guarded is.
 """
 
@@ -22,12 +23,18 @@ def guards(entity: type[Any]) -> Mapping[str, str]:
     """Return the area of each guarded field of an entity: {"bank_accounts": "party.bank_account"}."""
     stem = getattr(entity, "__stem__", "")
     declared: Mapping[str, tuple[str, ...]] = getattr(entity, "__guards__", {})
-    return {name: f"{stem}.{guard}" for guard, names in declared.items() for name in names}
+    return {name: _area(stem, guard) for guard, names in declared.items() for name in names}
+
+
+def _area(stem: str, guard: str) -> str:
+    """Return the area of a guard: a part of the entity's own, or with a "=" before it that of another noun."""
+    return guard.removeprefix("=") if guard.startswith("=") else f"{stem}.{guard}"
 
 
 def areas(entity: type[Any]) -> list[str]:
-    """Return the areas of an entity's guarded fields, as declared."""
-    return list(dict.fromkeys(guards(entity).values()))
+    """Return the areas that an entity has for its guarded fields alone, as declared."""
+    own = f"{getattr(entity, '__stem__', '')}."
+    return [area for area in dict.fromkeys(guards(entity).values()) if area.startswith(own)]
 
 
 def hidden(session: Session, entity: type[Any], action: str = SEE) -> frozenset[str]:

@@ -18,7 +18,10 @@ from app.models.team import Team
 from app.services import access, colleague
 
 AUTHORED: tuple[type[Any], ...] = (Letter,)
-CLOSED = frozenset({"archived", "cancelled", "closed", "done", "expired", "lost", "rejected", "sent", "solved", "won"})
+CLOSED = frozenset(
+    {"archived", "cancelled", "closed", "converted", "done", "expired", "lost", "merged", "rejected", "sent", "solved"}
+    | {"won"}
+)
 PARTY = "party"
 TEAMS = "team"  # how many teams somebody heads, beside how many records of each kind are his
 

@@ -24,9 +24,11 @@ from app.services import access
 
 SILENT = frozenset(
     {
-        *("version", "created_at", "changed_at", "search_text", "name_key"),
+        *("version", "created_at", "changed_at", "search_text", "name_key", "latin_key", "sound_key", "completeness"),
+        *("price_steps", "unit_cost", "margin"),  # worked out, and not for everybody who reads the history
         *("column_widths", "put_away"),  # how somebody's screen looks
         *("ran_at", "ran_rows"),  # of rules that run every day
+        *("entered_at", "last_touch_at"),  # of deals: the log of stages tells it
         *("password", "login_count", "fail_login_count", "last_login", "created_on", "changed_on"),
     }
 )

@@ -22,14 +22,14 @@ _OF_LINE = {
     name: [column.key for column in entity.__table__.columns if column.key != "party_id"]
     for name, entity in _LINES.items()
 }
-WITH_LINES = tuple(selectinload(getattr(Party, name)) for name in (*_LINES, "identifiers"))
+WITH_LINES = tuple(selectinload(getattr(Party, name)) for name in (*_LINES, "identifiers", "interests"))
 
 
 def copy_of(party: Any) -> SimpleNamespace:  # noqa: ANN401 -- a record or a copy
-    """Return a plain copy of a counterparty and its rows; identifiers are shared, no file changes them."""
+    """Return a plain copy of a counterparty and its rows; what no file changes is shared."""
     copied = {name: getattr(party, name) for name in (*_PARTY, "id")}
     lists = {name: [_line(name, line) for line in getattr(party, name)] for name in _LINES}
-    return SimpleNamespace(**copied, **lists, identifiers=party.identifiers)
+    return SimpleNamespace(**copied, **lists, identifiers=party.identifiers, interests=party.interests)
 
 
 def _line(of: str, line: Any) -> SimpleNamespace:  # noqa: ANN401

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from flask_appbuilder.security.sqla.models import User
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -22,7 +22,7 @@ from app.i18n import label_of
 from app.models.history import Act, FieldChange
 from app.models.party import Party
 from app.models.team import UserProfile
-from app.services import access, find, history
+from app.services import access, find, history, party_alike
 from app.services import import_merge as merging
 from app.services import party as parties
 from app.services import party_rules as rules
@@ -132,10 +132,12 @@ class _Work:
         drafts = [cast("Party", row.party) for row in self.good]
         numbers = sorted({row.party.external_id for row in self.good if row.party.external_id})
         with access.everything(self.session, why="a duplicate is one whoever owns the other"):
-            self.twins = parties.duplicates_of_each(self.session, drafts) if drafts else []
+            self.twins = party_alike.likely_of_each(self.session, drafts) if drafts else []
             if numbers:
                 found = (
-                    select(Party.external_id, Party.id).where(Party.external_id.in_(numbers)).order_by(Party.id.desc())
+                    select(Party.external_id, func.coalesce(Party.merged_into_id, Party.id).label("id"))
+                    .where(Party.external_id.in_(numbers))
+                    .order_by(Party.id.desc())
                 )
                 self.external = {row.external_id or "": row.id for row in self.session.execute(found)}
         actor = access.current(self.session)
@@ -197,6 +199,10 @@ class _Work:
         self.seen.add(row.party, row.line)
 
     def _like_party(self, twin: Duplicate) -> str:
+        if twin.reasons == (DuplicateReason.similar_name,):
+            if self.visible is not None and twin.party_id not in self.visible:
+                return _("Somebody else's counterparty has a similar name")
+            return _("“%(name)s” (%(id)s) has a similar name", name=twin.name, id=twin.party_id)
         what = _reasons([reason.value for reason in twin.reasons])
         if self.visible is not None and twin.party_id not in self.visible:
             return _("Somebody else's counterparty has the same: %(what)s", what=what)

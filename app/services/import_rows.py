@@ -49,6 +49,7 @@ label(
     phone=_l("Phone"),
     email=_l("E-mail"),
     name=_l("Name"),
+    similar_name=_l("Similar name"),
 )
 
 LINES: dict[str, type[Any]] = {
@@ -79,7 +80,7 @@ _BLANK_LINES: dict[str, dict[str, Any]] = {
 
 def draft(**values: Any) -> SimpleNamespace:  # noqa: ANN401
     """Return an object with the attributes of a Party and nothing stated but the given values."""
-    lists: dict[str, Any] = {name: [] for name in (*LINES, "identifiers")}
+    lists: dict[str, Any] = {name: [] for name in (*LINES, "identifiers", "interests")}
     return SimpleNamespace(**(_BLANK_PARTY | lists | values))
 
 

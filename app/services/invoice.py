@@ -59,7 +59,10 @@ _COPIED = (
     "charge",
     "note",
 )
-_COPIED_LINE = ("product", "text", "quantity", "unit", "unit_price", "discount_percent", "tax")
+_COPIED_LINE = (
+    *("product", "text", "quantity", "unit", "unit_price", "discount_percent", "tax"),
+    *("price_steps", "parameters"),
+)
 
 
 def issue(session: Session, invoice: Invoice, *, at: datetime, on: date | None = None, by: Actor | None = None) -> None:

@@ -17,7 +17,7 @@ from app.models.payment_term import PaymentTerm
 from app.money import Priced, TaxCategory
 from app.outbox import Outbox, enqueue
 from app.search import search_text
-from app.services import chain, invoice_rules
+from app.services import chain, invoice_rules, margin
 from app.services import document as documents
 from app.services import invoice_snapshot as snapshots
 from app.services import number as numbers
@@ -66,6 +66,7 @@ def issue(session: Session, invoice: Invoice, *, at: datetime, on: date | None =
         _refuse_days(invoice, on)
         series = _series(invoice, standard)
         numbers.check(session, series, on=on, today=today)
+    margin.take(session, invoice)
     session.flush()  # lines and taxes are stored while the document is still a draft
     with session.no_autoflush:  # the document becomes another one in a single statement
         _set_days(invoice, on)

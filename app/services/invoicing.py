@@ -66,7 +66,7 @@ def refuse_all_invoiced(order: SaleOrder, done: Mapping[int, Decimal]) -> None:
 
 def _as_invoiced(session: Session, line: SaleOrderLine, quantity: Decimal) -> InvoiceLine:
     day = line.order.delivery_on
-    names = ("product", "text", "unit", "unit_price", "discount_percent")
+    names = ("product", "text", "unit", "unit_price", "discount_percent", "price_steps", "parameters", "unit_cost")
     return InvoiceLine(
         order_line_id=line.id,
         quantity=quantity,

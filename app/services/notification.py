@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from sqlalchemy import Select, delete, event, func, inspect, select, update
-from sqlalchemy.orm import Session, UOWTransaction, joinedload
+from sqlalchemy.orm import Session, UOWTransaction, joinedload, selectinload
 
 from app import clock
 from app.models.activity import Activity
@@ -212,7 +212,7 @@ def of(user_id: int, *, before: int | None = None) -> Select[Notification]:
     found = select(Notification).where(Notification.user_id == user_id)
     if before is not None:
         found = found.where(Notification.id < before)
-    named = [joinedload(Notification.by), joinedload(Notification.activity)]
+    named = [joinedload(Notification.by), selectinload(Notification.activity)]  # a note is cut by its record alone
     return found.options(*named).order_by(Notification.id.desc())
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError, Refusals
@@ -9,6 +10,11 @@ from app.i18n import gettext as _
 from app.models.organisation import Organisation, OrganisationBankAccount
 from app.services import channel as channels
 from app.services import identifier as identifiers
+
+
+def first(session: Session) -> Organisation | None:
+    """Return our company, of several the one that was there first."""
+    return session.scalar(select(Organisation).order_by(Organisation.id).limit(1))
 
 
 def save(session: Session, organisation: Organisation) -> None:  # noqa: ARG001 -- every service takes its session

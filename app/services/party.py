@@ -10,8 +10,10 @@ from app.i18n import gettext as _
 from app.models.party import ChannelKind, Party
 from app.search import like_clauses, search_text
 from app.services import channel as channels
+from app.services import party_complete, party_group
 from app.services import party_rules as rules
 from app.services.legal_form import name_key
+from app.services.name_sound import latin_key, sound_key
 from app.services.party_duplicate import Duplicate, DuplicateReason, duplicates, duplicates_of_each
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "duplicates_of_each",
     "named",
     "refuse_duplicates",
+    "refuse_merged",
     "restore",
     "save",
 ]
@@ -37,12 +40,20 @@ def save(session: Session, party: Party, *, unique: bool = False) -> None:
     """
     if party.anonymised_at is not None:
         raise DomainError(_("This person was made anonymous; nothing can be written down about him any more"))
+    refuse_merged(party)
     with session.no_autoflush:  # half-checked values must not reach the database
         rules.normalise(party)
+        party_group.judge(session, party)
         derive(party)
         if unique:
             refuse_duplicates(session, party)
         session.add(party)
+
+
+def refuse_merged(party: Party) -> None:
+    """Raise DomainError for a counterparty that was merged into another: only its key is left."""
+    if party.merged_into_id is not None:
+        raise DomainError(_("It was merged into “%(name)s”: change that one", name=str(party.merged_into)))
 
 
 def refuse_duplicates(session: Session, party: Party) -> None:
@@ -57,7 +68,7 @@ def refuse_duplicates(session: Session, party: Party) -> None:
 
 
 def derive(party: Party) -> None:
-    """Compute what is derived from the other fields: the search text and the name key."""
+    """Compute what is derived from the other fields: search text, keys of the name, how complete it is."""
     found = [party.name, party.legal_name, party.tax_number, party.tax_branch, party.registration_number]
     found += [party.email, party.external_id, *channels.phone_words(party.phone)]
     found += [address.city for address in party.addresses]
@@ -67,18 +78,23 @@ def derive(party: Party) -> None:
         dialled = channel.kind in {ChannelKind.phone, ChannelKind.fax}
         found += channels.phone_words(channel.value) if dialled else [channel.value]
     found += [identifier.value for identifier in party.identifiers]
+    found += [interest.topic for interest in party.interests]
     party.search_text = search_text(found)
     party.name_key = name_key(party.name)
+    party.latin_key, party.sound_key = latin_key(party.name), sound_key(party.name)
+    party.completeness = party_complete.score(party)
 
 
 def named(query: str, *, archived: bool = False) -> Select[Party]:
     """Return the counterparties that a typed query finds, by name; archived ones only on demand."""
     found = select(Party).where(*like_clauses(Party.search_text, query)).order_by(Party.name, Party.id)
+    found = found.where(Party.merged_into_id.is_(None))
     return found if archived else found.where(Party.archived_at.is_(None))
 
 
 def archive(session: Session, party: Party, *, at: datetime) -> None:  # noqa: ARG001 -- every verb takes its session
     """Take a counterparty out of use; its documents stay."""
+    refuse_merged(party)
     if party.is_archived:
         raise DomainError(_("“%(name)s” is in the archive already", name=party.name), field="archived_at")
     party.archived_at = at
@@ -86,6 +102,7 @@ def archive(session: Session, party: Party, *, at: datetime) -> None:  # noqa: A
 
 def restore(session: Session, party: Party) -> None:  # noqa: ARG001 -- every verb takes its session
     """Bring a counterparty back from the archive."""
+    refuse_merged(party)
     if not party.is_archived:
         raise DomainError(_("“%(name)s” is not in the archive", name=party.name), field="archived_at")
     if party.anonymised_at is not None:

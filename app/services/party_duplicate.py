@@ -1,7 +1,7 @@
 """Counterparties that may be one and the same: asked by indexed columns only, so it can run on every save."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -16,21 +16,23 @@ SHOWN = 20
 
 
 class DuplicateReason(StrEnum):
-    """What two counterparties have in common; each is the name of the field that says it, strongest first."""
+    """What two counterparties have in common; each but the last is the name of the field that says it."""
 
     tax_number = "tax_number"
     phone = "phone"
     email = "email"
     name = "name"
+    similar_name = "similar_name"  # told by services.party_alike alone; nothing is refused for it
 
 
 @dataclass(frozen=True)
 class Duplicate:
-    """Another counterparty that may be the same one, and why."""
+    """Another counterparty that may be the same one, and why; `score` is how sure that is, from 0 to 100."""
 
     party_id: int
     name: str
     reasons: tuple[DuplicateReason, ...]
+    score: int = field(default=0, compare=False)
 
 
 def duplicates(session: Session, party: Party) -> list[Duplicate]:
@@ -90,12 +92,16 @@ def _questions(reason: DuplicateReason, values: set[str]) -> Iterator[Select[*tu
     sought = sorted(values)
     shown = (Party.id, Party.name, Party.country, Party.tax_number, Party.tax_branch)
     why = literal(reason.value, String).label("reason")
-    yield select(why, column.label("value"), *shown).where(column.in_(sought))
+    yield select(why, column.label("value"), *shown).where(column.in_(sought), Party.merged_into_id.is_(None))
     if reason in {DuplicateReason.phone, DuplicateReason.email}:
         yield (
             select(why, PartyChannel.value.label("value"), *shown)
             .join(PartyChannel.party)
-            .where(PartyChannel.value.in_(sought), PartyChannel.kind == ChannelKind(reason.value))
+            .where(
+                PartyChannel.value.in_(sought),
+                PartyChannel.kind == ChannelKind(reason.value),
+                Party.merged_into_id.is_(None),
+            )
         )
 
 

@@ -23,6 +23,7 @@ from app.models.party import (
     PartyIdentifier,
     PartyKind,
 )
+from app.models.party_interest import PartyInterest, Reached, Strength
 from app.services import channel as channels
 from app.services import identifier as identifiers
 from app.services.text import is_blank, line, lines
@@ -53,6 +54,8 @@ def normalise(party: Party) -> None:
         _check_bank_account(checked, account, f"bank_accounts-{at}-")
     for at, identifier in enumerate(party.identifiers):
         _check_identifier(checked, identifier, f"identifiers-{at}-")
+    for at, interest in enumerate(party.interests):
+        _check_interest(checked, interest, f"interests-{at}-")
     checked.store()
 
 
@@ -130,6 +133,8 @@ def _check_party(checked: _Checked, party: Party) -> None:
     _check_reach(checked, party)
     checked.take(party, "note", lambda text: lines(text, limit=_NOTE_LENGTH))
     checked.take(party, "credit_limit", _credit)
+    checked.take(party, "preferred_channel", lambda text: _member(Reached, text))
+    checked.take(party, "call_time", _line(60))
 
 
 def _check_tax(checked: _Checked, party: Party, country: str | None, kind: str) -> None:
@@ -248,6 +253,15 @@ def _check_identifier(checked: _Checked, identifier: PartyIdentifier, prefix: st
         _l("The number is missing"),
         prefix,
     )
+
+
+def _check_interest(checked: _Checked, interest: PartyInterest, prefix: str) -> None:
+    if is_blank(interest.topic or "") and interest.product is not None:
+        checked.set(interest, "topic", interest.product.name[:120])
+    else:
+        checked.need(interest, "topic", _line(120), _l("Say what they are interested in"), prefix)
+    checked.choose(interest, "strength", Strength, Strength.clear, prefix)
+    checked.take(interest, "source", _line(60), prefix)
 
 
 def _line(limit: int) -> Rule:

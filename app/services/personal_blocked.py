@@ -7,10 +7,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.i18n import gettext as _
+from app.models.deal import Deal
 from app.models.invoice import Invoice, InvoiceState
 from app.models.letter import Letter, LetterState
 from app.models.payment import Payment, PaymentState
 from app.models.person_export import PersonExport, PersonExportState
+from app.models.pipeline import StageType
 from app.models.sale_order import OrderState, SaleOrder
 
 MOST = 5  # named of each kind
@@ -28,6 +30,7 @@ class Obstacle:
 def obstacles(session: Session, party_id: int) -> list[Obstacle]:
     """Return what must be settled before a counterparty is erased, over all rows."""
     found = [
+        (Deal, _("deals are open"), Deal.state == StageType.open),
         (
             SaleOrder,
             _("orders are under way"),

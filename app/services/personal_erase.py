@@ -21,7 +21,7 @@ from app.models.party import Party
 from app.outbox import enqueue
 from app.roles import CHANGE
 from app.search import search_text
-from app.services import access, personal_blocked, personal_files, personal_index, personal_trace
+from app.services import access, personal_blocked, personal_files, personal_index, personal_merged, personal_trace
 from app.services import bin as bins
 from app.services import party as parties
 from app.services.access import Actor
@@ -77,6 +77,10 @@ def erase(
         if not person.is_contact and (blocked := personal_blocked.obstacles(session, person.party_id)):
             raise DomainError(_("Not erased: %(why)s", why="; ".join(each.text for each in blocked)))
         counts = _take_out(session, person, at=at, reason=reason.strip(), files=files)
+        for same in personal_merged.same_people(session, person):  # what was merged into him is the same person
+            for table, (gone, kept) in _take_out(session, same, at=at, reason=reason.strip(), files=files).items():
+                before = counts.get(table, [0, 0])
+                counts[table] = [before[0] + gone, before[1] + kept]
     made = Erasure(
         party_id=person.party_id,
         contact_id=person.contact_id,
@@ -229,7 +233,8 @@ def _close(session: Session, person: Person, *, at: datetime) -> None:
         return
     table = metadata.tables["party"]
     row = session.connection().execute(select(table.c.archived_at).where(table.c.id == person.party_id)).one()
-    values = {"search_text": "", "name_key": "", "anonymised_at": at, "archived_at": row.archived_at or at}
+    values = {"search_text": "", "name_key": "", "latin_key": "", "sound_key": "", "completeness": 0}
+    values |= {"anonymised_at": at, "archived_at": row.archived_at or at}
     session.connection().execute(update(table).where(table.c.id == person.party_id).values(values))
     session.expire_all()
     exports = metadata.tables["person_export"]

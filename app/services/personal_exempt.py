@@ -3,6 +3,7 @@
 OURS = "our own people and their accounts: they end with the account, and by the terms of sign-in records"
 COMPANY = "our own company"
 GOODS = "what is sold, not who buys it"
+PRICES = "what things cost; a party is named by its key only"
 WORDS = "words that the company keeps for many records"
 HASHES = "hashes and numbers that say nothing by themselves"
 FRAMEWORK = "names of rights and screens"
@@ -12,12 +13,17 @@ TABLES: dict[str, str] = {
     **dict.fromkeys(("ab_user", "ab_register_user", "ab_group", "ab_api_key", "api_key_note", "identity"), OURS),
     **dict.fromkeys(("user_profile", "sign_in", "pending_sign_in", "remembered_device", "login_attempt"), OURS),
     **dict.fromkeys(("old_password", "password_link", "recovery_code", "second_factor", "substitution"), OURS),
+    **dict.fromkeys(("absence", "calendar_feed"), OURS),
     **dict.fromkeys(("ab_permission", "ab_view_menu", "ab_role", "role_base", "role_change", "export_cap"), FRAMEWORK),
     **dict.fromkeys(("organisation", "organisation_bank_account", "number_series", "number_counter", "team"), COMPANY),
-    **dict.fromkeys(("product", "unit", "tax"), GOODS),
+    **dict.fromkeys(("product", "product_category", "product_parameter", "unit", "tax"), GOODS),
     **dict.fromkeys(("payment_term", "payment_term_text", "tag"), WORDS),
+    **dict.fromkeys(("lead_source", "lead_form", "lead_form_field", "lead_form_text"), WORDS),
+    **dict.fromkeys(("lead_source_key", "lead_receiver"), OURS),
+    **dict.fromkeys(("pipeline", "stage", "stage_check", "lost_reason", "stage_log"), WORDS),
+    **dict.fromkeys(("price_list", "price_item", "discount_rule"), PRICES),
     **dict.fromkeys(("audit_seal", "chain_link", "file_link", "deleted_file"), HASHES),
-    **dict.fromkeys(("setting", "export_rule", "retention_rule"), RULES),
+    **dict.fromkeys(("setting", "export_rule", "retention_rule", "work_schedule", "company_holiday"), RULES),
     "erasure": "written without a word about the person: a reason that names him is refused",
 }
 STEM = "the kind of a record, by its stem"
@@ -26,7 +32,8 @@ MARK = "a random or technical mark"
 COLUMNS: dict[str, str] = {
     **dict.fromkeys(
         (
-            *("activity.entity", "attachment.entity", "bulk_run.entity", "deleted_record.entity", "export_run.entity"),
+            *("activity.entity", "activity_link.entity", "attachment.entity", "bulk_run.entity"),
+            *("deleted_record.entity", "export_run.entity"),
             *("field_change.entity", "field_change.part", "follower.entity", "handover_line.entity", "letter.entity"),
             *("import_run.entity", "notification.entity", "recent_record.entity", "record_share.entity"),
             *("saved_view.entity", "search_entry.entity", "state_change.entity", "tagging.entity", "export_run.area"),
@@ -37,6 +44,7 @@ COLUMNS: dict[str, str] = {
         (
             *("party.country", "party.language", "party.currency", "party_address.country", "party_contact.language"),
             *("party_bank_account.currency", "invoice.language", "invoice.currency", "sale_order.currency"),
+            *("deal.currency", "lead.country", "lead.language"),
             *("payment.currency", "letter.language", "person_export.language", "saved_view.role"),
         ),
         CODE,
@@ -48,6 +56,13 @@ COLUMNS: dict[str, str] = {
             *("field_change.salt", "field_change.sha256", "field_change.sign_in", "form_draft.key", "outbox.topic"),
             *("handover.fingerprint", "idempotency_key.key", "idempotency_key.body_sha256", "letter.message_id"),
             *("invoice.content_sha256", "invoice.chain_link", "invoice.number_period", "letter.token"),
+            *(
+                "party_merge_row.table_name",
+                "party_merge_row.column_name",
+                "party_pair.reasons",
+                "party_merge.conflicts",
+            ),
+            "lead.made",
             *("outbox.token", "state_change.request_id", "import_run.encoding", "import_run.delimiter"),
         ),
         MARK,
@@ -58,7 +73,10 @@ COLUMNS: dict[str, str] = {
     **dict.fromkeys(("state_change.before", "state_change.after"), "names of states"),
     "field_change.erasure": HASHES,
     "allocation.note": "an entry of the books, which is only ever added; it says why an amount was written off",
+    "activity.recurrence": "a rule of the calendar",
     "export_run.heads": "names of columns",
+    **dict.fromkeys(("sale_order_line.price_steps", "invoice_line.price_steps"), PRICES),
+    **dict.fromkeys(("sale_order_line.parameters", "invoice_line.parameters"), GOODS),
     "handover.given": "keys of people and places",
     "handover.beside": "keys of people",
     "import_run.mapping": "names of columns",

@@ -104,8 +104,8 @@ PLACES: tuple[Place, ...] = (
         columns={
             "name": Fate.replaced,
             **_all(_E, "legal_name", "tax_number", "tax_branch", "registration_number", "phone", "email", "website"),
-            **_all(_E, "birthday", "note", "source", "external_id"),
-            **_all(Fate.rebuilt, "name_key", "search_text"),
+            **_all(_E, "birthday", "note", "source", "external_id", "call_time"),
+            **_all(Fate.rebuilt, "name_key", "latin_key", "sound_key", "search_text"),
         },
     ),
     Place(
@@ -144,6 +144,20 @@ PLACES: tuple[Place, ...] = (
         goes=True,
     ),
     Place(
+        table="party_interest",
+        way=Way.part,
+        what=_l("Interests"),
+        columns=_all(_E, "topic", "source"),
+        goes=True,
+    ),
+    Place(
+        table="party_merge",
+        way=Way.part,
+        what=_l("Merges with others: former values"),
+        columns=_all(_E, "fields", "loser_before"),
+        exported=False,
+    ),
+    Place(
         table="consent",
         way=Way.part,
         what=_l("Consents"),
@@ -156,6 +170,36 @@ PLACES: tuple[Place, ...] = (
         what=_l("Letters: recipient, subject and text"),
         columns=_all(_E, "to_address", "to_name", "reply_to", "subject", "body", "answer")
         | _all(Fate.rebuilt, "search_text"),
+    ),
+    Place(
+        table="deal",
+        way=Way.document,
+        what=_l("Deals: titles and notes"),
+        columns=_all(_S, "title", "lost_note") | _all(_E, "note", "source") | _all(Fate.rebuilt, "search_text"),
+    ),
+    Place(
+        table="deal_line",
+        way=Way.line,
+        under="deal",
+        what=_l("Deals: lines"),
+        columns=_all(_S, "text"),
+    ),
+    Place(
+        table="lead",
+        way=Way.document,
+        what=_l("Leads: who asked, and for what"),
+        columns=_all(
+            _E, "name", "company", "phone", "email", "messenger", "text", "region", "page", "referrer", "error"
+        )
+        | _all(_E, "rejected_note", "channel_name")
+        | _all(_E, "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+        | _all(Fate.rebuilt, "search_text"),
+    ),
+    Place(
+        table="lead_arrival",
+        way=Way.document,
+        what=_l("Leads: what arrived, as it arrived"),
+        columns=_all(_E, "raw", "text", "error", "external_id", "address"),
     ),
     Place(
         table="sale_order",
@@ -204,8 +248,8 @@ PLACES: tuple[Place, ...] = (
     Place(
         table="activity",
         way=Way.about,
-        what=_l("Notes"),
-        columns=_all(_E, "body"),
+        what=_l("Activities"),
+        columns=_all(_E, "subject", "body", "result", "search_text"),
         goes=True,
     ),
     Place(

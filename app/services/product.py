@@ -11,7 +11,7 @@ from app.i18n import gettext as _
 from app.models.product import Product, ProductKind
 from app.money import digits
 from app.search import fold, like_clauses, search_text
-from app.services import access
+from app.services import access, product_formula
 from app.services import unit as units
 from app.services.collected import Collected
 from app.services.text import is_blank, line, lines
@@ -26,10 +26,14 @@ def save(session: Session, product: Product) -> None:
     """
     with session.no_autoflush:
         found = Collected()
-        values = _texts(product, found) | _price(product, found)
+        values = _texts(product, found) | _price(product, found) | product_formula.check(product, found)
+        if values["formula"] and values["currency"] is None and "currency" not in found:
+            found.refuse("currency", _("A price needs its currency"))
         if values["sku"] and _sku_taken(session, product, values["sku"]):
             found.refuse("sku", _("This value is already in use"))
         found.settle()
+        for at, each in enumerate(product.parameters, 1):
+            each.position = at
         product.kind = product.kind or ProductKind.goods
         for name, value in values.items():
             setattr(product, name, value)
@@ -41,7 +45,7 @@ def save(session: Session, product: Product) -> None:
 
 def _texts(product: Product, found: Collected) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name, limit in (("name", 250), ("sku", 64), ("category", 120)):
+    for name, limit in (("name", 250), ("sku", 64)):
         values[name] = found.take(name, partial(line, getattr(product, name) or "", limit=limit)) or None
     if "name" not in found and is_blank(values["name"] or ""):
         found.refuse("name", _("A product needs a name"))
@@ -75,7 +79,9 @@ def _sku_taken(session: Session, product: Product, sku: str) -> bool:
 
 def derive(product: Product) -> None:
     """Compute what is derived from the other fields: the search text and the name key."""
-    product.search_text = search_text([product.sku, product.name, product.category])
+    product.search_text = search_text(
+        [product.sku, product.name, str(product.category) if product.category is not None else None]
+    )
     product.name_key = fold(product.name)[:250]
 
 

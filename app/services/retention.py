@@ -18,6 +18,7 @@ from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.models.activity import Activity
 from app.models.attachment import Attachment
+from app.models.deal import Deal
 from app.models.export_run import ExportRun
 from app.models.history import FieldChange
 from app.models.import_run import ImportProblem, ImportRun, ImportState
@@ -72,7 +73,7 @@ class Standing:
 
 def _people_due(before: datetime) -> Select[Any]:
     """Return people without any document, of whom nothing was written for as long."""
-    documents = (exists().where(kind.party_id == Party.id) for kind in (SaleOrder, Invoice, Payment))
+    documents = (exists().where(kind.party_id == Party.id) for kind in (Deal, SaleOrder, Invoice, Payment))
     lately = exists().where(
         Activity.entity == Party.__stem__, Activity.record_id == Party.id, Activity.created_at >= before
     )

@@ -8,9 +8,11 @@ so that it is looked at row by row. PostgreSQL decides by its statistics and nee
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, false, or_
+from sqlalchemy import ColumnElement, Integer, and_, false, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+
+from app.models.activity import Activity, Participant
 
 WALKS = "walks"  # the execution option of a statement that reads a few rows in the order of an index
 FEW_TEAMS = 4  # so few teams have few rows among all: their index is the shorter way
@@ -54,3 +56,24 @@ def belongs(
     if unassigned:
         found.append(and_(at.owner_id.is_(None), at.team_id.is_(None)))
     return or_(*found) if found else false()
+
+
+def beside(entity: type[Any], *, shared: Collection[int], taking_part: int | None) -> list[ColumnElement[bool]]:
+    """Return the conditions of rows that one reaches besides one's own: nobody's, shared ones, where one takes part."""
+    nobodys = getattr(entity, "is_nobodys", None)
+    found: list[ColumnElement[bool]] = [] if nobodys is None else [nobodys]
+    if shared:
+        found.append(entity.id.in_(shared))
+    if has_participants(entity) and taking_part is not None:
+        found.append(entity.id.in_(select(Participant.activity_id).where(Participant.user_id == taking_part)))
+    return found
+
+
+def has_participants(entity: type[Any]) -> bool:
+    """Say whether people take part in the rows of an entity."""
+    return issubclass(entity, Activity)
+
+
+def takes_part(record: object, user_id: int | None) -> bool:
+    """Say whether somebody takes part in a record that is loaded: he may see it."""
+    return isinstance(record, Activity) and any(one.user_id == user_id for one in record.participants if one.user_id)

@@ -14,6 +14,7 @@ from app.models.number_series import SeriesKind
 from app.models.sale_order import ORDER_MOVES, OrderState, SaleOrder
 from app.search import search_text
 from app.services import document as documents
+from app.services import margin
 from app.services import number as numbers
 from app.services import period as periods
 from app.services.collected import Collected
@@ -48,7 +49,7 @@ __all__ = [
 
 # What may change while an order is confirmed or done: nothing that was agreed.
 _FREE = frozenset(
-    {"note", "delivery_on", "buyer_reference", "owner_id", "team_id", "search_text", "version", "changed_at"}
+    {"note", "delivery_on", "buyer_reference", "owner_id", "team_id", "deal_id", "search_text", "version", "changed_at"}
 )
 
 
@@ -97,6 +98,7 @@ def confirm(session: Session, order: SaleOrder, *, at: datetime) -> None:
     documents.lock(session, order)
     move(ORDER_MOVES, order, OrderState.confirmed)
     order.ordered_on = order.ordered_on or today
+    margin.take(session, order)
     if order.number is None and series is not None:
         session.flush()
         order.series = series
@@ -121,6 +123,7 @@ def cancel(session: Session, order: SaleOrder) -> None:
 def reopen(session: Session, order: SaleOrder) -> None:
     """Make an order a draft again, with the number it has. Raises DomainError when something of it is invoiced."""
     refuse_reopen(order, invoiced_quantities(session, order))
+    margin.drop(order)
     _move(session, order, OrderState.draft)
 
 

@@ -18,6 +18,7 @@ from app.services import identifier as identifiers
 from app.services import number as numbers
 from app.services import organisation as organisations
 from app.services import payment_term as payment_terms
+from app.services import pipeline as pipelines
 from app.services import tax as taxes
 from app.services import unit as units
 from app.services.party_rules import known_countries
@@ -51,7 +52,7 @@ def usual(country: str) -> Custom:
 def set_up(
     session: Session, organisation: Organisation, *, account: OrganisationBankAccount | None = None
 ) -> Organisation:
-    """Store an organisation with its bank account, taxes, units, payment terms, number series and first team.
+    """Store an organisation with its bank account, taxes, units, payment terms, number series, team and pipeline.
 
     What is there already is kept. Raises Refusals at the organisation's fields.
     """
@@ -70,6 +71,7 @@ def set_up(
     _series(session, organisation, custom)
     if session.execute(select(Team.id).limit(1)).first() is None:
         session.add(Team(name=organisation.name[:120]))
+    pipelines.make_first(session, organisation.language)
     session.flush()
     return organisation
 

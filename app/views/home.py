@@ -15,10 +15,12 @@ from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.models.handover import Handover
 from app.models.invoice import Invoice, InvoiceKind, InvoiceState, Settlement
+from app.models.lead import OPEN as OPEN_LEADS
+from app.models.lead import Lead, LeadState
 from app.models.letter import Letter, LetterState
 from app.models.party import Party
 from app.outbox import Errand, Outbox
-from app.services import find, handover_kinds
+from app.services import find, handover_kinds, party_complete
 from app.services import notification as notifications
 from app.services.row_condition import WALKS
 from app.web import menu, onboarding, palette, settings
@@ -38,15 +40,39 @@ def counted(work: Session, *found: Select[Any]) -> list[int]:
     return [int(count) for count in work.execute(select(*counts)).one()]
 
 
+def leads() -> list[Select[Any]]:
+    """Return the queries of leads that nobody has sorted yet, and of those that wait for too long."""
+    waiting = Lead.responded_at.is_(None), Lead.respond_by.is_not(None), Lead.state.in_(OPEN_LEADS)
+    late = select(Lead.id).where(*waiting, Lead.respond_by <= clock.now())
+    return [select(Lead.id).where(Lead.state == LeadState.new), late]
+
+
+def of_leads(late: int, unsorted: int) -> list[Tile]:
+    """Return the tile of unsorted leads, and of those that wait for too long where there are any."""
+    about = {"label": _("Leads that wait for too long"), "url": "/unsorted/", "icon": "clock", "is_late": True}
+    found = [{"label": _("Unsorted leads"), "count": unsorted, "url": "/unsorted/", "icon": "inbox"}]
+    return [*([about | {"count": late}] if late else []), *found]
+
+
 def of_parties(work: Session) -> list[Tile]:
-    """Return the tile of the counterparties, and of those that nobody is working on, for who sees hand-overs."""
+    """Return the tiles of leads, of the counterparties, and of those that nobody is working on; one statement.
+
+    Leads are for who sees them, what nobody is working on for who sees hand-overs.
+    """
     appbuilder: Any = current_app.extensions["appbuilder"]
     hands_over = appbuilder.sm.may(Handover.__stem__, "see")
     idle = [select(Party.id).where(handover_kinds.idle(Party))] if hands_over else []
-    count, *left = counted(work, select(Party.id), *idle)
+    sparse = select(Party.id).where(party_complete.incomplete(), Party.archived_at.is_(None))
+    sees_leads = appbuilder.sm.may(Lead.__stem__, "see")
+    real = select(Party.id).where(Party.merged_into_id.is_(None))
+    count, thin, *left = counted(work, real, sparse, *idle, *(leads() if sees_leads else ()))
+    asked = [left.pop(), left.pop()] if sees_leads else []
     about = {"label": _("Nobody is working on them"), "url": "/party/list/?flt.owner.idle=1", "icon": "users"}
     late = [about | {"count": each, "is_late": True} for each in left if each]
-    return [{"label": _("Parties"), "count": count, "url": "/party/list/", "icon": "building-2"}, *late]
+    url = f"/party/list/?flt.completeness.lt={party_complete.ENOUGH}&flt.archived_at.empty=1&order=completeness"
+    some = [{"label": _("Parties to be completed"), "count": thin, "url": url, "icon": "list"}] if thin else []
+    found = {"label": _("Parties"), "count": count, "url": "/party/list/", "icon": "building-2"}
+    return [*(of_leads(*asked) if asked else []), found, *some, *late]
 
 
 def of_invoices(work: Session) -> list[Tile]:

@@ -59,7 +59,10 @@ FIELDSETS = [
     (_l("More"), {"fields": MORE}),
 ]
 SAID = ["kind", "state", "number", "issued_on", "due_on", "order", "credits"]
-SHOWN = [(None, {"fields": [*SAID, *HEAD]}), (_l("More"), {"fields": [*PRICING, *MORE, "closed_on", "closed_reason"]})]
+SHOWN = [
+    (None, {"fields": [*SAID, *HEAD]}),
+    (_l("More"), {"fields": [*PRICING, *MORE, "closed_on", "closed_reason", "margin"]}),
+]
 ISSUED = (Wanted("state", "neq", "draft"),)
 OVERDUE = (
     Wanted("kind", "eq", "invoice"),
@@ -76,9 +79,9 @@ LINES_OF_CARD = [
 LINES = Lines(
     InvoiceLine,
     "InvoiceLine",
-    given=("product", "text", "quantity", "unit", "unit_price", "discount_percent", "tax"),
-    optional=("text", "unit_price", "tax"),
-    computed=("position", "net", "tax_amount", "gross"),
+    given=("product", "text", "quantity", "unit", "unit_price", "discount_percent", "tax", "parameters"),
+    optional=("text", "unit_price", "tax", "parameters"),
+    computed=("position", "net", "tax_amount", "gross", "price_steps"),
 )
 
 
@@ -95,7 +98,7 @@ class InvoiceView(Chained, DocumentView):
     list_columns: ClassVar = [
         "number", "kind", "party", "state", "settlement", "issued_on", "due_on", "gross", "currency",
     ]  # fmt: skip
-    show_columns: ClassVar = [*SAID, *HEAD, *PRICING, *MORE]
+    show_columns: ClassVar = [*SAID, *HEAD, *PRICING, *MORE, "margin"]
     show_fieldsets: ClassVar = SHOWN
     add_columns: ClassVar = FORM
     add_fieldsets: ClassVar = FIELDSETS
@@ -109,7 +112,7 @@ class InvoiceView(Chained, DocumentView):
     order_columns: ClassVar = ["number", "issued_on", "due_on", "gross", "state"]
     base_order = ("id", "desc")
     key_facts: ClassVar = ["state", "settlement", "kind", "party", "issued_on", "due_on"]
-    total_columns: ClassVar = ["net", "gross"]
+    total_columns: ClassVar = ["net", "gross", "margin"]
     total_hint = _l("credit notes are subtracted")
     stages: ClassVar = tuple(InvoiceState)
     card_options: ClassVar = LINES_OF_CARD
@@ -230,7 +233,7 @@ class InvoiceApi(CrudApi):
     ]
     show_columns: ClassVar = [
         *SAID, *HEAD, *PRICING, *MORE,
-        "net", "tax", "gross", "allocated", "rest", "settlement", "closed_on", "closed_reason",
+        "net", "tax", "gross", "margin", "allocated", "rest", "settlement", "closed_on", "closed_reason",
     ]  # fmt: skip
     add_columns: ClassVar = [*HEAD, *PRICING, *MORE, "order"]
     edit_columns: ClassVar = [*HEAD, *PRICING, *MORE]

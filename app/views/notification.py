@@ -22,7 +22,7 @@ from app.services import access
 from app.services import activity as activities
 from app.services import notification as notifications
 from app.services.key_notice import KEY
-from app.web import export_words, timeline
+from app.web import export_words, lead_words, timeline
 from app.web.cells import card_url, day
 
 LAST = 10  # in the bell
@@ -187,7 +187,7 @@ def _own_keys(session: Session, keys: set[int]) -> Named:
 
 def _people(session: Session, found: "list[Notification]") -> dict[int, str]:
     """Return the names of those whom the notes mention."""
-    bodies = [one.activity.body for one in found if one.activity is not None]
+    bodies = [one.activity.body or "" for one in found if one.activity is not None]
     keys = {int(mention[1]) for body in bodies for mention in activities.MENTION.finditer(body)}
     if not keys:
         return {}
@@ -208,6 +208,9 @@ def _told(one: Notification, record: Any, people: dict[int, str]) -> Told:
         NotificationKind.job_failed: _("Background work has failed"),
         NotificationKind.export_alarm: _("%(who)s takes away unusually many rows", who=who),
         NotificationKind.key_ends: _("A key for REST ends soon"),
+        NotificationKind.reminder: _("You wanted to be reminded"),
+        NotificationKind.lead_waits: _("A lead waits for your answer"),
+        NotificationKind.lead_late: _("A lead was not answered in time"),
     }[one.kind]
     name = _named_by_kind(record) if record is not None else _("A record that is gone, or that you no longer see")
     more = _more(one, record, people) if record is not None else ""
@@ -240,9 +243,11 @@ def _more(one: Notification, record: Any, people: dict[int, str]) -> str:
         return _("It ends on %(day)s.", day=day(record.expires_on)) if record.expires_on else ""
     if one.activity is not None:
         gone = one.activity.deleted_at is not None
-        return _("This note is deleted.") if gone else activities.excerpt(one.activity.body, people)
+        return _("This note is deleted.") if gone else activities.excerpt(one.activity.body or "", people)
     if one.kind is NotificationKind.export_alarm:
         return export_words.told(one.said or "")
+    if one.kind in {NotificationKind.lead_waits, NotificationKind.lead_late}:
+        return lead_words.told(one.kind, one.said or "")
     if one.kind is NotificationKind.change_of_state:
         kind = inspect(type(record)).columns["state"].type
         return label_of(kind.enum_class(one.said)) if one.said in {each.value for each in kind.enum_class} else ""

@@ -29,14 +29,15 @@ LOADED = [selectinload(SaleOrder.party), selectinload(SaleOrder.owner), selectin
 HEAD = ["party", "organisation", "ordered_on", "delivery_on", "payment_term", "buyer_reference"]
 PRICING = ["currency", "prices_include_tax", "returns", "discount", "charge"]
 MORE = ["note", "owner", "team"]
+ORIGIN = "deal"
 FORM = [*HEAD, *PRICING, *MORE, "lines"]
 LINES_OF_CARD = [selectinload(SaleOrder.lines).options(joinedload(SaleOrderLine.unit), joinedload(SaleOrderLine.tax))]
 LINES = Lines(
     SaleOrderLine,
     "OrderLine",
-    given=("product", "text", "quantity", "unit", "unit_price", "discount_percent", "tax"),
-    optional=("text", "unit_price", "tax"),
-    computed=("position", "net", "tax_amount", "gross"),
+    given=("product", "text", "quantity", "unit", "unit_price", "discount_percent", "tax", "parameters"),
+    optional=("text", "unit_price", "tax", "parameters"),
+    computed=("position", "net", "tax_amount", "gross", "price_steps"),
 )
 FIELDSETS = [
     (None, {"fields": HEAD}),
@@ -44,7 +45,7 @@ FIELDSETS = [
     (_l("Prices"), {"fields": PRICING}),
     (_l("More"), {"fields": MORE}),
 ]
-SHOWN = [(None, {"fields": ["state", *HEAD]}), (_l("More"), {"fields": [*PRICING, *MORE]})]
+SHOWN = [(None, {"fields": ["state", *HEAD]}), (_l("More"), {"fields": [*PRICING, ORIGIN, *MORE, "margin"]})]
 
 
 def done_of(order: SaleOrder) -> Mapping[int, Decimal]:
@@ -132,7 +133,7 @@ class OrderView(Chained, DocumentView):
     many_name = _l("Orders")
     hint = _l("An order says what a customer wants; it becomes an invoice with one click.")
     list_columns: ClassVar = ["number", "party", "state", "ordered_on", "delivery_on", "gross", "currency", "owner"]
-    show_columns: ClassVar = ["state", *HEAD, *PRICING, *MORE]
+    show_columns: ClassVar = ["state", *HEAD, *PRICING, ORIGIN, *MORE, "margin"]
     show_fieldsets: ClassVar = SHOWN
     add_columns: ClassVar = FORM
     add_fieldsets: ClassVar = FIELDSETS
@@ -140,11 +141,11 @@ class OrderView(Chained, DocumentView):
     edit_fieldsets: ClassVar = FIELDSETS
     add_form_extra_fields: ClassVar = {"lines": document_lines(SaleOrderLine)}
     edit_form_extra_fields: ClassVar = {"lines": document_lines(SaleOrderLine)}
-    search_columns: ClassVar = ["state", "party", "ordered_on", "delivery_on", "currency", "owner", "team"]
+    search_columns: ClassVar = ["state", "party", "ordered_on", "delivery_on", "currency", "deal", "owner", "team"]
     order_columns: ClassVar = ["number", "ordered_on", "delivery_on", "gross", "state"]
     base_order = ("id", "desc")
     key_facts: ClassVar = ["state", "party", "owner"]
-    total_columns: ClassVar = ["net", "gross"]
+    total_columns: ClassVar = ["net", "gross", "margin"]
     stages: ClassVar = (OrderState.draft, OrderState.confirmed, OrderState.done)
     card_options: ClassVar = LINES_OF_CARD
     own_tabs: ClassVar = [CHAIN]
@@ -187,7 +188,7 @@ class OrderApi(CrudApi):
         "tax",
         "gross",
     ]
-    show_columns: ClassVar = ["number", "state", *HEAD, *PRICING, *MORE, "net", "tax", "gross"]
+    show_columns: ClassVar = ["number", "state", *HEAD, *PRICING, ORIGIN, *MORE, "net", "tax", "gross", "margin"]
     add_columns: ClassVar = [*HEAD, *PRICING, *MORE]
     edit_columns: ClassVar = [*HEAD, *PRICING, *MORE]
     defaulted: ClassVar = ["organisation", "currency"]

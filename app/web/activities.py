@@ -44,7 +44,14 @@ PROGRAMS = frozenset(
         *(".ps1", ".reg", ".scr", ".url", ".vb", ".vbe", ".vbs", ".wsf"),
     }
 )
-CHIPS = {"note": "notes", "change": "changes", "file": "files", "letter": "letters", "payment": "payments"}
+CHIPS = {
+    "note": "notes",
+    "activity": "activities",
+    "change": "changes",
+    "file": "files",
+    "letter": "letters",
+    "payment": "payments",
+}
 
 
 @dataclass(frozen=True)
@@ -345,7 +352,7 @@ class Activities:
 
     @staticmethod
     def _typed(note: Activity) -> str:
-        return activities.retyped(note.body, {one.user_id: one.user.username for one in note.mentions})
+        return activities.retyped(note.body or "", {one.user_id: one.user.username for one in note.mentions})
 
     def _card_of(self, pk: int, key: int | None = None) -> str:
         return f"{self.route_base}/show/{pk}" + (f"#note-{key}" if key is not None else "#history")

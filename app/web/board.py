@@ -4,11 +4,8 @@ A card that is moved to another column does what the button of its card does: th
 where the column is a plain field, the change that the list's cell would make. The screen never sets a state.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from enum import Enum
 from functools import partial
 from typing import Any, ClassVar
 
@@ -24,6 +21,7 @@ from app.i18n import gettext as _
 from app.roles import ACT, CHANGE
 from app.services import access
 from app.web import dialog
+from app.web.board_declared import Board, Column, Way, key_of
 from app.web.face import Faced, FaceView, attribute_condition, overtaken
 from app.web.filters import column_of
 from app.web.totals import Sums
@@ -31,61 +29,7 @@ from app.web.verbs import Verb, run
 
 MOST_CARDS = 50
 MOST_COLUMNS = 12
-
-
-@dataclass(frozen=True)
-class Board:
-    """What a board's columns are and what its cards say.
-
-    `by` is a column of choices or a link to one of few records. `moves` names, by the column that a card comes to, the
-    verb that brings it there; without any, `by` is changed like a cell of the list, where the reader may. `reason` says
-    why a card cannot be moved otherwise. `empty` calls the column of records without a value, which is then always
-    there. `ends` are the columns where work is over: nothing lies there for too long.
-    """
-
-    by: str
-    moves: Mapping[str, str] = field(default_factory=dict)
-    title: Sequence[str] = ()
-    facts: Sequence[str] = ()
-    amount: str = ""
-    wip: Mapping[str, int] = field(default_factory=dict)
-    rot_after: timedelta | None = None
-    ends: frozenset[str] = frozenset()
-    empty: Any = ""
-    reason: Any = ""
-
-
-@dataclass
-class Column:
-    """A column with its head and its first cards; `after` is where its other cards begin."""
-
-    key: str
-    value: Any
-    label: str
-    sums: list[Sums]
-    limit: int | None
-    url: str
-    cards: list[Any] = field(default_factory=list)
-    after: str = ""
-
-    @property
-    def count(self) -> int:
-        """Return how many records the column has."""
-        return sum(one.count for one in self.sums)
-
-    @property
-    def is_over(self) -> bool:
-        """Say whether more work stands here than should."""
-        return self.limit is not None and self.count > self.limit
-
-
-@dataclass(frozen=True)
-class Way:
-    """A column that a card may be moved to, and the verb that does it; None where a field is changed."""
-
-    key: str
-    label: str
-    verb: Verb | None
+MOST_KEY_DIGITS = 18
 
 
 class BoardFace(FaceView):
@@ -102,7 +46,7 @@ class BoardFace(FaceView):
         """Show the records as cards in columns."""
         wish = self.asked()
         board = self._board(wish)
-        selection = self.selection(wish)
+        selection = self.on_board(wish)
         columns = self.columns_of(board, wish, selection)
         self._deal(board, wish, selection, columns)
         count = sum(column.count for column in columns)
@@ -115,7 +59,7 @@ class BoardFace(FaceView):
         """Return more cards of a column, from a cursor on."""
         wish = self.asked()
         board = self._board(wish)
-        selection = self.selection(wish)
+        selection = self.on_board(wish)
         columns = self.columns_of(board, wish, selection)
         column = next((each for each in columns if each.key == request.args.get("column")), None)
         if column is None:
@@ -137,6 +81,10 @@ class BoardFace(FaceView):
             **self._about_cards(board, columns),
         )
 
+    def on_board(self, wish: Faced) -> Any:
+        """Return the query of the records on a board; a view may show less than its list."""
+        return self.selection(wish)
+
     def _board(self, wish: Faced) -> Board:
         return next((board for board in self.boards if board.by == wish.by), self.boards[0])
 
@@ -146,7 +94,7 @@ class BoardFace(FaceView):
         return {
             "board": board,
             "ways": partial(self._ways_of, board, ways),
-            "rotten": partial(self._rotten_days, board, clock.now()),
+            "rotten": self.rot_of(board, columns),
         }
 
     # --- columns --------------------------------------------------------------------------------------------------
@@ -162,9 +110,11 @@ class BoardFace(FaceView):
         for value, of, count, total in selection.with_entities(*measures, amount).group_by(*by).order_by(None).all():
             sums = {board.amount: total or Decimal(0)} if board.amount else {}
             found.setdefault(value, []).append(Sums(count, sums, of))
-        values = self._values(board, found)
-        texts = self._column_texts(board, values)
-        ordered = values if self._members(board) else sorted(values, key=lambda one: (one is None, texts[one]))
+        records = self.column_records(board, wish)
+        values = self._values(board, found) if records is None else [*records]
+        texts = {key: str(record) for key, record in records.items()} if records else self._column_texts(board, values)
+        is_ordered = records is not None or self._members(board)
+        ordered = values if is_ordered else sorted(values, key=lambda one: (one is None, texts[one]))
         return [
             Column(
                 key=key_of(value),
@@ -173,9 +123,18 @@ class BoardFace(FaceView):
                 sums=sorted(found.get(value, []), key=lambda one: -one.count),
                 limit=board.wip.get(key_of(value)),
                 url=self._url_of(board, wish, value),
+                record=(records or {}).get(value),
             )
             for value in ordered
         ]
+
+    def column_records(self, board: Board, wish: Faced) -> Mapping[Any, Any] | None:  # noqa: ARG002
+        """Return the linked records that a board's columns are, in their order; None: those that cards name."""
+        return None
+
+    def beside_sum(self, column: Column, one: Sums) -> str:  # noqa: ARG002
+        """Return what stands beside a column's sum; nothing as a rule."""
+        return ""
 
     def _column_texts(self, board: Board, values: Sequence[Any]) -> dict[Any, str]:
         texts = dict(self._texts(board.by, values))
@@ -257,6 +216,14 @@ class BoardFace(FaceView):
             return self.lets(CHANGE, record)
         return way.verb.when(record) and access.allowed(db.session(), record, ACT)
 
+    def rot_of(self, board: Board, columns: Sequence[Column]) -> Callable[[Any, str], int]:  # noqa: ARG002
+        """Return what says for how many days a card has lain where that is too long, else 0."""
+        return partial(self._rotten_days, board, clock.now())
+
+    def asks_first(self, way: Way) -> bool:
+        """Say whether a move opens a dialog."""
+        return way.verb is not None and dialog.asks(way.verb)
+
     @staticmethod
     def _rotten_days(board: Board, now: Any, record: Any, key: str) -> int:
         """Return for how many days a card has lain unchanged where that is too long, else 0."""
@@ -297,7 +264,7 @@ class BoardFace(FaceView):
         way = next((each for each in ways if each.key == to), None)
         if way is None:
             return self.refused_move(self._refusal(board, record, to, columns) if to != before else "", home)
-        if way.verb is not None and dialog.asks(way.verb):
+        if way.verb is not None and self.asks_first(way):
             return self._open_dialog(way.verb, pk)
         try:
             record = self._go(board, way, record)
@@ -336,13 +303,13 @@ class BoardFace(FaceView):
         """Answer with the card where it stands now, the heads of all columns and the way back."""
         (before, names), key = start, self._key(record, board)
         text = _("%(name)s is now in “%(column)s”.", name=str(record), column=names.get(key, key))
-        selection = self.selection(wish)
+        selection = self.on_board(wish)
         columns = self.columns_of(board, wish, selection)
         about = self._about_cards(board, columns)
         home, undo = wish.address(f"{self.route_base}/board"), None
         ways = self._ways_of(board, self._ways(board, [*names.items()]), record)
         back = next((way for way in ways if way.key == before), None)
-        if back is not None and not (back.verb and dialog.asks(back.verb)):
+        if back is not None and not self.asks_first(back):
             url = wish.address(f"{self.route_base}/board/{record.id}")
             undo = (_("Undo"), url, {"to": before, "record_version": str(getattr(record, "version", 1))})
         if not self.by_script():
@@ -370,16 +337,6 @@ class BoardFace(FaceView):
         if not chosen.when(record):
             return self.show(str(pk))
         return self._card(record, {verb: dialog.open_dialog(chosen, record, self.label_columns)})
-
-
-MOST_KEY_DIGITS = 18
-
-
-def key_of(value: Any) -> str:
-    """Return a column's value as an address says it; nothing for no value."""
-    if value is None:
-        return ""
-    return str(value.value if isinstance(value, Enum) else value)
 
 
 __all__ = ["Board", "BoardFace", "Column", "Way", "key_of"]

@@ -62,7 +62,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Day:
-    """A day with its entries; `more` is how many of them it has no room for."""
+    """A day with its entries; `more` is how many of them it has no room for, `marks` what else is to be said of it."""
 
     on: date
     name: str
@@ -70,6 +70,7 @@ class Day:
     is_outside: bool
     entries: Sequence[Entry]
     more: int
+    marks: Sequence[Any] = ()
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,10 @@ class CalendarFace(FaceView):
             iso=write_date,
         )
 
+    def day_marks(self, shown: Shown) -> Mapping[date, Sequence[Any]]:  # noqa: ARG002
+        """Return what is to be said of the days themselves, such as holidays; views that know of some say it."""
+        return {}
+
     def _calendar(self, wish: Faced) -> Calendar:
         return next((each for each in self.calendars if each.start == wish.start), self.calendars[0])
 
@@ -142,7 +147,7 @@ class CalendarFace(FaceView):
             while at <= min(end, shown.last):
                 on_day.setdefault(at, []).append(entry)
                 at += DAY
-        most, names = SHOWN_PER_DAY[shown.span], day_names("wide")
+        most, names, marks = SHOWN_PER_DAY[shown.span], day_names("wide"), self.day_marks(shown)
         found = []
         for place in range((shown.last - shown.first).days + 1):
             at = shown.first + place * DAY
@@ -150,19 +155,21 @@ class CalendarFace(FaceView):
             fits = len(entries) if len(entries) <= most + 1 else most  # "1 more" would take the place of that one
             outside = shown.span == "month" and at.month != shown.on.month
             name = names[place % 7] if shown.span != "day" else ""
-            found.append(Day(at, name, at == today, outside, entries[:fits], len(entries) - fits))
+            told = marks.get(at, ())
+            found.append(Day(at, name, at == today, outside, entries[:fits], len(entries) - fits, told))
         return found
 
     def _entry(self, calendar: Calendar, record: Any) -> Entry:
         value = getattr(record, calendar.start)
         kind = getattr(record, calendar.kind, None) if calendar.kind else None
+        has_time = isinstance(value, datetime) and not getattr(record, "is_all_day", False)
         words = [str(found) for name in calendar.title if (found := getattr(record, name, None))]
         return Entry(
             record,
             " · ".join(words) or str(record),
             str(kind.value if kind is not None else ""),
             str(self.value(record, calendar.kind).striptags()) if kind is not None else "",
-            format_time(value, "short", tzinfo=zone(), locale=get_locale()) if isinstance(value, datetime) else "",
+            format_time(value, "short", tzinfo=zone(), locale=get_locale()) if has_time else "",
             version_of(record),
             self.may_change(record, calendar.start),
         )

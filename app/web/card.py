@@ -32,12 +32,13 @@ from app.web.card_tabs import FACTS, Child, Tabs
 from app.web.card_tags import Tagged
 from app.web.crm_form import CrmForm
 from app.web.lookup import entity_of
+from app.web.planner import Planner
 from app.web.records import Records
 from app.web.verbs import ForMany, Verb, run
 from app.web.ways import onward
 
 
-class CardView(Activities, Tabs, Tagged, Beside, Copies, ModelView):
+class CardView(Activities, Planner, Tabs, Tagged, Beside, Copies, ModelView):
     """Card and verbs of an entity; see the module's text."""
 
     datamodel: Records

@@ -124,6 +124,7 @@ def install(app: Any) -> None:
         "label_of": label_of,
         "number": whole,
         "plain_money": plain_money,
+        "phone": shown_phone,
     }
     app.jinja_env.globals |= {"card_url": card_url, "url_for": url_for}
 

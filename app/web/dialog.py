@@ -1,7 +1,7 @@
 """Dialogs: the inputs that a verb's button asks for, as a form that keeps what was typed when the verb is refused.
 
 A verb declares its arguments once, as schema fields for REST; a dialog makes form fields of those that people can
-type: days, amounts, choices, links and texts.
+type: days, moments, amounts, choices, links and texts.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from app.errors import DomainError, Refusals
 from app.money import digits
 from app.services import period as periods
 from app.web.crm_form import CrmForm
-from app.web.fields import ChoiceField, DateField, DecimalField
+from app.web.fields import ChoiceField, DateField, DecimalField, MomentField
 from app.web.link_field import LinkField
 from app.web.locale import choose_time_zone
 from app.web.schema import ExactField, LinkedField, MemberField
@@ -103,13 +103,15 @@ def _named(verb: Verb, form: CrmForm) -> CrmForm:
 
 
 def _is_typed(argument: Any) -> bool:
-    return isinstance(argument, ma.Date | ma.String | ExactField | MemberField | LinkedField)
+    return isinstance(argument, ma.Date | ma.AwareDateTime | ma.String | ExactField | MemberField | LinkedField)
 
 
 def _field(argument: Any, label: Any) -> Any:
     checks: list[Any] = [InputRequired() if argument.required else Optional()]
     if isinstance(argument, ma.Date):
         return DateField(label, checks)
+    if isinstance(argument, ma.AwareDateTime):
+        return MomentField(label, checks, render_kw={"autocomplete": "off"})
     if isinstance(argument, ExactField):
         return DecimalField(label, checks, least=2)
     if isinstance(argument, MemberField):

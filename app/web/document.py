@@ -14,7 +14,8 @@ from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access, permission_name
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from wtforms import TextAreaField
+from wtforms import HiddenField, TextAreaField
+from wtforms.utils import unset_value
 from wtforms.validators import InputRequired, Length, Optional
 
 from app.db import db
@@ -37,12 +38,14 @@ from app.money import (
     format_money,
     price,
 )
+from app.services import margin, price_words
 from app.services import tax as taxes
+from app.web import price_offer
 from app.web.crm_form import CrmForm
 from app.web.crud import CrudView
 from app.web.fields import DecimalField
-from app.web.line_cells import CellLink
-from app.web.lines import LineForm, LinesField
+from app.web.line_cells import CellLink, preload
+from app.web.lines import LineForm, LinesField, as_data
 from app.web.standard import standard_list
 
 ZERO = Decimal(0)
@@ -60,6 +63,7 @@ class DocumentLineForm(LineForm):
     unit_price = DecimalField(_l("Price per unit"), [Optional()])
     discount_percent = DecimalField(_l("Discount (percent)"), [Optional()])
     tax = CellLink(_l("Tax"), [Optional()], entity=Tax)
+    parameters = HiddenField()  # of a product with a formula; see app/web/price_offer.py
 
     @property
     def is_blank(self) -> bool:
@@ -72,6 +76,19 @@ class DocumentLines(LinesField):
     """The lines of a document: the script prices them while one types."""
 
     row_kind = "document"
+
+    def process(self, formdata: Any, data: Any = unset_value, extra_filters: Any = None) -> None:
+        """Take the rows with the numbers of their formulas."""
+        rows = data if isinstance(data, list) else []
+        preload(rows, self.columns)
+        shown = [as_data(row, self.columns) | {"parameters": price_offer.written(row)} for row in rows]
+        self.process_rows(formdata, shown, extra_filters)
+
+    def populate_obj(self, obj: Any, name: str) -> None:
+        """Give each row the numbers of its formula too."""
+        super().populate_obj(obj, name)
+        for entry, row in zip(self.filled, getattr(obj, name), strict=True):
+            price_offer.take(entry.form, row)
 
 
 def document_lines(entity: Any) -> LinesField:
@@ -117,13 +134,29 @@ class DocumentView(CrudView):
         """Say what the form's lines and totals come to, in the reader's format."""
         form = self.add_form()
         currency = form["currency"].data or "EUR"
+        offers = price_offer.offers(form, currency)
         try:
             priced = priced_form(form, currency)
         except DomainError as refusal:
-            return jsonify(error=str(refusal))
+            return jsonify(error=str(refusal), offers=offers)
         at = iter(priced.lines)
         amounts = [next(at) if counts(entry.form) else None for entry in form["lines"].entries]
-        return jsonify(shown_totals(priced, currency) | {"lines": [line and shown_line(line) for line in amounts]})
+        shown = {"lines": [line and shown_line(line) for line in amounts], "offers": offers}
+        return jsonify(shown_totals(priced, currency) | shown)
+
+    def why(self, line: Any) -> list[str]:
+        """Return why a line's price is what it is; nothing where somebody chose it."""
+        return price_words.told(getattr(line, "price_steps", None))
+
+    def margins(self, record: Any) -> dict[str, Any] | None:
+        """Return what is left of each line and of the document; None for whoever may not see it, and of drafts."""
+        if "margin" not in self.show_columns or str(record.state) == "draft":
+            return None
+        lines = {line.id: margin.of_line(line, record.currency) for line in record.lines}
+        return {
+            "lines": {key: "—" if left is None else self.money(record, left) for key, left in lines.items()},
+            "all": "—" if record.margin is None else self.money(record, record.margin),
+        }
 
     def money_marks(self) -> dict[str, Any]:
         """Return what the script needs to write preliminary totals: rounding, and how amounts are written."""

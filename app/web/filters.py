@@ -18,7 +18,7 @@ from sqlalchemy.orm import RelationshipProperty
 
 from app import clock
 from app.columns import Exact, Instant
-from app.db import db
+from app.db import db, metadata
 from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.handover import Handover
@@ -29,6 +29,7 @@ from app.services import tag as tags
 from app.web.locale import choose_time_zone
 from app.web.periods import PERIODS
 from app.web.periods import span as period
+from app.web.special_filters import special_of
 
 Compare = Callable[[Any, Any], ColumnElement[bool]]
 
@@ -94,6 +95,10 @@ class Wanted:
 
 def column_of(entity: type[Any], name: str) -> Any:
     """Return the SQL column behind a declared name; for a link to another record its foreign key."""
+    place = beside(entity).get(name)
+    if place is not None:
+        table, _dot, column = place.partition(".")
+        return metadata.tables[table].c[column]
     attribute = inspect(entity).all_orm_descriptors.get(name)
     prop = getattr(attribute, "property", None)
     if isinstance(prop, RelationshipProperty):
@@ -104,11 +109,25 @@ def column_of(entity: type[Any], name: str) -> Any:
     return getattr(entity, name)
 
 
+def beside(entity: type[Any]) -> dict[str, str]:
+    """Return the columns of other tables by which an entity is filtered: name → "table.column"."""
+    return getattr(entity, "__beside__", {})
+
+
+def _of_beside(entity: type[Any], condition: ColumnElement[bool], column: Any) -> ColumnElement[bool]:
+    """Return the condition that some row beside a record meets another one."""
+    link = column.table.c[f"{entity.__stem__}_id"]
+    found: ColumnElement[bool] = inspect(entity).columns["id"].in_(sa.select(link).where(condition))
+    return found
+
+
 def operators_of(column: Any) -> tuple[str, ...]:
     """Return the operators that a column's type knows; the first is what a plain form offers."""
     kind = column.type
     if isinstance(kind, sa.Boolean):
         return ("eq",)
+    if special := special_of(column):
+        return (*_CHOICE, *special)
     if isinstance(kind, sa.Enum) or column.foreign_keys or getattr(column, "info", {}).get("of"):
         return (*_CHOICE, IDLE, GIVEN) if column.key == "owner_id" and handover_kinds.is_owner(column) else _CHOICE
     if isinstance(kind, sa.Integer | Exact | sa.Date | Instant):
@@ -204,7 +223,10 @@ def conditions(entity: type[Any], wanted: Iterable[Wanted], declared: Iterable[s
     for one in wanted:
         if one.column not in names:
             raise DomainError(_("One cannot filter by “%(column)s”", column=one.column[:60]), field=one.column[:60])
-        made = _tagged(entity, one) if one.column == TAGS else _condition(entity, column_of(entity, one.column), one)
+        column = column_of(entity, one.column)
+        made = _tagged(entity, one) if one.column == TAGS else _condition(entity, column, one)
+        if one.column in beside(entity):
+            made = _of_beside(entity, made, column)
         groups.setdefault(one.group, []).append(made)
     every = groups.pop(0, [])
     return [*every, *(sa.or_(*some) for some in groups.values())]
@@ -223,6 +245,9 @@ def _tagged(entity: type[Any], one: Wanted) -> ColumnElement[bool]:
 def _condition(entity: type[Any], column: Any, one: Wanted) -> ColumnElement[bool]:
     if one.operator not in operators_of(column):
         raise DomainError(_("Unknown operator “%(operator)s”", operator=str(one.operator)[:20]), field=one.column)
+    if (special := special_of(column).get(one.operator)) is not None:
+        found_by = special.condition(db.session())
+        return found_by if _empty(one.value) else sa.not_(found_by)
     if one.operator == IDLE:
         idle = handover_kinds.idle(entity)
         return idle if _empty(one.value) else sa.not_(idle)

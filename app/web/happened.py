@@ -14,7 +14,7 @@ from sqlalchemy import Integer, Select, String, Text, and_, case, cast, false, f
 from sqlalchemy.orm import Session
 
 from app.columns import Amount, Instant, Key
-from app.models.activity import Activity
+from app.models.activity import Activity, ActivityKind, ActivityState
 from app.models.allocation import Allocation
 from app.models.attachment import Attachment
 from app.models.base import Entity
@@ -24,7 +24,7 @@ from app.models.letter import Letter
 from app.models.notification import Follower
 from app.models.party import Party
 from app.models.payment import Payment
-from app.services import access
+from app.services import access, planned
 from app.services import activity as activities
 
 if TYPE_CHECKING:
@@ -90,7 +90,10 @@ def rows(
     ]
     counts = _counts(record, reader)
     read = _read(session, branches, most, counts) if branches else []
-    return read, Counted.of(read[0] if read else session.execute(select(*counts)).one())
+    if read:
+        return read, Counted.of(read[0])
+    with access.everything(session, why="the same, where there are no rows for the counts to ride on"):
+        return read, Counted.of(session.execute(select(*counts)).one())
 
 
 def changes(session: Session, record: Entity, *, most: int) -> list[Any]:
@@ -102,7 +105,8 @@ def _read(session: Session, branches: list[Select[Any]], most: int, more: Sequen
     every = union_all(*branches).subquery()
     named = select(every, User.first_name, User.last_name, *more).outerjoin(User, User.id == every.c.person_id)
     ordered = named.order_by(every.c.at.desc(), every.c.rank.desc(), every.c.id.desc())
-    return list(session.execute(ordered.limit(most)).all())
+    with access.everything(session, why="every source cuts its rows itself; activities are cut by their record alone"):
+        return list(session.execute(ordered.limit(most)).all())
 
 
 def _behind(rank: int, source: str, found: Select[Any], start: Cursor | None, most: int) -> Select[Any]:
@@ -157,8 +161,22 @@ def _notes(record: Entity, reader: "Reader") -> Select[Any]:
         edited_at=Activity.edited_at,
         deleted_at=Activity.deleted_at,
     )
-    about = [Activity.entity == record.__stem__, Activity.record_id == record.id]
+    about = [Activity.entity == record.__stem__, Activity.record_id == record.id, Activity.kind == ActivityKind.note]
     return select(*told).where(*about, activities.readable(by=reader.actor, at=reader.at))
+
+
+def _done(record: Entity, _reader: "Reader") -> Select[Any]:
+    """Return what was done about a record, or will not be; what is planned stands above the history."""
+    told = _columns(
+        id=Activity.id,
+        at=func.coalesce(Activity.done_at, Activity.changed_at),
+        person_id=Activity.owner_id,
+        word=cast(Activity.kind, String(24)) + " " + cast(Activity.state, String(24)),
+        text=Activity.subject + "\n" + func.coalesce(Activity.result, Activity.body, ""),
+        number=Activity.team_id,
+    )
+    is_over = and_(Activity.kind != ActivityKind.note, Activity.state != ActivityState.planned)
+    return select(*told).where(planned.about(record), is_over)
 
 
 def _letters(record: Entity, reader: "Reader") -> Select[Any] | None:
@@ -217,6 +235,7 @@ SOURCES: dict[str, Source] = {
     "file": _files,
     "letter": _letters,
     "payment": _payments,
+    "activity": _done,
     "note": _notes,
 }
 RANK = {source: rank for rank, source in enumerate(SOURCES)}
@@ -229,27 +248,30 @@ RANK = {source: rank for rank, source in enumerate(SOURCES)}
 class Counted:
     """How much there is of each source that the reader may see, and whether he follows the record.
 
-    `is_following` is what the reader said himself, None when he has said nothing.
+    `is_following` is what the reader said himself, None when he has said nothing; `planned` how much is to be done.
     """
 
     by_source: dict[str, int]
     is_following: bool | None
+    planned: int
 
     @classmethod
     def of(cls, row: Any) -> "Counted":
         """Read the counts that a row carries."""
         found = {source: getattr(row, f"count_{source}", None) for source in SOURCES}
         known = {source: count for source, count in found.items() if count is not None}
-        return cls(known, row.own_following)
+        return cls(known, row.own_following, row.count_planned)
 
 
 def _counts(record: Entity, reader: "Reader") -> list[Any]:
     found = {source: find(record, reader) for source, find in SOURCES.items()}
     about = [Follower.entity == record.__stem__, Follower.record_id == record.id]
     own = select(Follower.is_following).where(*about, Follower.user_id == reader.actor.user_id).scalar_subquery()
+    ahead = select(func.count()).where(planned.about(record), Activity.state == ActivityState.planned).scalar_subquery()
     return [
         *(_number(source, part) for source, part in found.items() if part is not None),
         own.label("own_following"),
+        ahead.label("count_planned"),
     ]
 
 

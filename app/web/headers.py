@@ -34,7 +34,8 @@ def _add(response: Response) -> Response:
     headers = response.headers
     headers.setdefault("Content-Security-Policy", POLICY.format(nonce=nonce()))
     headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("X-Frame-Options", "SAMEORIGIN")
+    if not g.get("is_framed"):  # the policy of such a page says who may show it
+        headers.setdefault("X-Frame-Options", "SAMEORIGIN")
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")

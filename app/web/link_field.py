@@ -15,7 +15,9 @@ from app.services import access
 from app.web.lookup import KEY_DIGITS, Adder, adder_of, stem_of
 from app.web.request_cache import request_cache
 
-FEW = frozenset({"tax", "unit", "payment_term", "organisation", "number_series"})  # shown as a plain list
+FEW = frozenset(  # shown as a plain list
+    {"tax", "unit", "payment_term", "organisation", "number_series", "pipeline", "lost_reason"}
+)
 MOST_OF_FEW = 200
 
 
@@ -60,8 +62,16 @@ def few_of(entity: Any) -> list[Any]:
     """Return the records of a short list, asked once per request."""
     kept = request_cache("_few")
     if entity not in kept:
-        kept[entity] = list(db.session.execute(sa.select(entity).limit(MOST_OF_FEW)).unique().scalars())
+        wanted = sa.select(entity).where(*_in_use(entity)).limit(MOST_OF_FEW)
+        kept[entity] = list(db.session.execute(wanted).unique().scalars())
     return cast("list[Any]", kept[entity])
+
+
+def _in_use(entity: Any) -> list[Any]:
+    """Return the conditions that records of a short list are not out of use."""
+    columns = sa.inspect(entity).columns
+    active = [columns["is_active"]] if "is_active" in columns else []
+    return [*active, *([columns["archived_at"].is_(None)] if "archived_at" in columns else [])]
 
 
 def all_of_few(entity: Any) -> list[tuple[int, str]]:

@@ -23,13 +23,14 @@ from app.services import access
 from app.web import guarded, listing, settings
 from app.web.card import CardView
 from app.web.fields import choices_of
-from app.web.filters import GIVEN, IDLE, MINE, TAGS, Wanted, column_of, operators_of
+from app.web.filters import GIVEN, IDLE, MINE, TAGS, Wanted, beside, column_of, operators_of
 from app.web.filters import conditions as conditions_of
 from app.web.keyset import Page
 from app.web.labels import LABELS
 from app.web.lookup import stem_of
 from app.web.periods import PERIODS
 from app.web.records import COUNT_CAP
+from app.web.special_filters import special_of
 from app.web.standard import standard_options
 
 SIGNS = {"ge": "≥", "le": "≤", "gt": ">", "lt": "<", "neq": "≠"}
@@ -46,6 +47,7 @@ class ListView(CardView):
 
     list_title: Any = ""
     list_template = "web/list.html"
+    list_top: ClassVar[str] = ""  # a template of what stands above the list, on every face
     hint: Any = ""  # what an empty list says
     other_columns: ClassVar[Sequence[str] | None] = None  # what a reader may add; default: the card's own columns
 
@@ -151,7 +153,8 @@ class ListView(CardView):
             return self.has_tags
         mapper = inspect(self.datamodel.obj)
         relation = mapper.relationships.get(name)
-        return name in mapper.columns or (relation is not None and relation.direction is MANYTOONE)
+        is_one = relation is not None and relation.direction is MANYTOONE
+        return name in mapper.columns or name in beside(self.datamodel.obj) or is_one
 
     def _loaders(self, names: Sequence[str]) -> many[Any]:
         """Return the loader options of linked records that are shown and not loaded anyway."""
@@ -161,7 +164,8 @@ class ListView(CardView):
 
     def kind_of(self, name: str) -> str:
         """Return a word for a column's type, which lists align and filters choose inputs by."""
-        column = self.datamodel.obj.__table__.c.get(name)
+        is_beside = name in beside(self.datamodel.obj)
+        column = column_of(self.datamodel.obj, name) if is_beside else self.datamodel.obj.__table__.c.get(name)
         kind = None if column is None else column.type
         if isinstance(kind, Exact):
             return "number"
@@ -212,7 +216,10 @@ class ListView(CardView):
         """Return the filters that the panel shows in its inputs; it has one place for each."""
         places: dict[tuple[str, str], Wanted] = {}
         for one in wish.filters:
-            ranged = "ge" in operators_of(column_of(self.datamodel.obj, one.column))
+            column = column_of(self.datamodel.obj, one.column)
+            if one.operator in special_of(column):
+                continue  # it has no input of its own, and is carried on as it is
+            ranged = "ge" in operators_of(column)
             is_period = self.kind_of(one.column) == "date" and one.operator == "eq" and str(one.value) in PERIODS
             if one.group == 0 and (not ranged or one.operator in {"ge", "le"} or is_period):
                 places.setdefault((one.column, one.operator if ranged else ""), one)
@@ -232,6 +239,8 @@ class ListView(CardView):
         column = column_of(self.datamodel.obj, one.column)
         if one.operator == "empty":
             return f"{label}: {_('empty') if value in {'1', 'true'} else _('not empty')}"
+        if (special := special_of(column).get(one.operator)) is not None:
+            return str(special.yes if value in {"1", "true"} else special.no)
         if one.operator == IDLE:
             return _("Nobody is working on it") if value in {"1", "true"} else _("Somebody is working on it")
         if one.operator == GIVEN:

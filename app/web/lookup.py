@@ -57,9 +57,12 @@ def offered(entity: type[Any], args: Mapping[str, str]) -> Iterable[Any]:
     columns = inspect(entity).columns
     named = [columns[name] for name in NAMES if name in columns]
     order = next((columns[name] for name in ("name", "last_name") if name in columns), columns["id"])
-    query = select(entity).where(*belonging(entity, args)).order_by(order).limit(MOST)
+    only = belonging(entity, args)
+    if "merged_into_id" in columns:  # it leads to another record, which is offered itself
+        only.append(columns["merged_into_id"].is_(None))
+    query = select(entity).where(*only).order_by(order).limit(MOST)
     if text and "search_text" in columns:
-        found = select(entity.id).where(*search.conditions(session, entity, text), *belonging(entity, args))
+        found = select(entity.id).where(*search.conditions(session, entity, text), *only)
         keys = [found.limit(CANDIDATES)]
         if "name_key" in columns:
             keys.append(select(entity.id).where(entity.name_key == name_key(text)).limit(MOST))

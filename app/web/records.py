@@ -23,7 +23,7 @@ from app.services import access, field_right
 from app.services import bin as bins
 from app.services import search as searches
 from app.services.row_condition import WALKS
-from app.web.filters import column_of
+from app.web.filters import beside, column_of
 from app.web.keyset import Page, Term, beyond, cursor_of, values_of
 
 COUNT_CAP = 10_000
@@ -57,6 +57,11 @@ class Records(SQLAInterface):
     def get_related_interface(self, col_name: str) -> "Records":
         """Return the door to a related table."""
         return Records(self.get_related_model(col_name))
+
+    def get_filters(self, search_columns: Any = None, search_filters: Any = None) -> Any:
+        """Return the framework's filters, which know columns of the table alone."""
+        names = [name for name in search_columns or () if name not in beside(self.obj)]
+        return super().get_filters(names or None, search_filters)
 
     # --- reading --------------------------------------------------------------------------------------------------
 

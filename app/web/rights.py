@@ -38,6 +38,8 @@ GUARDED = {
     "bank_account": _l("bank accounts"),
     "credit_limit": _l("credit limit"),
     "cost_price": _l("cost price"),
+    "price_list": _l("price list"),
+    "margin": _l("margin"),
 }
 
 

@@ -16,11 +16,12 @@ from sqlalchemy.orm import Session
 from app.columns import Exact, Instant
 from app.i18n import gettext as _
 from app.i18n import label_of, language
+from app.models.activity import ActivityKind, ActivityState
 from app.models.base import Entity
 from app.models.letter import LetterState
 from app.money import format_decimal, format_money
 from app.services import activity as activities
-from app.services import field_right
+from app.services import field_right, planned
 from app.services.access import Actor
 from app.services.activity import MENTION, retyped
 from app.web import happened
@@ -79,6 +80,7 @@ class Event:
     files: list[File] = field(default_factory=list)
     url: str = ""
     state: LetterState | None = None
+    stage: ActivityState | None = None
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,8 @@ def _event(group: list[Any], changes: dict[int, Any], told: _Told) -> Event | No
             event.text, event.url = Markup("{}").format(row.text), f"/letter/show/{row.id}"
         case "payment":
             _as_payment(event, row)
+        case "activity":
+            _as_activity(event, row, told)
         case _:
             titles = {"add": _("Created"), "change": _("Changed"), "delete": _("Deleted"), "restore": _("Restored")}
             event.who, event.what = name or _("System"), titles.get(oldest.word, oldest.word)
@@ -226,6 +230,17 @@ def _as_note(event: Event, row: Any, told: _Told) -> None:
     event.is_deleted = row.deleted_at is not None
     if event.is_own:
         event.typed = retyped(row.text, {key: user for key, (user, _full) in told.people.items()})
+
+
+def _as_activity(event: Event, row: Any, told: _Told) -> None:
+    kind, _space, state = row.word.partition(" ")
+    event.what, event.stage = label_of(ActivityKind(kind)), ActivityState(state)
+    subject, _line, more = row.text.partition("\n")
+    event.text = Markup("<strong>{}</strong>").format(subject)
+    if more.strip():
+        event.text += Markup("<br>{}").format(more.strip())
+    if told.reader is not None and planned.is_reached(told.reader.actor, row.person_id, row.number):
+        event.url = f"/activity/show/{row.id}"
 
 
 def _as_payment(event: Event, row: Any) -> None:

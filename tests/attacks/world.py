@@ -3,6 +3,7 @@
 import io
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
@@ -12,16 +13,22 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import Model
+from app.models.discount_rule import DiscountRule
 from app.models.handover import Handover, HandoverState, Strategy
 from app.models.party import PartyContact
+from app.models.price_list import PriceList
+from app.models.product_category import ProductCategory
 from app.models.record_share import RecordShare
 from app.models.substitution import Substitution
 from app.outbox import Errand, Outbox
 from app.services import attachment as attachments
+from app.services import discount_rule as rules
 from app.services import invoice as invoices
 from app.services import letter as letters
 from app.services import letter_ledger as ledger
 from app.services import payment as payments
+from app.services import price_list as price_lists
+from app.services import product_category as categories
 from app.services import sale_order as orders
 from app.services import tag as tags
 from app.services.allocation import When
@@ -141,7 +148,10 @@ def build(session: Session, made: Made, app: Any, admin: Browser) -> dict[str, A
     party = made.buyer(name, owner="manager", note=LONG, email="a@tulpen.example", phone="+31205551234")
     party.contacts.append(PartyContact(name=name, email="anna@example.org"))
     whose = {"party": party, "owner_id": party.owner_id, "team_id": party.team_id, "organisation": us}
-    product = made.product(name, description=LONG, sku="A-1", category="Bulbs")
+    bulbs = ProductCategory(name=evil(120, "c"))
+    categories.save(session, bulbs)
+    _prices(session, bulbs)
+    product = made.product(name, description=LONG, sku="A-1", category=bulbs)
     order = made.order(("3", "10.00"), note=LONG, **whose)
     order.lines[0].product, order.lines[0].text = product, LONG
     orders.save(session, order)
@@ -172,6 +182,13 @@ def build(session: Session, made: Made, app: Any, admin: Browser) -> dict[str, A
     session.commit()
     _click(session, made, admin, party)
     return {"party": party, "order": order, "invoice": invoice, "draft": draft, "payment": payment, "letter": letter}
+
+
+def _prices(session: Session, category: ProductCategory) -> None:
+    """Make a list and a rule whose names stand on lines and on the page that tries prices."""
+    price_lists.save(session, PriceList(name=evil(120, "l"), currency="EUR"))
+    rules.save(session, DiscountRule(name=evil(120, "r"), percent=Decimal(5), category=category))
+    session.flush()
 
 
 def _letter(session: Session, app: Any, invoice: Any) -> Any:

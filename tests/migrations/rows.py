@@ -146,10 +146,15 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"id": 1, "name": "sales", "head_id": 2} | ENTITY,
         {"id": 2, "name": "north", "parent_id": 1} | ENTITY,
     ],
+    "work_schedule": [
+        {"id": 1, "name": "Office", "is_default": True, "time_zone": "Asia/Yerevan", "country": "AM"}
+        | {"monday": "09:00-13:00, 14:00-18:00"}
+        | ENTITY
+    ],
     "user_profile": [
         {"id": 1, "user_id": 1, "team_id": 1, "language": "hy", "time_zone": "Asia/Yerevan", "theme": "dark"}
         | {"density": "compact", "column_widths": '{"party": {"name": 240}}', "put_away": '["side"]'}
-        | {"must_change_password": True}
+        | {"must_change_password": True, "work_schedule_id": 1, "reminders_by_mail": True}
         | ENTITY
     ],
     "handover": [
@@ -225,6 +230,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "activity": [
         {"id": 1, "entity": "party", "record_id": 1, "kind": "note", "body": "Звонить утром, @{2}", "author_id": 1}
+        | {"state": "done", "is_all_day": False, "priority": "normal", "search_text": ""}
         | ENTITY
     ],
     "mention": [{"id": 1, "activity_id": 1, "user_id": 2}],
@@ -344,8 +350,14 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         | ENTITY
     ],
     "organisation_bank_account": [{"id": 1, "organisation_id": 1} | BANK],
+    "price_list": [
+        {"id": 1, "name": "Wholesale", "currency": "EUR", "prices_include_tax": False, "audience": "chosen"}
+        | {"priority": 5, "is_active": True, "valid_from": "2026-01-01"}
+        | ENTITY
+    ],
     "party": [
         {
+            "price_list_id": 1,
             "id": at,
             "kind": "company",
             "name": name,
@@ -442,9 +454,12 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"id": 1, "name": "21 %", "country": "NL", "code": "standard", "category": "S", "rate": rate("0.21")} | ENTITY
     ],
     "unit": [{"id": 1, "code": "C62", "sign": "st", "decimals": 0} | ENTITY],
+    "product_category": [{"id": 1, "name": "Bulbs", "path": "Bulbs"} | ENTITY],
     "product": [
         {
             "id": 1,
+            "category_id": 1,
+            "formula": "boxes * 10",
             "kind": "goods",
             "sku": "T-1",
             "name": "Tulip bulbs",
@@ -457,6 +472,18 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "name_key": "tulip bulbs",
             "search_text": "  tulip  bulbs  t  1",
         }
+        | ENTITY
+    ],
+    "product_parameter": [
+        {"id": 1, "product_id": 1, "position": 1, "name": "boxes", "least": fine("1"), "usual": fine("1")}
+    ],
+    "price_item": [
+        {"id": 1, "price_list_id": 1, "position": 1, "product_id": 1, "from_quantity": fine("10"), "price": fine("9.5")}
+    ],
+    "discount_rule": [
+        {"id": 1, "name": "Good customers", "percent": fine("3"), "currency": "EUR", "category_id": 1, "tag_id": 1}
+        | {"past": "turnover", "past_months": 12, "past_least": fine("500"), "stacks": True, "priority": 0}
+        | {"is_active": True}
         | ENTITY
     ],
     "number_series": [
@@ -475,12 +502,81 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "number_counter": [
         {"series_id": series, "period": "2026", "first": 1, "last": 1, "last_on": "2026-03-31"} for series in (1, 2, 3)
     ],
+    "pipeline": [{"id": 1, "name": "Sales", "currency": "EUR", "is_default": True} | ENTITY],
+    "stage": [
+        {"id": at, "pipeline_id": 1, "position": at, "name": name, "type": kind, "probability": chance}
+        | {"colour": "blue", "needs_on_entry": '["amount"]', "needs_on_exit": "[]", "norm_minutes": 480}
+        | ENTITY
+        for at, name, kind, chance in ((1, "New", "open", 10), (2, "Won", "won", 100), (3, "Lost", "lost", 0))
+    ],
+    "stage_check": [{"id": 1, "stage_id": 1, "position": 1, "text": "Budget known"}],
+    "stage_move": [{"id": 1, "pipeline_id": 1, "stage_id": 1, "to_id": 2}],
+    "lost_reason": [{"id": 1, "name": "Price", "position": 1, "is_active": True} | ENTITY],
+    "deal": [
+        {"id": 1, "title": "Bulbs for the park", "party_id": 1, "pipeline_id": 1, "stage_id": 1, "state": "open"}
+        | {"amount": money("30"), "currency": "EUR", "expected_on": "2026-04-30", "source": "Fair"}
+        | {"entered_at": AT, "last_touch_at": AT, "search_text": TEXT}
+        | OWNED,
+        {"id": 2, "title": "Spades", "party_id": 1, "pipeline_id": 1, "stage_id": 3, "state": "lost"}
+        | {"currency": "EUR", "lost_reason_id": 1, "lost_note": "Too dear", "lost_from_id": 1, "closed_at": AT}
+        | {"entered_at": AT, "last_touch_at": AT, "search_text": TEXT}
+        | OWNED,
+    ],
+    "deal_line": [
+        {"id": 1, "deal_id": 1, "position": 1, "product_id": 1, "text": "Tulip bulbs", "quantity": fine("3")}
+        | {"unit_id": 1, "unit_price": fine("10"), "discount_percent": fine("0"), "tax_id": 1, "net": money("30")}
+    ],
+    "deal_contact": [{"id": 1, "deal_id": 1, "contact_id": 1, "role": "decides"}],
+    "deal_check": [{"id": 1, "deal_id": 1, "check_id": 1, "at": AT, "by_id": 1}],
+    "stage_log": [
+        {"id": 1, "deal_id": 2, "at": AT, "to_id": 1, "to_name": "New", "state": "open", "by_id": 1},
+        {"id": 2, "deal_id": 2, "at": AT, "from_id": 1, "from_name": "New", "to_id": 3, "to_name": "Lost"}
+        | {"state": "lost", "seconds": 0, "working_minutes": 0, "by_id": 1},
+    ],
+    "lead_source": [
+        {"id": 1, "name": "Website", "code": "website", "channel": "form", "is_active": True, "priority": "normal"}
+        | {"norm_minutes": 30, "assignment": "in_turn", "team_id": 1, "language": "nl", "country": "NL"}
+        | {"per_minute": 120, "per_address": 10}
+        | ENTITY
+    ],
+    "lead_source_key": [{"source_id": 1, "sealed": "…", "made_at": AT}],
+    "lead_receiver": [{"id": 1, "source_id": 1, "user_id": 1, "country": "NL", "language": "nl", "turn": 1}],
+    "lead": [
+        {"id": 1, "state": "converted", "priority": "normal", "channel": "form", "source_id": 1, "name": "Anna"}
+        | {"phone": "+31201234567", "email": "anna@example.org", "text": "Bulbs", "language": "nl", "country": "NL"}
+        | {"utm_source": "fair", "page": "https://example.org/", "party_id": 1, "deal_id": 1, "received_at": AT}
+        | {"remind_at": AT, "respond_by": AT, "responded_at": AT, "response_minutes": 12, "converted_at": AT}
+        | {"made": '{"deal": [1, 1]}', "search_text": TEXT}
+        | OWNED,
+        {"id": 2, "state": "merged", "priority": "low", "channel": "message", "channel_name": "chat"}
+        | {"messenger": "@anna", "merged_into_id": 1, "received_at": AT, "search_text": TEXT}
+        | OWNED,
+        {"id": 3, "state": "rejected", "priority": "high", "channel": "api", "held_because": "limit"}
+        | {"rejected_reason": "junk", "error": "This is no JSON", "received_at": AT, "search_text": TEXT}
+        | OWNED,
+    ],
+    "lead_arrival": [
+        {"id": 1, "source_id": 1, "external_id": "a-1", "lead_id": 1, "party_id": 1, "received_at": AT, "raw": "{}"}
+        | {"text": "Bulbs", "address": "c" * 64}
+    ],
+    "lead_form": [
+        {"id": 1, "name": "Contact", "code": "contact", "source_id": 1, "is_active": True, "theme": "system"}
+        | {"colour": "#1a2b3c", "sites": "https://example.org"}
+        | ENTITY
+    ],
+    "lead_form_field": [{"id": 1, "form_id": 1, "position": 1, "field": "email", "is_required": True}],
+    "lead_form_text": [{"id": 1, "form_id": 1, "language": "nl", "title": "Vraag het ons"}],
     "sale_order": [
         DOCUMENT
         | {"id": 1, "state": "confirmed", "number": "SO-2026-00001", "series_id": 3, "ordered_on": "2026-03-30"}
+        | {"deal_id": 1, "margin": money("18")}
         | totals("30", "6.30", "36.30")
     ],
-    "sale_order_line": [{"id": 1, "order_id": 1} | line("3", "30", "6.30", "36.30")],
+    "sale_order_line": [
+        {"id": 1, "order_id": 1, "unit_cost": fine("4"), "parameters": '{"boxes": "1"}'}
+        | {"price_steps": '[{"kind": "product", "price": "10", "currency": "EUR"}]'}
+        | line("3", "30", "6.30", "36.30")
+    ],
     "invoice": [
         DRAFT | {"id": 1, "kind": "invoice", "order_id": 1} | totals("30", "6.30", "36.30"),
         DRAFT | {"id": 2, "kind": "credit_note", "credits_id": 1} | totals("10", "2.10", "12.10"),
@@ -558,6 +654,27 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         }
         | OWNED
     ],
+    "party_interest": [
+        {"id": 1, "party_id": 1, "topic": "Tulip bulbs", "product_id": 1, "strength": "clear", "since": "2026-03-01"}
+        | {"source": "Fair"}
+    ],
+    "party_metric": [
+        {"party_id": 1, "orders_count": 1, "first_order_on": "2026-03-31", "last_order_on": "2026-03-31"}
+        | {"orders_per_year": money("1"), "turnover": money("100"), "average_check": money("100")}
+        | {"open_balance": money("0"), "payment_lag_days": 3, "last_touch_on": "2026-03-31", "counted_at": AT}
+    ],
+    "party_mark": [{"id": 1, "party_id": 1}],
+    "party_pair": [
+        {"id": 1, "one_id": 1, "other_id": 2, "state": "dismissed", "score": 40, "reasons": "name", "found_at": AT}
+        | {"by_id": 1}
+    ],
+    "party_merge": [
+        {"id": 1, "party_id": 1, "loser_id": 2, "state": "undone", "fields": "{}", "loser_before": "{}"}
+        | {"conflicts": "[]", "merged_at": AT, "by_id": 1, "undone_at": AT, "undone_by_id": 1}
+    ],
+    "party_merge_row": [
+        {"id": 1, "merge_id": 1, "table_name": "invoice", "column_name": "party_id", "row_id": 1, "fate": "moved"}
+    ],
     "consent": [
         {"id": 1, "party_id": 1, "purpose": "marketing_mail", "state": "given", "address": "info@example.org"}
         | {"source": "paper", "wording": "I agree.", "evidence_id": 1, "said_at": AT, "noted_at": AT, "by_id": 1}
@@ -569,6 +686,20 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         | OWNED
     ],
     "retention_rule": [{"id": 1, "name": "bin", "days": 30, "ran_at": AT, "ran_rows": 2} | ENTITY],
+    "participant": [
+        {"id": 1, "activity_id": 1, "user_id": 2},
+        {"id": 2, "activity_id": 1, "contact_id": 1},
+    ],
+    "activity_link": [{"id": 1, "activity_id": 1, "entity": "invoice", "record_id": 1}],
+    "calendar_feed": [{"id": 1, "user_id": 1, "token_sha256": "f" * 64, "made_at": AT}],
+    "company_holiday": [
+        {"id": 1, "held_on": "2026-04-06", "name": "Inventory", "country": None, "is_working": False} | ENTITY
+    ],
+    "absence": [
+        {"id": 1, "user_id": 1, "kind": "leave", "begins_on": "2026-03-01", "ends_on": "2026-03-14"}
+        | {"substitute_id": 2, "substitution_id": 1}
+        | ENTITY
+    ],
 }
 GONE = {("import_run", "created_by_id")}  # columns that the newest version has no more
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import migrating
 from app.db import Model, prepare_engine
-from app.models import audit_protection, consent_protection, protection, triggers
+from app.models import audit_protection, consent_protection, deal_protection, protection, triggers
 from app.services import access, verify
 from app.services import search as searches
 from tests.migrations import rows
@@ -79,7 +79,7 @@ def declared_triggers(connection: Connection) -> dict[str, str]:
         return triggers.sqlite_triggers()
     columns = protection.protected_columns()
     declared = protection.postgresql_triggers(columns) | audit_protection.postgresql_triggers()
-    declared |= consent_protection.postgresql_triggers()
+    declared |= consent_protection.postgresql_triggers() | deal_protection.postgresql_triggers()
     return {name: f"{trigger.table}: {trigger.function}" for name, trigger in declared.items()}
 
 
@@ -102,7 +102,7 @@ def examine(engine: Engine) -> None:
     with Session(engine) as session:
         access.act_as(session, access.SYSTEM)
         for table in triggers.SEARCHED:
-            many = {"party": 1, "product": 0}.get(table, holding[table])
+            many = {"party": 1, "product": 0, "activity": 0}.get(table, holding[table])
             assert (table, found(session, table, "омашк")) == (table, many)
         assert found(session, "party", "ulpen") == 1
         assert found(session, "product", "ulip") == holding["product"]

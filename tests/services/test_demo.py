@@ -97,7 +97,12 @@ def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
     done = demo.fill(
         session, size="small", password=None, today=TODAY, progress=lambda at, total: told.append((at, total))
     )
-    assert done.added == {"party": 160, "product": 25, "order": 60, "invoice": 120, "payment": 96}
+    assert done.added == {"party": 166, "product": 25, "order": 60, "invoice": 120, "payment": 96} | {
+        "activity": 54,
+        "deal": 60,
+        "lead_source": 3,
+        "lead": 40,
+    }
     assert told == [(160, 160)]
     assert list(done.passwords) == [person.username for person in PERSONS]
     assert len(set(done.passwords.values())) == 1
@@ -131,7 +136,7 @@ def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
     told_of = select(func.count(func.distinct(FieldChange.record_id))).where(
         FieldChange.entity == "party", FieldChange.act == "add"
     )
-    assert session.execute(told_of).scalar_one() == 160
+    assert session.execute(told_of).scalar_one() == 166
 
 
 @pytest.mark.usefixtures("nobody")
@@ -146,9 +151,16 @@ def test_a_second_fill_adds_nothing_and_a_larger_one_continues(session: Session)
         "order": 0,
         "invoice": 0,
         "payment": 0,
+        "activity": 0,
+        "deal": 0,
+        "lead_source": 0,
+        "lead": 0,
     }
     numbers = session.execute(select(Party.external_id).order_by(Party.external_id)).scalars().all()
-    assert numbers == [f"DEMO-{at:06}" for at in range(1, 401)]
+    assert numbers == [
+        *(f"DEMO-{at:06}" for at in range(1, 401)),
+        *(f"DEMO-TWIN-{at:03}" for at in range(1, 7)),  # typed in twice
+    ]
 
 
 @pytest.mark.usefixtures("nobody")

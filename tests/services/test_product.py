@@ -9,6 +9,7 @@ from app import money
 from app.errors import DomainError, Refusals
 from app.models.payment_term import PaymentTerm, PaymentTermText
 from app.models.product import Product
+from app.models.product_category import ProductCategory
 from app.models.unit import KNOWN_UNITS, Unit
 from app.services import payment_term as terms
 from app.services import product as products
@@ -25,7 +26,13 @@ def refused(save, session, record) -> dict[str, list[str]]:
 
 
 def test_a_product_is_stored_in_its_normal_form_and_found_by_any_part(session):
-    product = Product(name="  Тюльпан  «Ёлка» ", sku=" TU-01\n", price=D("12.345678"), currency="eur", category="Bulbs")
+    product = Product(
+        name="  Тюльпан  «Ёлка» ",
+        sku=" TU-01\n",
+        price=D("12.345678"),
+        currency="eur",
+        category=ProductCategory(name="Bulbs"),
+    )
     products.save(session, product)
     session.flush()
     assert (product.name, product.sku, product.currency) == ("Тюльпан «Ёлка»", "TU-01", "EUR")

@@ -176,7 +176,7 @@ def test_guarded_fields_are_offered_to_whom_they_are_open(as_user, session):
     manager = as_user("manager")
     page = manager.get("/key/add").text
     offered = set(re.findall(r'value="(party\.\w+\.\w+)"', page))
-    assert offered == {"party.personal.see", "party.personal.write", "party.credit_limit.see"}
+    assert offered == {"party.personal.see", "party.personal.write", "party.credit_limit.see", "party.price_list.see"}
     answer = manager.post("/key/add", {"name": "Shop", "scope": "party.bank_account.see"})
     assert (answer.status_code, session.scalar(select(func.count()).select_from(ApiKey))) == (422, 0)
     assert manager.post("/key/add", {"name": "Shop", "scope": "party.personal.write"}).status_code == 200
@@ -490,9 +490,8 @@ def test_every_scope_of_the_form_is_one_of_a_resource(app, as_user):
     offered = re.compile(r'name="scope" value="(\w+)\.\w+"')
     seen = {name: set(offered.findall(as_user(name).get("/key/add").text)) for name in ("admin", "warehouse")}
     assert seen["admin"] == of_rest
-    assert seen["warehouse"] == {"home", "order", "product", "unit", "tax", "payment_term", "organisation", "team"} | (
-        {"tag"}
-    )
+    catalogue = {"product", "product_category", "unit", "tax", "payment_term", "organisation", "team"}
+    assert seen["warehouse"] == {"home", "order", "tag", "activity", "deleted_record"} | catalogue
 
 
 def test_openapi_says_that_scopes_count(visitor, session):

@@ -104,11 +104,15 @@ def test_a_related_area_without_the_right_is_no_tab(as_user, business):
     page = as_user("marketer").get(address(business["party"])).text
     assert re.findall(r'data-tab="(\w+)"', page) == [
         "facts",
+        "figures",
+        "group",
         "personal",
         "contacts",
         "addresses",
         "channels",
         "identifiers",
+        "deal",
+        "interests",
     ]
     part = as_user("marketer").get(f"/party/{business['party'].id}/tab/order").text
     assert f"/order/show/{business['order'].id}" not in part

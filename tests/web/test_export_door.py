@@ -41,6 +41,7 @@ ONE_PAGE = {
     "chart": "figures and at most as many groups as a chart has",
     "show_board": "the first cards of each column",
     "more_cards": "the next cards of a column",
+    "forecast": "sums by month and currency",
     "show_calendar": "at most as many as a calendar draws",
     "show_gallery": "a page, like the list",
     "find": "what a form offers",
@@ -51,7 +52,11 @@ ONE_PAGE = {
     "index": "roles, keys of one's own, the access X-ray: no rows of the company",
     "people": "at most fifty people who may be forgotten",
     "person": "at most 31 days of one person",
+    "pairs": "at most fifty pairs of parties that look like one",
+    "waiting": "at most fifty leads that wait to be sorted",
     "running": "one's own jobs",
+    "day": "at most 210 things that one has to do oneself",
+    "team": "counts, a row for each of one's people",
     "progress": "how far a job is",
 }
 ONE_RECORD = {
@@ -60,12 +65,14 @@ ONE_RECORD = {
     *("about", "profile", "own"),
 }
 FORMS = {
-    *("add", "erase_one", "ask_for", "quick_form"),
+    *("add", "erase_one", "ask_for", "quick_form", "try_price", "merge_two"),
     *("edit_many_again", "begun", "upload", "settings", "verify", "rules_page", "set_up"),
+    "snippet",
     *("new", "link", "forgot", "code", "callback", "begin", "connect"),
     *("login", "logout", "home", "health", "manifest", "static", "glossary", "mail", "compare"),
 }
 FILES = {
+    "FeedView.feed": "one's own calendar, at most a thousand entries, by a secret address",
     "ImportRunView.errors": "the rejected rows of a file that came from outside, as they came",
     "ImportRunView.file": "the file that came from outside, as it came",
     "RoleView.file": "a role: rights, no rows of the company",

@@ -29,9 +29,10 @@ from app.models.export_run import ExportRun
 from app.models.history import Act, FieldChange
 from app.models.party import Party
 from app.roles import ADMIN, PRESETS
-from app.services import access, roles
+from app.services import access, field_right, roles
 from app.web.api import CrudApi
 from app.web.crud import CrudView
+from app.web.filters import beside
 from app.web.labels import LABELS
 from app.web.lookup import entity_of
 from tests.attack import attack
@@ -52,8 +53,14 @@ PUBLIC = {
     "SecondStepView.code": "answers to a right password only",
     "SecondStepView.set_up": "answers to a right password only",
     "LookView.end": "ends one's own look, whoever one looks as",
+    "FeedView.feed": "answers to the secret address of a calendar",
     "OidcView.begin": "leads to the company's sign-in service, where one is configured",
     "OidcView.callback": "answers to a code of that service",
+    "IntakeView.take_request": "answers to the signature of a source's secret",
+    "IntakeView.take_message": "answers to the signature of a source's secret",
+    "PublicFormView.page": "a form on foreign pages; it shows nothing of the company's data",
+    "PublicFormView.snippet": "the script that puts such a form into a page",
+    "PublicFormView.send": "takes what such a form sends; without a ticket it is held back",
     "SignInApi.login": "answers to a password",
     "SignInApi.refresh": "answers to a refresh token",
     "static": "the program's own files",
@@ -164,8 +171,8 @@ def test_every_declared_column_exists(app: Flask):
         for listed in COLUMN_LISTS:
             form = form_class(view, listed)
             for name in getattr(view, listed):
-                if name in getattr(view, "worked_out", ()):
-                    continue  # the view works it out itself
+                if name in getattr(view, "worked_out", ()) or name in beside(view.datamodel.obj):
+                    continue  # the view works it out itself, or it is told beside the record (below)
                 if form is not None:
                     assert hasattr(form, name), f"{type(view).__name__}.{listed}: {name}"
                     continue
@@ -179,8 +186,24 @@ def test_every_declared_column_exists(app: Flask):
 def test_what_is_searched_and_ordered_by_are_columns_of_the_entity_itself(app: Flask):
     """A path into another table could compare what the reader must not see."""
     for view in entity_views(app):
+        told = beside(view.datamodel.obj)
         for name in [*view.search_columns, *view.order_columns]:
-            assert name in inspect(view.datamodel.obj).all_orm_descriptors, f"{type(view).__name__}: {name}"
+            known = name in inspect(view.datamodel.obj).all_orm_descriptors or name in told
+            assert known, f"{type(view).__name__}: {name}"
+            assert name not in told or name not in view.order_columns, f"{type(view).__name__}: {name}"
+
+
+def test_what_is_filtered_beside_a_record_belongs_to_it_and_is_guarded_unless_it_is_a_part_of_it():
+    for mapper in ours():
+        entity = mapper.class_
+        for name, place in beside(entity).items():
+            table = Model.metadata.tables[place.partition(".")[0]]
+            [key] = table.c[f"{entity.__stem__}_id"].foreign_keys
+            assert key.column is mapper.local_table.c.id, f"{entity.__name__}: {name}"
+            is_part = any(
+                each.mapper.local_table is table and each.cascade.delete_orphan for each in mapper.relationships
+            )
+            assert is_part or name in field_right.guards(entity), f"{entity.__name__}: {name}"
 
 
 def test_every_column_on_screen_has_a_label(app: Flask):
@@ -317,7 +340,7 @@ class Asked:
 
 
 # Routes whose bare address names nothing: of which column more cards are wanted, which records are changed.
-NOTHING_NAMED = {"more_cards": 404, "edit_many_again": 302, "ask_for": 404, "erase_one": 404}
+NOTHING_NAMED = {"more_cards": 404, "edit_many_again": 302, "ask_for": 404, "erase_one": 404, "merge_two": 302}
 
 
 def addresses(app: Flask, records: dict[type[Any], list[Any]]) -> Iterator[Asked]:  # noqa: C901 -- one branch a kind
@@ -396,6 +419,8 @@ def expected(  # noqa: PLR0911
     if guard is None:
         open_to_all = {"IndexView.health": 200, "ManifestView.manifest": 200}
         open_to_all["PasswordView.link"] = 404  # there is no such link
+        open_to_all["FeedView.feed"] = 404  # there is no such address
+        open_to_all |= {"PublicFormView.page": 404, "PublicFormView.snippet": 404}  # nor such a form
         open_to_all |= {"OidcView.begin": 404, "OidcView.callback": 404}  # no service is configured here
         for_anonymous = {"AuthView.login", "PasswordView.forgot"}
         return (open_to_all | {"AuthView.logout": 302 if username == "anonymous" else 200}).get(
@@ -564,7 +589,7 @@ def test_no_secret_is_kept_in_a_table_of_ours():
         if SECRET.search(column.name)
     }
     tokens = {"outbox.token", "letter.token", "webhook.secret"}
-    hashes = {"old_password.hash", "password_link.token_hash"}
+    hashes = {"old_password.hash", "password_link.token_hash", "calendar_feed.token_sha256"}
     about = {"user_profile.password_set_at", "user_profile.must_change_password"}
     # a salt stands beside what it salts and goes together with it
     assert found <= tokens | hashes | about | {"field_change.salt"}

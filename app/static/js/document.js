@@ -109,6 +109,7 @@
         error.textContent = answer.error ?? "";
       }
       pending(false);
+      box.dispatchEvent(new CustomEvent("line-offers", { detail: { rows, offers: answer.offers ?? [] } }));
       if (!answer.error) showAll({ ...answer, amounts: rows.map((row, at) => [row, answer.lines[at] ?? ""]) });
     } catch (fault) {
       if (fault.name !== "AbortError" && !(fault instanceof TypeError)) throw fault; // no connection: stays preliminary
