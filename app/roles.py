@@ -90,7 +90,7 @@ _ALL_OF_PARTIES = {
     "party.credit_limit": "see change",
 }
 _STAGES = {"pipeline": "see", "stage": "see", "lost_reason": "see"}
-_DEALS = "see add change delete move win lose reopen order tick untick involve leave_out share"
+_DEALS = "see add change delete move win lose reopen quote order tick untick involve leave_out share"
 _PRICES = {"price_list": "see", "discount_rule": "see", "party.price_list": "see"}
 _PRICE_DESK = {
     **dict.fromkeys(("price_list", "discount_rule", "product_category"), "see add change delete"),
@@ -98,7 +98,10 @@ _PRICE_DESK = {
 }
 _MARGINS = dict.fromkeys(("order.margin", "invoice.margin"), "see")
 _LEADS = "see add change accept release convert attach merge reject reopen undo"
-_ORDERS = "see add change delete confirm finish reopen cancel share"
+_ORDERS = "see add change delete confirm deliver finish close reopen cancel share"
+_BILLS = "invoice invoice_part advance"
+_QUOTES = "see add change delete send release accept reject order new_version renew revoke share"
+_DELIVERIES = "see change delete ship deliver take_back cancel share"
 
 PRESETS: dict[str, Role] = {
     "Head of sales": Role(
@@ -118,7 +121,9 @@ PRESETS: dict[str, Role] = {
             "lead": f"{_LEADS} delete share",
             "lead_source": "see add change delete",
             "lead_form": "see add change delete",
-            "order": f"{_ORDERS} invoice",
+            "quote": _QUOTES,
+            "order": f"{_ORDERS} {_BILLS}",
+            "delivery": _DELIVERIES,
             "invoice": "see",
             "payment": "see",
             "letter": "see",
@@ -141,7 +146,9 @@ PRESETS: dict[str, Role] = {
             "deal": _DEALS,
             "lead": f"{_LEADS} share",
             "lead_source": "see",
+            "quote": _QUOTES,
             "order": _ORDERS,
+            "delivery": _DELIVERIES,
             "invoice": "see",
             "payment": "see",
         },
@@ -158,7 +165,9 @@ PRESETS: dict[str, Role] = {
             "organisation": "see lock",
             "party": "see add change",
             "product": "see add change",
-            "order": f"{_ORDERS} invoice",
+            "quote": "see",
+            "order": f"{_ORDERS} {_BILLS}",
+            "delivery": "see",
             "invoice": "see add change delete issue send pay settle refund write_off credit copy close share",
             "payment": "see add change allocate refund cancel",
             "allocation": "see reverse",
@@ -193,7 +202,9 @@ PRESETS: dict[str, Role] = {
             "product": "see add change",
             **_STAGES,
             "deal": "see",
+            "quote": _QUOTES,
             "order": _ORDERS,
+            "delivery": _DELIVERIES,
             "invoice": "see",
             "payment": "see",
         },
@@ -204,13 +215,15 @@ PRESETS: dict[str, Role] = {
             **_CATALOGUE,
             **_PERSONAL,
             "party": "see change",
+            "quote": "see",
             "order": "see",
+            "delivery": "see",
             "invoice": "see",
             "payment": "see",
             "letter": "see",
         },
     ),
-    "Warehouse": Role(Scope.all, {**_CATALOGUE, "order": "see finish"}),
+    "Warehouse": Role(Scope.all, {**_CATALOGUE, "order": "see deliver finish", "delivery": _DELIVERIES}),
     "Read-only auditor": Role(
         Scope.all,
         {
@@ -228,7 +241,9 @@ PRESETS: dict[str, Role] = {
             "lead": "see",
             "lead_source": "see",
             "lead_form": "see",
+            "quote": "see",
             "order": "see",
+            "delivery": "see",
             "invoice": "see",
             "payment": "see",
             "allocation": "see",
@@ -254,6 +269,7 @@ PRESETS: dict[str, Role] = {
             "lead": "see add",
             "lead_source": "see",
             "order": "see add change confirm",
+            "delivery": "see",
             "invoice": "see",
             "payment": "see add",
         },

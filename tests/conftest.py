@@ -90,7 +90,8 @@ def rolled_back(app: Flask) -> Iterator[Connection]:
     """Bind every session to one connection in an outer transaction; what requests commit becomes a savepoint."""
     from app.db import db
 
-    app.extensions.pop("rows_read", None)  # what another test has read
+    for kept in ("rows_read", "dead_links"):  # what another test has read or missed
+        app.extensions.pop(kept, None)
     with app.app_context():
         engines = db.engines
         engine = engines[None]

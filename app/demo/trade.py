@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.demo import payment as payments
+from app.demo import selling
 from app.demo.diary import Diary
 from app.demo.party import DAYS
 from app.demo.team import People
@@ -39,6 +40,7 @@ DRAFTS = 8  # of them, not issued yet
 CREDITED = 8
 RATE = Decimal("1.15")  # euros for a pound
 _FOREIGN = "GBP"
+FILES = ("invoice.render", "quote.render", "delivery.render")
 _REASONS = {
     "nl": "Beschadigd bij aankomst",
     "ru": "Повреждено при перевозке",
@@ -60,6 +62,7 @@ class Stage:
     diary: Diary
     taxes: dict[str, Tax]
     random: Random = field(default_factory=lambda: Random("trade"))  # noqa: S311 -- the same demo every time
+    selling: Random = field(default_factory=lambda: Random("selling"))  # noqa: S311 -- of quotes and deliveries
     plan: list[tuple[datetime, int, Callable[[datetime], None]]] = field(default_factory=list)
 
     def at(self, day: date, act: Callable[[datetime], None]) -> None:
@@ -95,6 +98,7 @@ def ensure(
     for fate, count in ORDERS.items():
         for _each in range(count):
             _plan_order(stage, fate)
+    selling.plan_quotes(stage, _lines)
     for at in range(DIRECT):
         _plan_invoice(stage, issued=at >= DRAFTS, credited=DRAFTS <= at < DRAFTS + CREDITED)
     for moment, _number, act in sorted(stage.plan, key=lambda one: one[:2]):
@@ -104,8 +108,8 @@ def ensure(
 
 
 def _let_work_begin_now(session: Session) -> None:
-    """Make the files of the story's invoices due now: work that waits since last year looks like a dead worker."""
-    waiting = update(Outbox).where(Outbox.state == Errand.pending, Outbox.topic == "invoice.render")
+    """Make the files of the story's documents due now: work that waits since last year looks like a dead worker."""
+    waiting = update(Outbox).where(Outbox.state == Errand.pending, Outbox.topic.in_(FILES))
     session.execute(waiting.values(due_at=clock.now()).execution_options(synchronize_session=False))
 
 
@@ -117,7 +121,7 @@ def _customers(session: Session) -> list[Party]:
 # --- orders ---------------------------------------------------------------------------------------------------------
 
 
-def _plan_order(stage: Stage, fate: str) -> None:
+def _plan_order(stage: Stage, fate: str) -> None:  # noqa: C901 -- one branch a fate
     party = stage.random.choice(stage.parties)
     recent = fate in {"draft", "confirmed", "drafted"}
     begun = stage.day(40, 6) if recent else stage.day(DAYS - 30, 60)
@@ -143,16 +147,21 @@ def _plan_order(stage: Stage, fate: str) -> None:
 
         return do
 
+    def give_up(session: Session, given: SaleOrder) -> None:
+        orders.cancel(session, given, reason=selling.GIVEN_UP[party.language])
+
     stage.at(begun, take_down)
     if fate == "draft":
         return
     stage.at(begun + timedelta(days=1), confirm)
     if fate == "cancelled":
-        stage.at(begun + timedelta(days=4), act(orders.cancel, seller))
+        stage.at(begun + timedelta(days=4), act(give_up, seller))
     if fate in {"invoiced", "done", "drafted"}:
         _plan_invoice_of(stage, order, begun + timedelta(days=5), issued=fate != "drafted")
     if fate == "done":
-        stage.at(begun + timedelta(days=9), act(orders.finish, stage.actor("office")))
+        selling.plan_arrival(stage, order, begun + timedelta(days=9))
+    elif fate in {"invoiced", "confirmed"}:
+        selling.plan_delivery(stage, order, begun + timedelta(days=3))
 
 
 def _order(stage: Stage, party: Party, day: date) -> SaleOrder:

@@ -41,11 +41,11 @@ def printed(
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Return what the template places, and the pictures it shows."""
     with in_language(content["document"]["language"]):
-        return _Printed(content).all(pictures or {})
+        return Printed(content).all(pictures or {})
 
 
-class _Printed(Sums):
-    """One document being written in its language."""
+class Printed(Sums):
+    """One document being written in its language; a quote is one too."""
 
     def all(self, pictures: Mapping[str, bytes]) -> tuple[dict[str, Any], dict[str, bytes]]:
         assets = {f"{name}.{_ending(pictures[name])}": pictures[name] for name in PICTURES if pictures.get(name)}

@@ -120,8 +120,10 @@ def _is_local(host: str) -> bool:
 
 def office(settings: Mapping[str, Any]) -> Office:
     """Return what the rules of letters must know of the settings."""
-    host = urlsplit(settings["CRM_PUBLIC_URL"]).hostname or ""
-    return Office(problem=problem(settings["CRM_SMTP_URL"]), sender=settings["CRM_MAIL_FROM"], host=host)
+    url = settings["CRM_PUBLIC_URL"]
+    host = urlsplit(url).hostname or ""
+    wrong = problem(settings["CRM_SMTP_URL"])
+    return Office(problem=wrong, sender=settings["CRM_MAIL_FROM"], host=host, public_url=url)
 
 
 def problem(url: str) -> str | None:

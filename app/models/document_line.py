@@ -1,4 +1,4 @@
-"""`DocumentLine`: what a line of an order and a line of an invoice have in common."""
+"""`DocumentLine`: what the lines of quotes, orders and invoices have in common."""
 
 from decimal import Decimal
 from typing import TYPE_CHECKING

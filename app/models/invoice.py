@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -97,8 +98,10 @@ class Invoice(Entity, Owned):
     Amounts of a credit note are positive: its kind says which way they count. `delivery_on` is the day, or the
     first day of a period that ends with `delivery_until`. Units: `exchange_rate` is how much of the organisation's
     currency one unit of the document's currency is worth. `number_period` and `number_n` are the counter's period
-    and count behind the printed number. `allocated` is the sum of the document's allocations in its currency; a trigger
-    keeps it. `margin` is what was left of the net amount beyond the cost when it was issued.
+    and count behind the printed number. `is_advance` asks for money before the delivery of its order; a later invoice
+    takes it off, by lines that name those of the advance (`advance_line_id`). `allocated` is the sum of the
+    document's allocations in its currency; a trigger keeps it. `margin` is what was left of the net amount beyond the
+    cost when it was issued.
     """
 
     __tablename__ = "invoice"
@@ -145,6 +148,7 @@ class Invoice(Entity, Owned):
     party: Mapped["Party"] = relationship("Party")
     order_id: Mapped[int | None] = mapped_column(ForeignKey("sale_order.id"), index=True)
     order: Mapped["SaleOrder | None"] = relationship("SaleOrder")
+    is_advance: Mapped[bool] = mapped_column(default=False, server_default=false())
     credits_id: Mapped[int | None] = mapped_column(ForeignKey("invoice.id"), index=True)
     credits: Mapped["Invoice | None"] = relationship("Invoice", remote_side="Invoice.id")
     credit_reason: Mapped[str | None] = mapped_column(String(500))
@@ -234,7 +238,13 @@ class InvoiceLine(DocumentLine, LinePrice, Line):
     invoice: Mapped[Invoice] = relationship(back_populates="lines")
     order_line_id: Mapped[int | None] = mapped_column(ForeignKey("sale_order_line.id"), index=True)
     credits_line_id: Mapped[int | None] = mapped_column(ForeignKey("invoice_line.id"), index=True)
-    credits_line: Mapped["InvoiceLine | None"] = relationship("InvoiceLine", remote_side="InvoiceLine.id")
+    credits_line: Mapped["InvoiceLine | None"] = relationship(
+        "InvoiceLine", foreign_keys=[credits_line_id], remote_side="InvoiceLine.id"
+    )
+    advance_line_id: Mapped[int | None] = mapped_column(ForeignKey("invoice_line.id"), index=True)
+    advance_line: Mapped["InvoiceLine | None"] = relationship(
+        "InvoiceLine", foreign_keys=[advance_line_id], remote_side="InvoiceLine.id"
+    )
 
 
 class InvoiceTax(Line):

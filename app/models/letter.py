@@ -55,7 +55,7 @@ LETTER_MOVES: Moves[LetterState] = {
     LetterState.failed: frozenset({LetterState.pending, LetterState.cancelled}),
 }
 
-INVOICE = "invoice"  # the purpose of a letter that brings a document: it never leaves without the file
+INVOICE, QUOTE = "invoice", "quote"  # purposes of letters that bring a document: they never leave without its file
 _OPEN = "state IN ('pending', 'claimed', 'data')"
 
 
@@ -84,7 +84,8 @@ class Letter(Entity, Owned):
         ),
         CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_complete"),
         CheckConstraint(
-            "purpose <> 'invoice' OR attachment_id IS NOT NULL OR state IN ('pending', 'failed', 'cancelled')",
+            "purpose NOT IN ('invoice', 'quote') OR attachment_id IS NOT NULL"
+            " OR state IN ('pending', 'failed', 'cancelled')",
             name="file_first",
         ),
         CheckConstraint(

@@ -23,6 +23,8 @@ class SeriesKind(StrEnum):
     sale_order = "sale_order"
     invoice = "invoice"
     credit_note = "credit_note"
+    quote = "quote"
+    delivery = "delivery"
 
 
 class Restart(StrEnum):
@@ -33,7 +35,14 @@ class Restart(StrEnum):
     never = "never"
 
 
-label(SeriesKind, sale_order=_l("Orders"), invoice=_l("Invoices"), credit_note=_l("Credit notes"))
+label(
+    SeriesKind,
+    sale_order=_l("Orders"),
+    invoice=_l("Invoices"),
+    credit_note=_l("Credit notes"),
+    quote=_l("Quotes"),
+    delivery=_l("Deliveries"),
+)
 label(Restart, yearly=_l("Every year"), monthly=_l("Every month"), never=_l("Never"))
 
 

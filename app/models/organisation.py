@@ -1,12 +1,13 @@
 """Our own companies: what stands on documents as the seller. There may be several."""
 
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, Date, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.columns import Choice
+from app.columns import Choice, Quantity
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.models.base import Entity, Line
@@ -21,12 +22,16 @@ label(TaxRounding, per_group=_l("On the total of each tax rate"), per_line=_l("O
 class Organisation(Entity):
     """One of our companies: names, numbers, address, currency, time zone of its days.
 
+    Units: `over_percent` is how much more than ordered may be delivered and invoiced, in percent of each line.
     Nothing dated on or before `lock_date` is issued, changed or reversed any more (services.period).
     """
 
     __tablename__ = "organisation"
     __stem__ = "organisation"
-    __table_args__ = (CheckConstraint("length(trim(name)) > 0", name="name_filled"),)
+    __table_args__ = (
+        CheckConstraint("length(trim(name)) > 0", name="name_filled"),
+        CheckConstraint("over_percent >= 0", name="over_percent_positive"),
+    )
 
     name: Mapped[str] = mapped_column(String(250), unique=True)
     legal_name: Mapped[str | None] = mapped_column(String(500))
@@ -48,6 +53,7 @@ class Organisation(Entity):
     prices_include_tax: Mapped[bool] = mapped_column(default=False)
     payment_term_id: Mapped[int | None] = mapped_column(ForeignKey("payment_term.id"))
     payment_term: Mapped["PaymentTerm | None"] = relationship("PaymentTerm")
+    over_percent: Mapped[Decimal] = mapped_column(Quantity(), default=Decimal(0), server_default="0")
     lock_date: Mapped[date | None] = mapped_column(Date())
     bank_accounts: Mapped[list["OrganisationBankAccount"]] = relationship(
         back_populates="organisation",

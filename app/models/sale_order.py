@@ -12,7 +12,7 @@ from app.columns import Amount, Choice
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.lifecycle import Moves
-from app.models.base import Entity, Line, Owned
+from app.models.base import Entity, Line, Owned, index_where
 from app.models.document_line import DocumentLine, line_checks
 from app.models.line_price import LinePrice
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from app.models.organisation import Organisation
     from app.models.party import Party
     from app.models.payment_term import PaymentTerm
+    from app.models.quote import Quote
 
 ZERO = Decimal(0)
 
@@ -31,15 +32,35 @@ class OrderState(StrEnum):
 
     draft = "draft"
     confirmed = "confirmed"
-    done = "done"
+    in_progress = "in_progress"
+    fulfilled = "fulfilled"
+    closed = "closed"
     cancelled = "cancelled"
 
 
-label(OrderState, draft=_l("Draft"), confirmed=_l("Confirmed"), done=_l("Done"), cancelled=_l("Cancelled"))
+label(
+    OrderState,
+    draft=_l("Draft"),
+    confirmed=_l("Confirmed"),
+    in_progress=_l("In progress"),
+    fulfilled=_l("Fulfilled"),
+    closed=_l("Closed"),
+    cancelled=_l("Cancelled"),
+)
 
+# Binding, and something is still to be done: it may be delivered and invoiced.
+UNDER_WAY = frozenset({OrderState.confirmed, OrderState.in_progress, OrderState.fulfilled})
+# What lies between the confirmation and the end follows from deliveries and invoices (services.order_progress).
 ORDER_MOVES: Moves[OrderState] = {
     OrderState.draft: frozenset({OrderState.confirmed, OrderState.cancelled}),
-    OrderState.confirmed: frozenset({OrderState.draft, OrderState.done, OrderState.cancelled}),
+    OrderState.confirmed: frozenset(
+        {OrderState.draft, OrderState.in_progress, OrderState.fulfilled, OrderState.closed, OrderState.cancelled}
+    ),
+    OrderState.in_progress: frozenset(
+        {OrderState.draft, OrderState.confirmed, OrderState.fulfilled, OrderState.closed, OrderState.cancelled}
+    ),
+    OrderState.fulfilled: frozenset({OrderState.confirmed, OrderState.in_progress, OrderState.closed}),
+    OrderState.closed: UNDER_WAY,
     OrderState.cancelled: frozenset({OrderState.draft}),
 }
 
@@ -48,8 +69,9 @@ class SaleOrder(Entity, Owned):
     """An order; its number comes with the confirmation.
 
     `returns` allows lines with negative quantities (goods that come back). The totals are computed by
-    services.sale_order.save; "invoiced" is derived by services.sale_order.invoiced. `margin` is what is left of the net
-    amount beyond the cost, since the confirmation; None where the cost of a line is unknown.
+    services.sale_order.save; what is delivered and invoiced is derived by services.order_progress. `external_id` is the
+    number that a shop (`external_source`) gave it. `margin` is what is left of the net amount beyond the cost, since
+    the confirmation; None where the cost of a line is unknown.
     """
 
     __tablename__ = "sale_order"
@@ -60,7 +82,11 @@ class SaleOrder(Entity, Owned):
         CheckConstraint("length(currency) = 3", name="currency_code"),
         CheckConstraint("gross >= 0", name="gross_positive"),
         CheckConstraint("net + tax = gross", name="totals_add_up"),
+        CheckConstraint("(external_id IS NULL) = (external_source IS NULL)", name="external_complete"),
         Index("ix_sale_order_state_id", "state", "id"),
+        index_where(
+            "uq_sale_order_external", "external_source", "external_id", unique=True, where="external_id IS NOT NULL"
+        ),
     )
 
     state: Mapped[OrderState] = mapped_column(Choice(OrderState), default=OrderState.draft)
@@ -73,6 +99,11 @@ class SaleOrder(Entity, Owned):
     party: Mapped["Party"] = relationship("Party")
     deal_id: Mapped[int | None] = mapped_column(ForeignKey("deal.id"), index=True)
     deal: Mapped["Deal | None"] = relationship("Deal")
+    quote_id: Mapped[int | None] = mapped_column(ForeignKey("quote.id"), index=True)
+    quote: Mapped["Quote | None"] = relationship("Quote")
+    external_source: Mapped[str | None] = mapped_column(String(40))
+    external_id: Mapped[str | None] = mapped_column(String(64))
+    external_sha256: Mapped[str | None] = mapped_column(String(64), info={"internal": True})  # of what the shop sent
     ordered_on: Mapped[date | None] = mapped_column(Date(), index=True)
     delivery_on: Mapped[date | None] = mapped_column(Date())
     payment_term_id: Mapped[int | None] = mapped_column(ForeignKey("payment_term.id"))
@@ -84,6 +115,8 @@ class SaleOrder(Entity, Owned):
     discount: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
     charge: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
     note: Mapped[str | None] = mapped_column(Text())
+    cancelled_reason: Mapped[str | None] = mapped_column(String(500))
+    closed_reason: Mapped[str | None] = mapped_column(String(500))
     net: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
     tax: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
     gross: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)

@@ -11,7 +11,8 @@ from app.models.protection import Trigger
 
 # Tables with a folded `search_text`: part of a word is found through trigrams on both databases.
 SEARCHED = (
-    *("party", "product", "lead", "deal", "sale_order", "invoice", "payment", "letter", "activity"),
+    *("party", "product", "lead", "deal", "quote", "sale_order", "delivery", "invoice", "payment", "letter"),
+    "activity",
     *("search_entry", "search_word"),
 )
 SHADOWS = tuple(f"{table}_fts" for table in SEARCHED)

@@ -1,4 +1,4 @@
-"""What orders and invoices have in common: their heads, their lines, and the one way in which they are priced.
+"""What quotes, orders and invoices have in common: their heads, their lines, and the one way in which they are priced.
 
 A document is first judged as a whole, and only then changed: a refusal leaves it as it was typed.
 """
@@ -17,14 +17,15 @@ from sqlalchemy.orm.interfaces import ORMOption
 
 from app import money
 from app.errors import Conflict, DomainError, NotFound
+from app.i18n import LANGUAGES, label_of
 from app.i18n import gettext as _
-from app.i18n import label_of
 from app.models.base import Line
 from app.models.invoice import Invoice, InvoiceLine
 from app.models.organisation import Organisation
 from app.models.party import Party
 from app.models.payment_term import PaymentTerm
 from app.models.product import Product
+from app.models.quote import Quote, QuoteLine
 from app.models.sale_order import SaleOrder, SaleOrderLine
 from app.models.tax import Tax
 from app.models.unit import Unit
@@ -37,8 +38,8 @@ from app.services.collected import Collected
 from app.services.price_choice import Priced as Offer
 from app.services.text import is_blank, line, lines
 
-Document = SaleOrder | Invoice
-DocumentLine = SaleOrderLine | InvoiceLine
+Document = Quote | SaleOrder | Invoice
+DocumentLine = QuoteLine | SaleOrderLine | InvoiceLine
 T = TypeVar("T")
 
 ZERO = Decimal(0)
@@ -160,6 +161,16 @@ def head(session: Session, document: Document, found: Collected) -> Head | None:
         "note": found.take("note", lambda: lines(document.note or "", limit=_NOTE_LENGTH) or None),
     }
     return Head(organisation, party, currency, values)
+
+
+def written_in(document: Quote | Invoice, about: Head, found: Collected) -> str:
+    """Return the language of a document: its own, else the customer's, else ours; one that we do not write is wrong."""
+    code = (document.language or about.party.language or about.organisation.language).strip().lower()
+    if code not in LANGUAGES:
+        found.refuse(
+            "language", _("Letters and documents are written in one of: %(codes)s", codes=", ".join(LANGUAGES))
+        )
+    return code
 
 
 def _only_organisation(session: Session) -> Organisation | None:

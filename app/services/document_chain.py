@@ -1,4 +1,4 @@
-"""Documents that follow from each other: deal → order → invoice → credit note, and the payments that settle them.
+"""Documents that follow from each other: deal → quote → order → delivery and invoice → credit note, and payments.
 
 The chain is whole, whatever the reader sees of it; what he does not see is there without its content.
 """
@@ -10,18 +10,20 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models.allocation import Allocation
 from app.models.deal import Deal
+from app.models.delivery import Delivery
 from app.models.invoice import Invoice
 from app.models.payment import Payment
+from app.models.quote import Quote
 from app.models.sale_order import SaleOrder
 from app.services import access
 
 MOST = 60  # documents of one kind; a longer chain is cut
-Document = Deal | SaleOrder | Invoice | Payment
+Document = Deal | Quote | SaleOrder | Delivery | Invoice | Payment
 Settled = tuple[int | None, int | None, int | None, int | None]
 
 
@@ -40,8 +42,12 @@ class Node:
         match self.record:
             case Deal():
                 return self.record.created_at.date()
+            case Quote():
+                return self.record.sent_on
             case SaleOrder():
                 return self.record.ordered_on
+            case Delivery():
+                return self.record.planned_on
             case Invoice():
                 return self.record.issued_on
             case _:
@@ -49,33 +55,72 @@ class Node:
 
     @property
     def amount(self) -> Decimal | None:
-        """Return what the document comes to, None of a deal that nobody has put a figure on."""
+        """Return what the document comes to; None of a delivery, and of a deal that nobody has put a figure on."""
+        if isinstance(self.record, Delivery):
+            return None
         return self.record.amount if isinstance(self.record, Payment | Deal) else self.record.gross
 
     @property
-    def kind(self) -> Any:  # noqa: ANN401 -- a member of an enumeration, or None for an order
+    def kind(self) -> Any:  # noqa: ANN401 -- a member of an enumeration, or None
         """Return what the document is, where its table holds several kinds."""
-        return None if isinstance(self.record, SaleOrder | Deal) else self.record.kind
+        return getattr(self.record, "kind", None)
 
 
 def chain(session: Session, record: Document) -> list[Node]:
     """Return the documents around one as trees, the earliest at the root; the document itself is in there."""
     with access.everything(session, why="a chain of documents has no holes, whoever owns them"):
-        invoices = _invoices(session, record)
-        orders = _orders(session, record, invoices)
-        deals = _deals(session, record, orders)
+        first = _first_orders(session, record)
+        invoices = _invoices(session, record, first)
+        orders = first or _orders(session, invoices)
+        quotes, deliveries = _quotes(session, record, orders), _deliveries(session, orders)
+        deals = _deals(session, record, [*orders, *quotes.values()])
         settled = _settled(session, invoices)
         payments = _payments(session, record, settled)
-    return _Trees(session, record, invoices, payments, settled).grown(orders, deals)
+    return _Trees(session, record, invoices, payments, settled, deliveries, quotes, deals).grown(orders)
 
 
-def _invoices(session: Session, record: Document) -> list[Invoice]:
+def _first_orders(session: Session, record: Document) -> list[SaleOrder]:
+    """Return the orders that a deal, quote, order or delivery belongs to by itself; none for money."""
+    match record:
+        case SaleOrder():
+            return [record]
+        case Delivery():
+            return [record.order]
+        case Quote():
+            where: ColumnElement[bool] = SaleOrder.quote_id == record.id
+        case Deal():
+            where = SaleOrder.deal_id == record.id
+        case _:
+            return []
+    return list(session.scalars(select(SaleOrder).where(where).order_by(SaleOrder.id).limit(MOST)))
+
+
+def _quotes(session: Session, record: Document, orders: Sequence[SaleOrder]) -> dict[int, Quote]:
+    """Return the quotes that orders were made of, that of a deal, and the one that is looked at."""
+    keys = {one.quote_id for one in orders if one.quote_id is not None}
+    found = {record.id: record} if isinstance(record, Quote) else {}
+    if isinstance(record, Deal):
+        of_deal = select(Quote).where(Quote.deal_id == record.id).order_by(Quote.id).limit(MOST)
+        found = {one.id: one for one in session.scalars(of_deal)}
+    if keys - found.keys():
+        found |= {one.id: one for one in session.scalars(select(Quote).where(Quote.id.in_(keys)))}
+    return found
+
+
+def _deliveries(session: Session, orders: Sequence[SaleOrder]) -> list[Delivery]:
+    keys = [one.id for one in orders]
+    if not keys:
+        return []
+    wanted = select(Delivery).where(Delivery.order_id.in_(keys)).order_by(Delivery.id).limit(MOST)
+    return list(session.execute(wanted).scalars())
+
+
+def _invoices(session: Session, record: Document, orders: Sequence[SaleOrder]) -> list[Invoice]:
     """Return the invoices and credit notes of the same business."""
-    where: Any
-    if isinstance(record, SaleOrder):
-        where = Invoice.order_id == record.id
-    elif isinstance(record, Deal):
-        where = Invoice.order_id.in_(select(SaleOrder.id).where(SaleOrder.deal_id == record.id))
+    if isinstance(record, Deal | Quote | SaleOrder | Delivery):
+        if not orders:
+            return []
+        where: ColumnElement[bool] = Invoice.order_id.in_([one.id for one in orders])
     elif isinstance(record, Invoice):
         first = record.credits_id or record.id
         where = or_(Invoice.id == first, Invoice.credits_id == first)
@@ -95,22 +140,17 @@ def _invoices(session: Session, record: Document) -> list[Invoice]:
     return [*first_ones, *found]
 
 
-def _orders(session: Session, record: Document, invoices: Iterable[Invoice]) -> list[SaleOrder]:
-    if isinstance(record, SaleOrder):
-        return [record]
-    if isinstance(record, Deal):
-        theirs = select(SaleOrder).where(SaleOrder.deal_id == record.id).order_by(SaleOrder.id).limit(MOST)
-        return list(session.execute(theirs).scalars())
+def _orders(session: Session, invoices: Iterable[Invoice]) -> list[SaleOrder]:
     keys = {one.order_id for one in invoices if one.order_id is not None}
     if not keys:
         return []
     return list(session.execute(select(SaleOrder).where(SaleOrder.id.in_(keys)).order_by(SaleOrder.id)).scalars())
 
 
-def _deals(session: Session, record: Document, orders: Iterable[SaleOrder]) -> list[Deal]:
+def _deals(session: Session, record: Document, made: Iterable[SaleOrder | Quote]) -> list[Deal]:
     if isinstance(record, Deal):
         return [record]
-    keys = {one.deal_id for one in orders if one.deal_id is not None}
+    keys = {one.deal_id for one in made if one.deal_id is not None}
     if not keys:
         return []
     return list(session.execute(select(Deal).where(Deal.id.in_(keys)).order_by(Deal.id)).scalars())
@@ -150,21 +190,40 @@ class _Trees:
     invoices: list[Invoice]
     payments: dict[int, Payment]
     settled: list[Settled]
+    deliveries: list[Delivery]
+    quotes: dict[int, Quote]
+    deals: list[Deal]
 
-    def grown(self, orders: Sequence[SaleOrder], deals: Sequence[Deal]) -> list[Node]:
+    def grown(self, orders: Sequence[SaleOrder]) -> list[Node]:
         under: dict[int | None, list[Invoice]] = defaultdict(list)
         known = {order.id for order in orders}
         for one in self.invoices:
             if one.credits_id is None:
                 under[one.order_id if one.order_id in known else None].append(one)
-        of_orders = {order.id: self._node(order, [self._invoice(one) for one in under[order.id]]) for order in orders}
-        trees = [self._node(deal, [of_orders[one.id] for one in orders if one.deal_id == deal.id]) for deal in deals]
-        known_deals = {deal.id for deal in deals}
-        trees += [of_orders[order.id] for order in orders if order.deal_id not in known_deals]
+        of_quote: dict[int | None, list[Node]] = defaultdict(list)
+        of_deal: dict[int | None, list[Node]] = defaultdict(list)
+        for order in orders:
+            node = self._node(order, [*self._deliveries(order), *(self._invoice(one) for one in under[order.id])])
+            if order.quote_id in self.quotes:
+                of_quote[order.quote_id].append(node)
+            else:
+                of_deal[order.deal_id].append(node)
+        for quote in reversed(self.quotes.values()):
+            of_deal[quote.deal_id].insert(0, self._node(quote, of_quote[quote.id]))
+        trees = [self._node(deal, of_deal.pop(deal.id, [])) for deal in self.deals]
+        trees += [node for left in of_deal.values() for node in left]
         trees += [self._invoice(one) for one in under[None]]
         if not trees or (isinstance(self.record, Payment) and not self.settled):
             trees.append(self._node(self.record))
         return trees
+
+    def _deliveries(self, order: SaleOrder) -> list[Node]:
+        """Return an order's deliveries, each with what came back of it."""
+        of_order = [one for one in self.deliveries if one.order_id == order.id]
+        back = {one.id: [each for each in of_order if each.returns_id == one.id] for one in of_order}
+        return [
+            self._node(one, [self._node(each) for each in back[one.id]]) for one in of_order if one.returns_id is None
+        ]
 
     def _invoice(self, invoice: Invoice) -> Node:
         paid = [row[0] for row in self.settled if row[2] == invoice.id and row[0] is not None]

@@ -19,8 +19,8 @@ from app.services import access, colleague
 
 AUTHORED: tuple[type[Any], ...] = (Letter,)
 CLOSED = frozenset(
-    {"archived", "cancelled", "closed", "converted", "done", "expired", "lost", "merged", "rejected", "sent", "solved"}
-    | {"won"}
+    {"archived", "cancelled", "closed", "converted", "delivered", "done", "expired", "fulfilled", "lost", "merged"}
+    | {"rejected", "replaced", "sent", "solved", "won"}
 )
 PARTY = "party"
 TEAMS = "team"  # how many teams somebody heads, beside how many records of each kind are his

@@ -12,7 +12,8 @@ from app.lifecycle import move
 from app.models.invoice import INVOICE_MOVES, Invoice, InvoiceKind, InvoiceLine, InvoiceState
 from app.services import allocation as allocations
 from app.services import document as documents
-from app.services import invoice_issue
+from app.services import invoice_advance, invoice_issue
+from app.services import order_progress as progress
 from app.services import period as periods
 from app.services.access import Actor
 from app.services.allocation import When
@@ -21,6 +22,7 @@ from app.services.invoice_credit import credit, refuse_uncreditable
 from app.services.invoice_issue import Missing, ask_for_file, missing_for_issue
 from app.services.invoice_rules import credited, left_to_credit, refuse_unless_draft, save
 from app.services.invoicing import invoice as from_order
+from app.services.invoicing import refuse_more_than_ordered
 from app.services.text import is_blank, line
 
 __all__ = [
@@ -68,11 +70,19 @@ _COPIED_LINE = (
 def issue(session: Session, invoice: Invoice, *, at: datetime, on: date | None = None, by: Actor | None = None) -> None:
     """Issue a draft as services.invoice_issue does; a credit note settles at once what is open of its invoice."""
     periods.hold(session, invoice.organisation)
+    order = invoice.order
+    if order is not None:
+        refuse_unless_draft(invoice)
+        documents.lock(session, order)  # what is invoiced of it is asked once, and stays so until the end
+        refuse_more_than_ordered(session, invoice)
+        invoice_advance.refuse_more_than_ordered(session, invoice)
     invoice_issue.issue(session, invoice, at=at, on=on, by=by)
+    session.flush()
+    if order is not None:
+        progress.follow(session, order)
     original = invoice.credits
     if original is None:
         return
-    session.flush()
     when = When(at=at, on=invoice.issued_on, by=by)
     if invoice.gross and allocations.left(session, original, on=when.day(original)) > 0:
         allocations.allocate(session, invoice, original, when=when)

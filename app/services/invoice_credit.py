@@ -80,15 +80,8 @@ def _wanted(invoice: Invoice, left: Mapping[int, Decimal], lines: Mapping[int, D
 
 def _taken_back(line: InvoiceLine, quantity: Decimal) -> InvoiceLine:
     names = (
-        "product",
-        "text",
-        "unit",
-        "unit_price",
-        "discount_percent",
-        "tax",
-        "order_line_id",
-        "parameters",
-        "unit_cost",
+        *("product", "text", "unit", "unit_price", "discount_percent", "tax", "order_line_id", "advance_line_id"),
+        *("parameters", "unit_cost"),
     )
     return InvoiceLine(credits_line=line, quantity=quantity, **{name: getattr(line, name) for name in names})
 

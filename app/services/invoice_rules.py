@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from app import money
 from app.errors import DomainError, Refusals
-from app.i18n import LANGUAGES
 from app.i18n import gettext as _
 from app.models.invoice import FREE_AFTER_ISSUE, Invoice, InvoiceKind, InvoiceLine, InvoiceState, InvoiceTax
 from app.money import Priced
@@ -102,11 +101,7 @@ def _follow(invoice: Invoice, original: Invoice) -> None:
 def _head_values(invoice: Invoice, about: Head, found: Collected) -> None:
     """Judge what an invoice has beyond an order."""
     values = about.values
-    values["language"] = (invoice.language or about.party.language or about.organisation.language).strip().lower()
-    if values["language"] not in LANGUAGES:
-        found.refuse(
-            "language", _("Letters and documents are written in one of: %(codes)s", codes=", ".join(LANGUAGES))
-        )
+    values["language"] = documents.written_in(invoice, about, found)
     values["credit_reason"] = found.take("credit_reason", lambda: line(invoice.credit_reason or "", limit=500) or None)
     if invoice.delivery_until is not None:
         if invoice.delivery_on is None:

@@ -6,54 +6,105 @@ from decimal import Decimal
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from app import money
 from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.invoice import Invoice, InvoiceKind, InvoiceLine, InvoiceState
-from app.models.sale_order import OrderState, SaleOrder, SaleOrderLine
-from app.services import access, invoice_rules
+from app.models.sale_order import UNDER_WAY, SaleOrder, SaleOrderLine
+from app.services import access, invoice_advance, invoice_rules
 from app.services import document as documents
+from app.services import order_progress as progress
 from app.services import tax as taxes
+from app.services.collected import Collected
 
 ZERO = Decimal(0)
 
 
-def invoice(session: Session, order: SaleOrder) -> Invoice:
-    """Make a draft invoice of all that is not invoiced yet, and return it.
+def invoice(session: Session, order: SaleOrder, *, lines: Mapping[int, Decimal] | None = None) -> Invoice:
+    """Make a draft invoice of all that is not invoiced yet, or of quantities by the ids of lines, and return it.
 
-    Raises DomainError when the order is not confirmed or nothing is left.
+    What was paid in advance is taken off. Raises DomainError when the order is not under way or nothing is left,
+    Refusals ("lines-0-quantity") for more than is left.
     """
     refuse_unconfirmed(order)
     documents.lock(session, order)  # two at once would invoice everything twice
     done = invoiced_quantities(session, order)
-    refuse_all_invoiced(order, done)
-    left = {line: line.quantity - done[line.id] for line in order.lines}
-    draft = Invoice(
-        kind=InvoiceKind.invoice,
-        state=InvoiceState.draft,
-        order=order,
-        organisation=order.organisation,
-        party=order.party,
-        owner_id=order.owner_id,
-        team_id=order.team_id,
-        currency=order.currency,
-        payment_term=order.payment_term,
-        delivery_on=order.delivery_on,
-        buyer_reference=order.buyer_reference,
-        prices_include_tax=order.prices_include_tax,
-        returns=order.returns,
-        note=order.note,
-        **_left_of_document(session, order),
-    )
+    left = {line.id: line.quantity - done[line.id] for line in order.lines}
+    if lines is None:
+        refuse_all_invoiced(order, done)
+        wanted = left
+    else:
+        wanted = _chosen(order, lines, done)
+    draft = invoice_advance.of_order(order)
+    of_document = _left_of_document(session, order)
+    draft.discount, draft.charge = of_document["discount"], of_document["charge"]
+    if any(wanted.get(key, ZERO) != each for key, each in left.items()):
+        share = _share(order, wanted)
+        draft.discount = min(draft.discount, money.percent_of(order.discount, share, order.currency))
+        draft.charge = min(draft.charge, money.percent_of(order.charge, share, order.currency))
     with session.no_autoflush:
-        draft.lines = [_as_invoiced(session, line, left[line]) for line in order.lines if left[line]]
+        draft.lines = [_as_invoiced(session, line, wanted[line.id]) for line in order.lines if wanted.get(line.id)]
         invoice_rules.save(session, draft)
+        if invoice_advance.deduct(session, draft, order):
+            invoice_rules.save(session, draft)
     session.flush()
     return draft
 
 
+def _chosen(order: SaleOrder, given: Mapping[int, Decimal], done: Mapping[int, Decimal]) -> dict[int, Decimal]:
+    """Return the quantities that somebody chose, or refuse what is more than may still be invoiced."""
+    if given.keys() - done.keys():
+        raise DomainError(_("These lines are not of this order"), field="lines")
+    found = Collected()
+    for at, line in enumerate(order.lines):
+        asked, rest = given.get(line.id) or ZERO, progress.most(line) - done[line.id]
+        if asked and (asked * line.quantity < 0 or abs(asked) > abs(rest) or rest * line.quantity < 0):
+            text = _("At most %(left)s of this line can still be invoiced", left=money.plain(rest))
+            found.refuse(f"lines-{at}-quantity", text)
+    found.settle()
+    wanted = {key: Decimal(quantity) for key, quantity in given.items() if quantity}
+    if not wanted:
+        raise DomainError(_("Give the quantity of at least one line"), field="lines")
+    return wanted
+
+
+def _share(order: SaleOrder, wanted: Mapping[int, Decimal]) -> Decimal:
+    """Return how many percent of the lines' amounts somebody chose; at most all of it."""
+    with money.exact():
+        whole = sum((line.gross for line in order.lines), ZERO)
+        part = sum((line.gross * wanted.get(line.id, ZERO) / line.quantity for line in order.lines), ZERO)
+        return min(100 * part / whole, Decimal(100)).quantize(Decimal("0.0000000001")) if whole else ZERO
+
+
+def offered(session: Session, order: SaleOrder) -> dict[int, Decimal]:
+    """Return what one would invoice now: what is delivered and not invoiced, else all that is not invoiced."""
+    done, gone = invoiced_quantities(session, order), progress.moved(session, order)
+    left = {line.id: max(line.quantity - done[line.id], ZERO) for line in order.lines}
+    ready = {key: min(left[key], max(gone[key].kept - done[key], ZERO)) for key in left}
+    return ready if any(ready.values()) else left
+
+
+def refuse_more_than_ordered(session: Session, draft: Invoice) -> None:
+    """Raise Refusals when a draft and what is issued come to more of a line than ordered; its order must be locked."""
+    order = draft.order
+    if order is None or draft.kind != InvoiceKind.invoice:
+        return
+    known, done, found = {line.id: line for line in order.lines}, progress.issued(session, order), Collected()
+    for at, each in enumerate(draft.lines):
+        line = known.get(each.order_line_id or 0)
+        if line is None:
+            continue
+        done[line.id] += each.quantity
+        over = done[line.id] - progress.most(line)
+        if over * line.quantity > 0:
+            text = _("More than is ordered is invoiced of this line, by %(over)s", over=money.plain(abs(over)))
+            found.refuse(f"lines-{at}-quantity", text)
+    found.settle()
+
+
 def refuse_unconfirmed(order: SaleOrder) -> None:
-    """Raise DomainError unless an order is binding."""
-    if order.state not in {OrderState.confirmed, OrderState.done}:
+    """Raise DomainError unless an order is binding and under way."""
+    if order.state not in UNDER_WAY:
         raise DomainError(_("Confirm the order before it is invoiced"), field="state")
 
 

@@ -15,6 +15,9 @@ from app.outbox import enqueue
 from app.services import access
 from app.services import letter_office as offices
 from app.services.letter_invoice import addressee, refuse_draft, send_invoice, subject_of, text_of
+from app.services.letter_quote import send_quote
+from app.services.letter_quote import subject_of as subject_of_quote
+from app.services.letter_quote import text_of as text_of_quote
 from app.services.letter_writing import TOPIC, refuse_twice, write
 
 __all__ = [
@@ -29,8 +32,11 @@ __all__ = [
     "resend",
     "retry",
     "send_invoice",
+    "send_quote",
     "subject_of",
+    "subject_of_quote",
     "text_of",
+    "text_of_quote",
     "write",
 ]
 

@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session, joinedload
 from app.i18n import gettext as _
 from app.lifecycle import allowed
 from app.models.history import Act, FieldChange, StateChange
-from app.models.letter import INVOICE, LETTER_MOVES, Letter, LetterState
+from app.models.letter import INVOICE, LETTER_MOVES, QUOTE, Letter, LetterState
 from app.outbox import Errand, Outbox, enqueue
-from app.services import history, letter_invoice
+from app.services import history, letter_invoice, letter_quote
 from app.services.letter_writing import TOPIC
 
 LEASE = timedelta(minutes=5)  # longer than all time-outs of a conversation up to DATA together
@@ -30,7 +30,8 @@ MOST_WAITS = 100  # about a day
 _FORGOTTEN = timedelta(minutes=2)
 _ANSWER_LENGTH = 2000
 _RELEASED: dict[str, Any] = {"token": None, "lease_until": None}
-_NEEDS_FILE = and_(Letter.purpose == INVOICE, Letter.attachment_id.is_(None))
+_FILES = {INVOICE: letter_invoice.file_for, QUOTE: letter_quote.file_for}  # by what a letter brings
+_NEEDS_FILE = and_(Letter.purpose.in_(tuple(_FILES)), Letter.attachment_id.is_(None))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,8 @@ def claim(session: Session, letter_id: int, *, at: datetime, lease: timedelta = 
     letter = session.execute(found.execution_options(populate_existing=True)).scalar_one()
     same = ("tries", "message_id", "from_address", "from_name", "to_address", "to_name", "reply_to")
     said = {name: getattr(letter, name) for name in (*same, "subject", "body", "language")}
+    if letter.purpose == QUOTE:  # nothing but what leaves ever holds the link
+        said["body"] = letter_quote.with_link(session, letter)
     held = letter.attachment
     file = File(name=held.name, media_type=held.media_type, sha256=held.sha256) if held is not None else None
     return Claim(letter_id=letter_id, token=token, file=file, **said)
@@ -125,7 +128,7 @@ def fetch_file(session: Session, letter_id: int, *, at: datetime, waited: int) -
     letter = session.execute(found).scalar_one_or_none()
     if letter is None:
         return True
-    letter.attachment = letter_invoice.file_for(session, letter)
+    letter.attachment = _FILES[letter.purpose](session, letter)
     if letter.attachment is not None:
         session.flush()
         return True

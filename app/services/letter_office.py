@@ -15,12 +15,14 @@ class Office:
     """The sending side of an installation.
 
     `problem` says why nothing can be sent, None when all is well. `sender` is the address that every letter comes
-    from, "" when each organisation uses its own. `host` is the name by which the installation is reached.
+    from, "" when each organisation uses its own. `host` is the name by which the installation is reached,
+    `public_url` its address.
     """
 
     problem: str | None
     sender: str
     host: str
+    public_url: str = ""
 
 
 _provider: Callable[[], Office] | None = None

@@ -26,7 +26,13 @@ from app.services.text import line
 
 LONGEST = 60
 _PLACE = re.compile(r"\{(prefix|year|yy|month|n)(?::0(\d))?\}")
-_PREFIXES = {SeriesKind.sale_order: "SO-", SeriesKind.invoice: "INV-", SeriesKind.credit_note: "CN-"}
+_PREFIXES = {
+    SeriesKind.sale_order: "SO-",
+    SeriesKind.invoice: "INV-",
+    SeriesKind.credit_note: "CN-",
+    SeriesKind.quote: "Q-",
+    SeriesKind.delivery: "D-",
+}
 _FROZEN = ("organisation_id", "kind", "prefix", "pattern", "restart")
 _MOST_PADDING = 9
 
@@ -184,18 +190,22 @@ def default(session: Session, organisation: Organisation, kind: SeriesKind) -> N
         )
 
 
+def ensured(session: Session, organisation: Organisation, kind: SeriesKind) -> NumberSeries:
+    """Return the default series of a kind, making it where it is lacking: for documents that need no legal number."""
+    return default(session, organisation, kind) or _make_default(session, organisation, kind)
+
+
 def make_defaults(session: Session, organisation: Organisation) -> list[NumberSeries]:
     """Make the series that an organisation lacks, one for each kind of document, and return all defaults."""
-    made = []
-    for kind in SeriesKind:
-        series = default(session, organisation, kind)
-        if series is None:
-            series = NumberSeries(organisation=organisation, kind=kind, prefix=_PREFIXES[kind])
-            series.pattern, series.restart, series.is_default = "{prefix}{year}-{n:05}", Restart.yearly, True
-            save(session, series)
-            session.flush()
-        made.append(series)
-    return made
+    return [ensured(session, organisation, kind) for kind in SeriesKind]
+
+
+def _make_default(session: Session, organisation: Organisation, kind: SeriesKind) -> NumberSeries:
+    series = NumberSeries(organisation=organisation, kind=kind, prefix=_PREFIXES[kind])
+    series.pattern, series.restart, series.is_default = "{prefix}{year}-{n:05}", Restart.yearly, True
+    save(session, series)
+    session.flush()
+    return series
 
 
 def start_at(session: Session, series: NumberSeries, *, next_n: int, on: date) -> None:

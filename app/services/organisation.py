@@ -11,6 +11,8 @@ from app.models.organisation import Organisation, OrganisationBankAccount
 from app.services import channel as channels
 from app.services import identifier as identifiers
 
+MOST_OVER = 100
+
 
 def first(session: Session) -> Organisation | None:
     """Return our company, of several the one that was there first."""
@@ -42,6 +44,9 @@ def save(session: Session, organisation: Organisation) -> None:  # noqa: ARG001 
                 setattr(organisation, name, rule(typed))
             except DomainError as refusal:
                 errors.setdefault(name, []).append(refusal.text)
+    over = organisation.over_percent
+    if over is not None and not 0 <= over <= MOST_OVER:
+        errors["over_percent"] = [_("A tolerance is between 0 and 100 percent")]
     for at, account in enumerate(organisation.bank_accounts):
         _check_account(account, f"bank_accounts-{at}-", country, errors)
     if errors:

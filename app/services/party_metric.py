@@ -135,7 +135,7 @@ def _asked(keys: Sequence[int]) -> Any:  # noqa: ANN401 -- a union
     parts = [
         _part("order", orders.party_id, number=func.count(), first=func.min(orders.ordered_on),
               last=func.max(orders.ordered_on))
-        .where(orders.party_id.in_(keys), orders.state.in_([OrderState.confirmed, OrderState.done]))
+        .where(orders.party_id.in_(keys), orders.state.not_in([OrderState.draft, OrderState.cancelled]))
         .group_by(orders.party_id),
         *_documents(keys),
         *_payments(keys),

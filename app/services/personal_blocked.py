@@ -13,7 +13,8 @@ from app.models.letter import Letter, LetterState
 from app.models.payment import Payment, PaymentState
 from app.models.person_export import PersonExport, PersonExportState
 from app.models.pipeline import StageType
-from app.models.sale_order import OrderState, SaleOrder
+from app.models.quote import Quote, QuoteState
+from app.models.sale_order import UNDER_WAY, OrderState, SaleOrder
 
 MOST = 5  # named of each kind
 
@@ -31,10 +32,11 @@ def obstacles(session: Session, party_id: int) -> list[Obstacle]:
     """Return what must be settled before a counterparty is erased, over all rows."""
     found = [
         (Deal, _("deals are open"), Deal.state == StageType.open),
+        (Quote, _("quotes wait for an answer"), Quote.state.in_((QuoteState.draft, QuoteState.sent))),
         (
             SaleOrder,
             _("orders are under way"),
-            SaleOrder.state.in_((OrderState.draft, OrderState.confirmed)),
+            SaleOrder.state.in_((OrderState.draft, *sorted(UNDER_WAY))),
         ),
         (Invoice, _("drafts of documents are not issued"), Invoice.state == InvoiceState.draft),
         (

@@ -46,6 +46,9 @@ MORE: Mapping[str, tuple[str, ...]] = {
     "lead_arrival": ("lead_id", "received_at"),
     "deal": ("id", "state", "amount", "currency", "expected_on", "created_at", "closed_at"),
     "deal_line": ("deal_id", "position", "quantity", "unit_price", "net"),
+    "quote": ("id", "edition", "state", "sent_on", "valid_until", "answered_at", "currency", "net", "tax", "gross"),
+    "quote_line": ("quote_id", "position", "quantity", "unit_price", "net", "tax_amount", "gross"),
+    "delivery": ("id", "order_id", "kind", "state", "planned_on", "shipped_at", "delivered_at"),
     "sale_order": ("id", "state", "ordered_on", "delivery_on", "currency", "net", "tax", "gross"),
     "sale_order_line": ("order_id", "position", "quantity", "unit_price", "net", "tax_amount", "gross"),
     "invoice": (

@@ -202,10 +202,39 @@ PLACES: tuple[Place, ...] = (
         columns=_all(_E, "raw", "text", "error", "external_id", "address"),
     ),
     Place(
+        table="quote",
+        way=Way.document,
+        what=_l("Quotes: notes, references, and who answered from where"),
+        columns=_all(_E, "note", "buyer_reference", "answered_address", "answered_agent")
+        | _all(Fate.replaced, "answered_name")
+        | _all(_S, "rejected_reason")
+        | _all(_K, "number")
+        | _all(Fate.rebuilt, "search_text"),
+    ),
+    Place(
+        table="quote_line",
+        way=Way.line,
+        under="quote",
+        what=_l("Quotes: lines"),
+        columns=_all(_S, "text"),
+    ),
+    Place(
+        table="delivery",
+        way=Way.document,
+        what=_l("Deliveries: address and notes"),
+        columns=_all(_E, "street", "postal_code", "city", "region", "note", "tracking_number")
+        | _all(_S, "reason", "carrier")
+        | _all(_K, "number")
+        | _all(Fate.rebuilt, "search_text"),
+    ),
+    Place(
         table="sale_order",
         way=Way.document,
         what=_l("Orders: notes and references"),
-        columns=_all(_E, "note", "buyer_reference") | _all(_K, "number") | _all(Fate.rebuilt, "search_text"),
+        columns=_all(_E, "note", "buyer_reference", "external_id")
+        | _all(_S, "cancelled_reason", "closed_reason")
+        | _all(_K, "number")
+        | _all(Fate.rebuilt, "search_text"),
     ),
     Place(
         table="sale_order_line",

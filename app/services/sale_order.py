@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import DomainError
 from app.i18n import gettext as _
+from app.i18n import label_of
 from app.lifecycle import move, refuse
 from app.models.number_series import SeriesKind
 from app.models.sale_order import ORDER_MOVES, OrderState, SaleOrder
@@ -16,6 +17,7 @@ from app.search import search_text
 from app.services import document as documents
 from app.services import margin
 from app.services import number as numbers
+from app.services import order_progress as progress
 from app.services import period as periods
 from app.services.collected import Collected
 from app.services.invoicing import (
@@ -27,17 +29,19 @@ from app.services.invoicing import (
     refuse_unconfirmed,
     stands_on_invoice,
 )
+from app.services.text import is_blank, line
 
 __all__ = [
     "cancel",
+    "close",
     "confirm",
-    "finish",
     "invoice",
     "invoiced_quantities",
     "invoices_of",
     "is_invoiced",
     "refuse_all_invoiced",
     "refuse_cancel",
+    "refuse_close",
     "refuse_confirm",
     "refuse_reopen",
     "refuse_unconfirmed",
@@ -47,7 +51,7 @@ __all__ = [
     "to_deliver",
 ]
 
-# What may change while an order is confirmed or done: nothing that was agreed.
+# What may change once an order is confirmed: nothing that was agreed.
 _FREE = frozenset(
     {"note", "delivery_on", "buyer_reference", "owner_id", "team_id", "deal_id", "search_text", "version", "changed_at"}
 )
@@ -74,6 +78,8 @@ def save(session: Session, order: SaleOrder) -> None:
         gone = documents.state_of(order).attrs.lines.history.deleted
         if gone and stands_on_invoice(session, gone):
             found.refuse("lines", _("A line that stands on an invoice, be it a credited one, is not deleted"))
+        if gone and progress.stands_on_delivery(session, gone):
+            found.refuse("lines", _("A line that stands on a delivery, be it a cancelled one, is not deleted"))
         found.settle()
         assert about is not None  # noqa: S101 -- its absence was refused
         priced = documents.price(about, resolved)
@@ -109,27 +115,61 @@ def confirm(session: Session, order: SaleOrder, *, at: datetime) -> None:
 
 def refuse_confirm(order: SaleOrder) -> None:
     """Raise DomainError when an order is empty or no draft."""
-    refuse(ORDER_MOVES, order, OrderState.confirmed)
+    if order.state != OrderState.draft:  # others come back to "confirmed" too, but not by this act
+        text = _("This cannot be done while the state is “%(state)s”", state=label_of(order.state))
+        raise DomainError(text, field="state")
     if not order.lines:
         raise DomainError(_("An order needs at least one line"), field="lines")
 
 
-def cancel(session: Session, order: SaleOrder) -> None:
-    """Give an order up. Raises DomainError when something of it is invoiced."""
+def cancel(session: Session, order: SaleOrder, *, reason: str = "") -> None:
+    """Give an order up for a reason. Raises DomainError when something of it is invoiced, delivered or on its way."""
     refuse_cancel(order, invoiced_quantities(session, order))
-    _move(session, order, OrderState.cancelled)
+    words = _why(reason)
+    documents.lock(session, order)
+    progress.refuse_delivered(session, order)
+    order.cancelled_reason = words
+    move(ORDER_MOVES, order, OrderState.cancelled)
+    session.flush()
 
 
 def reopen(session: Session, order: SaleOrder) -> None:
-    """Make an order a draft again, with the number it has. Raises DomainError when something of it is invoiced."""
+    """Make an order a draft again, with the number it has; a closed one goes back to where it stands.
+
+    Raises DomainError when something of it is invoiced, delivered or on its way.
+    """
+    if order.state == OrderState.closed:
+        documents.lock(session, order)
+        order.closed_reason = None
+        move(ORDER_MOVES, order, progress.standing(session, order, may_close=False))
+        session.flush()
+        return
     refuse_reopen(order, invoiced_quantities(session, order))
+    documents.lock(session, order)
+    progress.refuse_delivered(session, order)
+    order.cancelled_reason = None
     margin.drop(order)
-    _move(session, order, OrderState.draft)
+    move(ORDER_MOVES, order, OrderState.draft)
+    session.flush()
 
 
-def finish(session: Session, order: SaleOrder) -> None:
-    """Note that an order is fulfilled."""
-    _move(session, order, OrderState.done)
+def close(session: Session, order: SaleOrder, *, reason: str) -> None:
+    """End an order before everything of it is delivered and invoiced, for a reason."""
+    refuse_close(order)
+    order.closed_reason = _why(reason)
+    _move(session, order, OrderState.closed)
+
+
+def refuse_close(order: SaleOrder) -> None:
+    """Raise DomainError unless an order is under way."""
+    refuse(ORDER_MOVES, order, OrderState.closed)
+
+
+def _why(reason: str) -> str:
+    words = line(reason, limit=500, field="reason")
+    if is_blank(words):
+        raise DomainError(_("Say why"), field="reason")
+    return words
 
 
 def _move(session: Session, order: SaleOrder, to: OrderState) -> None:
@@ -145,7 +185,9 @@ def refuse_cancel(order: SaleOrder, done: Mapping[int, Decimal]) -> None:
 
 
 def refuse_reopen(order: SaleOrder, done: Mapping[int, Decimal]) -> None:
-    """Raise DomainError when an order cannot be a draft again, by what of its lines is invoiced."""
+    """Raise DomainError when an order cannot be reopened, by what of its lines is invoiced."""
+    if order.state == OrderState.closed:
+        return
     refuse(ORDER_MOVES, order, OrderState.draft)
     _refuse_invoiced(done)
 

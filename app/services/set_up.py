@@ -145,6 +145,8 @@ def _series(session: Session, organisation: Organisation, custom: Custom) -> Non
         SeriesKind.invoice: custom.invoice_prefix,
         SeriesKind.credit_note: custom.credit_prefix,
         SeriesKind.sale_order: "S",
+        SeriesKind.quote: "Q",
+        SeriesKind.delivery: "D",
     }
     for kind, prefix in wanted.items():
         if numbers.default(session, organisation, kind) is None:

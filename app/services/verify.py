@@ -104,7 +104,7 @@ def verify(session: Session, *, key: bytes, files: Path, anchors: Path | None = 
     with access.everything(session, why="a proof covers all documents"):
         for series in session.execute(
             select(NumberSeries.id, NumberSeries.prefix)
-            .where(NumberSeries.kind != SeriesKind.sale_order)
+            .where(NumberSeries.kind.in_((SeriesKind.invoice, SeriesKind.credit_note)))
             .order_by(NumberSeries.id)
         ).all():
             name = series.prefix or f"#{series.id}"

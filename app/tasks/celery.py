@@ -75,13 +75,14 @@ def lean_app(settings: Mapping[str, Any]) -> Flask:
     from app import models  # noqa: F401 -- registers every table
     from app.db import db, prepare_engine
     from app.exchange import smtp
-    from app.services import access, chain, find, history, letter_office, notification, password
+    from app.services import access, chain, find, history, letter_office, notification, password, sealing
 
     app = Flask("app")
     app.config.from_mapping(settings)
     db.init_app(app)
     Babel(app)
     chain.use_key(lambda: chain.key_in(app.config["CRM_VAR"] / "keys"))
+    sealing.use_key(lambda: str(app.config["SECRET_KEY"]))
     letter_office.use(lambda: smtp.office(app.config))
     password.use(lambda: password.policy_of(app.config))
     access.install()

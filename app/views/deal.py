@@ -127,7 +127,7 @@ class DealView(Chained, StageBoard):
         Own("stages", _l("Stages"), "web/deal_log.html"),
         CHAIN,
     ]
-    related: ClassVar = [Related("order", "deal")]
+    related: ClassVar = [Related("quote", "deal"), Related("order", "deal")]
     boards: ClassVar = [Board("stage", title=("title",), facts=("party", "expected_on"), amount="amount")]
     calendars: ClassVar = [Calendar("expected_on", title=("title",), kind="state", amount="amount")]
     charts: ClassVar = [

@@ -11,7 +11,7 @@ from app.models.lost_reason import LostReason
 from app.models.party import PartyContact
 from app.models.pipeline import Stage, StageCheck, StageType
 from app.services import deal as deals
-from app.services import deal_contact, deal_order
+from app.services import deal_contact, deal_documents
 from app.services.deal_step import NOTE, end_of
 from app.web.schema import LinkedField, MemberField
 from app.web.verbs import Verb, reason
@@ -68,12 +68,20 @@ VERBS = [
         primary=True,
     ),
     Verb(
+        "quote",
+        deal_documents.make_quote,
+        label=_l("Make a quote"),
+        icon="file-text",
+        when=is_open,
+        why=lambda deal: reason(deal_documents.refuse_lost, deal),
+    ),
+    Verb(
         "order",
-        deal_order.make,
+        deal_documents.make_order,
         label=_l("Make an order"),
         icon="shopping-cart",
         when=lambda deal: deal.state is not StageType.lost,
-        why=lambda deal: reason(deal_order.refuse_lost, deal),
+        why=lambda deal: reason(deal_documents.refuse_lost, deal),
     ),
     Verb(
         "move",

@@ -1,5 +1,6 @@
 """The start page: what needs doing, first steps for administrators, where one goes on."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import current_app, g
@@ -13,6 +14,7 @@ from app import clock
 from app.db import db
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
+from app.models.delivery import Delivery
 from app.models.handover import Handover
 from app.models.invoice import Invoice, InvoiceKind, InvoiceState, Settlement
 from app.models.lead import OPEN as OPEN_LEADS
@@ -20,6 +22,7 @@ from app.models.lead import Lead, LeadState
 from app.models.letter import Letter, LetterState
 from app.models.party import Party
 from app.outbox import Errand, Outbox
+from app.services import delivery as deliveries
 from app.services import find, handover_kinds, party_complete
 from app.services import notification as notifications
 from app.services.row_condition import WALKS
@@ -100,25 +103,43 @@ def of_invoices(work: Session) -> list[Tile]:
     ]
 
 
-def of_letters(work: Session) -> list[Tile]:
-    """Return the tile of letters that did not go out; none when all did."""
-    [stuck] = counted(work, select(Letter.id).where(Letter.state.in_([LetterState.failed, LetterState.uncertain])))
-    url = "/letter/list/?any1.state.eq=failed&any1.state.eq=uncertain"
-    return [{"label": _("Letters that did not go out"), "count": stuck, "url": url, "icon": "mail", "is_late": True}]
-
-
-def of_jobs(work: Session) -> list[Tile]:
-    """Return the tile of background work that has failed."""
-    [failed] = counted(work, select(Outbox.id).where(Outbox.state == Errand.failed))
-    return [
-        {
-            "label": _("Failed background work"),
-            "count": failed,
-            "url": "/job/list/?flt.state.eq=failed",
-            "icon": "triangle-alert",
-            "is_late": True,
-        }
+def of_trouble(work: Session, may_see: Callable[[str], bool]) -> list[Tile]:
+    """Return the tiles of late deliveries, letters that did not go out and failed work; none where all is well."""
+    late = deliveries.late(clock.today(choose_time_zone())).with_only_columns(Delivery.id)
+    stuck = select(Letter.id).where(Letter.state.in_([LetterState.failed, LetterState.uncertain]))
+    failed = select(Outbox.id).where(Outbox.state == Errand.failed)
+    known: list[tuple[str, Select[Any], Tile]] = [
+        (
+            "delivery",
+            late,
+            {
+                "label": _("Late deliveries"),
+                "url": "/delivery/list/?any1.state.eq=planned&any1.state.eq=shipped&flt.planned_on.lt=today",
+                "icon": "truck",
+            },
+        ),
+        (
+            "letter",
+            stuck,
+            {
+                "label": _("Letters that did not go out"),
+                "url": "/letter/list/?any1.state.eq=failed&any1.state.eq=uncertain",
+                "icon": "mail",
+            },
+        ),
+        (
+            "job",
+            failed,
+            {
+                "label": _("Failed background work"),
+                "url": "/job/list/?flt.state.eq=failed",
+                "icon": "triangle-alert",
+            },
+        ),
     ]
+    asked = [(found, tile) for area, found, tile in known if may_see(area)]
+    counts = counted(work, *(found for found, _tile in asked)) if asked else []
+    return [tile | {"count": count, "is_late": True} for (_found, tile), count in zip(asked, counts, strict=True)]
 
 
 def of_news(work: Session) -> list[Tile]:
@@ -129,7 +150,7 @@ def of_news(work: Session) -> list[Tile]:
 
 # area → its tiles; those at the bottom are shown only when there is something to see to
 TILES = [("invoice", of_invoices), ("party", of_parties)]
-TROUBLE = [("letter", of_letters), ("job", of_jobs), ("profile", of_news)]
+TROUBLE = [("profile", of_news)]
 
 
 class HomeView(BaseView):
@@ -147,14 +168,15 @@ class HomeView(BaseView):
         work = db.session()
         may = self.appbuilder.sm.may
         standing = [tile for area, make in TILES if may(area, "see") for tile in make(work)]
-        trouble = [tile for area, make in TROUBLE if may(area, "see") for tile in make(work) if tile["count"]]
+        trouble = of_trouble(work, lambda area: bool(may(area, "see")))
+        trouble += [tile for area, make in TROUBLE if may(area, "see") for tile in make(work)]
         changed = select(Party).order_by(Party.changed_at.desc()).limit(MOST_RECENT).execution_options(**{WALKS: True})
         return str(
             self.render_template(
                 "web/home.html",
                 title=_("Start"),
                 today=format_date(clock.today(choose_time_zone()), "full"),
-                tiles=[*trouble, *standing],
+                tiles=[*(tile for tile in trouble if tile["count"]), *standing],
                 first_steps=self._first_steps(work),
                 opened=self._opened(work),
                 recent=work.execute(changed).scalars().all() if may("party", "see") else [],

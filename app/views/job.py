@@ -24,6 +24,7 @@ TOPICS = {
     "bin.sweep": _l("Deleting files that nothing needs any more"),
     "bulk.purge": _l("Forgetting old changes of many records"),
     "bulk.run": _l("Changing many records"),
+    "delivery.render": _l("Making a delivery note"),
     "directory.check": _l("Asking the company's directory who is still there"),
     "handover.run": _l("Handing records over"),
     "invoice.render": _l("Making the file of a document"),
@@ -35,6 +36,8 @@ TOPICS = {
     "party.settle": _l("Forgetting merges that can no longer be undone"),
     "password.link": _l("Mailing a link to choose a password"),
     "person_export.run": _l("Writing everything about a person down"),
+    "quote.expire": _l("Letting quotes expire"),
+    "quote.render": _l("Making the file of a quote"),
     "retention.run": _l("Deleting what was kept for long enough"),
     "verify.anchor": _l("Anchoring the chain of documents"),
 }

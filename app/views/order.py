@@ -1,35 +1,38 @@
 """Screens and REST of orders."""
 
-from collections.abc import Callable, Mapping
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any, ClassVar
 
-from sqlalchemy.orm import joinedload, object_session, selectinload
+from flask_appbuilder import expose
+from flask_appbuilder.security.decorators import has_access, permission_name
+from marshmallow import fields
+from sqlalchemy.orm import joinedload, selectinload
 
-from app import lifecycle
+from app.db import db
 from app.i18n import lazy_gettext as _l
-from app.models.sale_order import ORDER_MOVES, OrderState, SaleOrder, SaleOrderLine
+from app.models.sale_order import UNDER_WAY, OrderState, SaleOrder, SaleOrderLine
+from app.services import delivery as deliveries
+from app.services import invoicing
 from app.services import sale_order as orders
+from app.views.order_acts import VERBS, done_of, moved_of
+from app.views.order_shop import CustomerIn, ShopOrders
 from app.web import menu
-from app.web.api import CrudApi
 from app.web.board import Board
 from app.web.calendar import Calendar
 from app.web.card_chain import CHAIN, Chained
 from app.web.card_tabs import Related
 from app.web.charts import Chart, Sum
 from app.web.document import DocumentView, document_lines
+from app.web.portions import Portion, Portions
 from app.web.records import Records
-from app.web.request_cache import request_cache
 from app.web.schema import Lines
-from app.web.verbs import Verb, reason
 
 ORDER = 30
 LOADED = [selectinload(SaleOrder.party), selectinload(SaleOrder.owner), selectinload(SaleOrder.organisation)]
 HEAD = ["party", "organisation", "ordered_on", "delivery_on", "payment_term", "buyer_reference"]
 PRICING = ["currency", "prices_include_tax", "returns", "discount", "charge"]
 MORE = ["note", "owner", "team"]
-ORIGIN = "deal"
+TOLD = ["deal", "quote", "external_source", "external_id", "cancelled_reason", "closed_reason", "margin"]
 FORM = [*HEAD, *PRICING, *MORE, "lines"]
 LINES_OF_CARD = [selectinload(SaleOrder.lines).options(joinedload(SaleOrderLine.unit), joinedload(SaleOrderLine.tax))]
 LINES = Lines(
@@ -45,95 +48,19 @@ FIELDSETS = [
     (_l("Prices"), {"fields": PRICING}),
     (_l("More"), {"fields": MORE}),
 ]
-SHOWN = [(None, {"fields": ["state", *HEAD]}), (_l("More"), {"fields": [*PRICING, ORIGIN, *MORE, "margin"]})]
+SHOWN = [(None, {"fields": ["state", *HEAD]}), (_l("More"), {"fields": [*PRICING, *MORE, *TOLD]})]
 
 
-def done_of(order: SaleOrder) -> Mapping[int, Decimal]:
-    """Return how much of each line is invoiced; asked once in a request, whatever needs it."""
-    kept = request_cache("done_of_orders")
-    session, key = object_session(order), (order.id, order.version)
-    assert session is not None  # noqa: S101 -- a stored record has one
-    if key not in kept:
-        kept[key] = orders.invoiced_quantities(session, order)
-    found: Mapping[int, Decimal] = kept[key]
-    return found
-
-
-def why_not(check: Callable[[SaleOrder, Mapping[int, Decimal]], None], to: OrderState | None = None) -> Any:
-    """Return a reason that asks what is invoiced only where the state alone says nothing against the act."""
-
-    def why(order: SaleOrder) -> str | None:
-        if to is None:
-            by_state = reason(orders.refuse_unconfirmed, order)
-        else:
-            by_state = reason(lifecycle.refuse, ORDER_MOVES, order, to)
-        return by_state or reason(check, order, done_of(order))
-
-    return why
-
-
-VERBS = [
-    Verb(
-        "confirm",
-        orders.confirm,
-        label=_l("Confirm"),
-        icon="check",
-        when=lambda order: order.state == OrderState.draft,
-        why=lambda order: reason(orders.refuse_confirm, order),
-        to=OrderState.confirmed,
-        needs_time=True,
-        primary=True,
-    ),
-    Verb(
-        "invoice",
-        orders.invoice,
-        label=_l("Make an invoice"),
-        icon="receipt",
-        when=lambda order: order.state in {OrderState.confirmed, OrderState.done},
-        why=why_not(orders.refuse_all_invoiced),
-        primary=True,
-    ),
-    Verb(
-        "finish",
-        orders.finish,
-        label=_l("Done"),
-        icon="circle-check",
-        when=lambda order: order.state == OrderState.confirmed,
-        why=lambda order: reason(lifecycle.refuse, ORDER_MOVES, order, OrderState.done),
-        to=OrderState.done,
-    ),
-    Verb(
-        "reopen",
-        orders.reopen,
-        label=_l("Reopen"),
-        icon="undo-2",
-        when=lambda order: order.state in {OrderState.confirmed, OrderState.cancelled},
-        why=why_not(orders.refuse_reopen, OrderState.draft),
-        to=OrderState.draft,
-    ),
-    Verb(
-        "cancel",
-        orders.cancel,
-        label=_l("Cancel the order"),
-        icon="x",
-        when=lambda order: order.state in {OrderState.draft, OrderState.confirmed},
-        why=why_not(orders.refuse_cancel, OrderState.cancelled),
-        to=OrderState.cancelled,
-        confirm=_l("Cancel this order?"),
-        danger=True,
-    ),
-]
-
-
-class OrderView(Chained, DocumentView):
+class OrderView(Chained, Portions, DocumentView):
     """List, form and card of orders."""
 
+    card_template = "web/order_card.html"
     datamodel = Records(SaleOrder, save=orders.save, remove=orders.remove, options=LOADED)
     one_name = _l("Order")
     many_name = _l("Orders")
     hint = _l("An order says what a customer wants; it becomes an invoice with one click.")
     list_columns: ClassVar = ["number", "party", "state", "ordered_on", "delivery_on", "gross", "currency", "owner"]
-    show_columns: ClassVar = ["state", *HEAD, *PRICING, ORIGIN, *MORE, "margin"]
+    show_columns: ClassVar = ["state", *HEAD, *PRICING, *MORE, *TOLD]
     show_fieldsets: ClassVar = SHOWN
     add_columns: ClassVar = FORM
     add_fieldsets: ClassVar = FIELDSETS
@@ -146,10 +73,10 @@ class OrderView(Chained, DocumentView):
     base_order = ("id", "desc")
     key_facts: ClassVar = ["state", "party", "owner"]
     total_columns: ClassVar = ["net", "gross", "margin"]
-    stages: ClassVar = (OrderState.draft, OrderState.confirmed, OrderState.done)
+    stages: ClassVar = tuple(each for each in OrderState if each is not OrderState.cancelled)
     card_options: ClassVar = LINES_OF_CARD
     own_tabs: ClassVar = [CHAIN]
-    related: ClassVar = [Related("invoice", "order")]
+    related: ClassVar = [Related("delivery", "order"), Related("invoice", "order")]
     charts: ClassVar = [
         Chart("total_by_month", label=_l("Ordered by month"), by="ordered_on", measure=Sum("net")),
         Chart("count_by_month", label=_l("Number of orders by month"), by="ordered_on", kind="line"),
@@ -158,12 +85,13 @@ class OrderView(Chained, DocumentView):
     boards: ClassVar = [
         Board(
             "state",
-            moves={"draft": "reopen", "confirmed": "confirm", "done": "finish", "cancelled": "cancel"},
+            moves={"draft": "reopen", "confirmed": "confirm", "fulfilled": "finish"},
             title=("number",),
             facts=("party", "delivery_on"),
             amount="gross",
             rot_after=timedelta(days=30),
-            ends=frozenset({"done", "cancelled"}),
+            ends=frozenset({"fulfilled", "closed", "cancelled"}),
+            reason=_l("Deliveries and invoices bring an order on; closing and cancelling need a reason: see its card."),
         )
     ]
     calendars: ClassVar = [
@@ -172,8 +100,59 @@ class OrderView(Chained, DocumentView):
     ]
     verbs: ClassVar = VERBS
 
+    def progress(self, order: SaleOrder) -> list[dict[str, Any]]:
+        """Return how far each line is (planned, delivered, returned, open, invoiced); none before it is binding."""
+        if order.state in {OrderState.draft, OrderState.cancelled}:
+            return []
+        gone, billed = moved_of(order), done_of(order)
+        left = deliveries.open_quantities(order, gone)
+        return [
+            {"line": each, "moved": gone[each.id], "open": left[each.id], "invoiced": billed[each.id]}
+            for each in order.lines
+        ]
 
-class OrderApi(CrudApi):
+    def is_under_way(self, order: SaleOrder) -> bool:
+        """Say whether something of an order may still be delivered or invoiced."""
+        return order.state in UNDER_WAY
+
+    @expose("/deliver_some/<int:pk>", methods=["GET", "POST"])
+    @has_access
+    @permission_name("deliver")
+    def deliver_some(self, pk: int) -> Any:
+        """Let one choose how much of each line a delivery takes."""
+        return self.portion_page(pk, "deliver", self._to_deliver)
+
+    @expose("/invoice_some/<int:pk>", methods=["GET", "POST"])
+    @has_access
+    @permission_name("invoice_part")
+    def invoice_some(self, pk: int) -> Any:
+        """Let one choose how much of each line an invoice takes: first what is delivered and not invoiced."""
+        return self.portion_page(pk, "invoice_part", self._to_invoice)
+
+    @staticmethod
+    def _to_deliver(order: SaleOrder) -> list[Portion]:
+        left = deliveries.open_quantities(order, moved_of(order))
+        facts = {
+            each.id: [(_l("Ordered"), each.quantity), (_l("Still to deliver"), left[each.id])] for each in order.lines
+        }
+        return [Portion(each.id, each.text, _unit(each), facts[each.id], left[each.id]) for each in order.lines]
+
+    @staticmethod
+    def _to_invoice(order: SaleOrder) -> list[Portion]:
+        gone, billed, offered = moved_of(order), done_of(order), invoicing.offered(db.session(), order)
+        found = []
+        for each in order.lines:
+            facts = [(_l("Ordered"), each.quantity), (_l("Delivered"), gone[each.id].kept)]
+            facts.append((_l("Invoiced"), billed[each.id]))
+            found.append(Portion(each.id, each.text, _unit(each), facts, offered[each.id]))
+        return found
+
+
+def _unit(line: SaleOrderLine) -> str:
+    return line.unit.short if line.unit is not None else ""
+
+
+class OrderApi(ShopOrders):
     """REST of orders."""
 
     datamodel = Records(SaleOrder, save=orders.save, remove=orders.remove, options=LOADED)
@@ -188,18 +167,24 @@ class OrderApi(CrudApi):
         "tax",
         "gross",
     ]
-    show_columns: ClassVar = ["number", "state", *HEAD, *PRICING, ORIGIN, *MORE, "net", "tax", "gross", "margin"]
-    add_columns: ClassVar = [*HEAD, *PRICING, *MORE]
+    show_columns: ClassVar = ["number", "state", *HEAD, *PRICING, *MORE, *TOLD, "net", "tax", "gross"]
+    add_columns: ClassVar = [*HEAD, *PRICING, *MORE, "external_source", "external_id"]
     edit_columns: ClassVar = [*HEAD, *PRICING, *MORE]
-    defaulted: ClassVar = ["organisation", "currency"]
+    defaulted: ClassVar = ["organisation", "currency", "party"]
+    more_in: ClassVar = {"customer": fields.Nested(CustomerIn)}
     lines: ClassVar = {"lines": LINES}
-    search_columns: ClassVar = ["number", "state", "party", "ordered_on", "delivery_on", "owner", "team"]
+    search_columns: ClassVar = [
+        "number", "state", "party", "ordered_on", "delivery_on", "quote", "external_source", "external_id",
+        "owner", "team",
+    ]  # fmt: skip
     order_columns: ClassVar = ["number", "ordered_on", "delivery_on", "gross"]
     base_order = ("id", "desc")
     verbs: ClassVar = VERBS
     examples: ClassVar = {
         "post": {
-            "party": 1,
+            "external_source": "webshop",
+            "external_id": "100024",
+            "customer": {"external_id": "C-17", "name": "Tulpen & Zonen B.V.", "country": "NL"},
             "currency": "EUR",
             "lines": [{"text": "Tulip bulbs, 25 pieces", "quantity": "4", "unit_price": "12.50", "tax": 1}],
         }

@@ -20,11 +20,13 @@ ORDER = 81
 MAIN = ["name", "legal_name", "country", "currency", "language", "time_zone"]
 NUMBERS = ["tax_number", "tax_branch", "registration_number"]
 PLACE = ["street", "postal_code", "city", "region", "phone", "email", "website"]
-COLUMNS = [*MAIN, *NUMBERS, *PLACE]
+SELLING = ["over_percent"]
+COLUMNS = [*MAIN, *NUMBERS, *PLACE, *SELLING]
 FIELDSETS = [
     (None, {"fields": MAIN}),
     (_l("Registration"), {"fields": NUMBERS}),
     (_l("Address"), {"fields": PLACE}),
+    (_l("Sales"), {"fields": SELLING}),
 ]
 
 

@@ -188,7 +188,9 @@ class CardView(Activities, Planner, Tabs, Tagged, Beside, Copies, ModelView):
         chosen = self._verb(verb)
         form = dialog.posted(chosen, self.label_columns) if dialog.asks(chosen) else None
         if form is not None and not form.validate():
-            return self.refused_verb(chosen, self._found(str(pk)), form)
+            record = self._found(str(pk))
+            access.require(db.session(), record, ACT)
+            return self.refused_verb(chosen, record, form)
         try:
             given = dialog.values(chosen, form) if form is not None else {}
             given |= self.more_of(chosen)

@@ -6,7 +6,6 @@ from app.db import db
 from app.i18n import gettext as _
 from app.i18n import label_of, language
 from app.i18n import lazy_gettext as _l
-from app.models.deal import Deal
 from app.money import format_money
 from app.services import document_chain as chains
 from app.services.document_chain import Node
@@ -32,11 +31,12 @@ class Chained:
     @staticmethod
     def node_kind(node: Node) -> str:
         """Return what kind of document it is."""
-        if isinstance(node.record, Deal):
-            return _("Deal")
-        return _("Order") if node.kind is None else label_of(node.kind)
+        if node.kind is not None:
+            return label_of(node.kind)
+        return {"deal": _("Deal"), "quote": _("Quote")}.get(node.record.__stem__, _("Order"))
 
     @staticmethod
     def node_amount(node: Node) -> str:
         """Return what a document comes to, in its currency."""
-        return "" if node.amount is None else format_money(node.amount, node.record.currency, language())
+        currency = getattr(node.record, "currency", "")
+        return format_money(node.amount, currency, language()) if node.amount is not None else ""

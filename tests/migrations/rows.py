@@ -566,6 +566,12 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "lead_form_field": [{"id": 1, "form_id": 1, "position": 1, "field": "email", "is_required": True}],
     "lead_form_text": [{"id": 1, "form_id": 1, "language": "nl", "title": "Vraag het ons"}],
+    "quote": [
+        DOCUMENT
+        | {"id": 1, "state": "draft", "edition": 1, "language": "nl", "valid_until": "2026-04-30"}
+        | totals("30", "6.30", "36.30")
+    ],
+    "quote_line": [{"id": 1, "quote_id": 1} | line("3", "30", "6.30", "36.30")],
     "sale_order": [
         DOCUMENT
         | {"id": 1, "state": "confirmed", "number": "SO-2026-00001", "series_id": 3, "ordered_on": "2026-03-30"}
@@ -577,6 +583,12 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         | {"price_steps": '[{"kind": "product", "price": "10", "currency": "EUR"}]'}
         | line("3", "30", "6.30", "36.30")
     ],
+    "delivery": [
+        {"id": 1, "kind": "out", "state": "planned", "organisation_id": 1, "order_id": 1, "party_id": 1}
+        | {"planned_on": "2026-04-02", "carrier": "Post", "city": "Москва", "country": "RU", "search_text": TEXT}
+        | OWNED
+    ],
+    "delivery_line": [{"id": 1, "delivery_id": 1, "order_line_id": 1, "position": 1, "quantity": fine("2")}],
     "invoice": [
         DRAFT | {"id": 1, "kind": "invoice", "order_id": 1} | totals("30", "6.30", "36.30"),
         DRAFT | {"id": 2, "kind": "credit_note", "credits_id": 1} | totals("10", "2.10", "12.10"),

@@ -173,7 +173,7 @@ BUGS = {
     "the file of a document is ordered twice": Bug(
         r"were ordered",
         4,
-        (Edit(invoice, "issue", "by=by)\n    original", "by=by)\n    render_again(session, invoice)\n    original"),),
+        (Edit(invoice, "issue", "by=by)\n    session", "by=by)\n    render_again(session, invoice)\n    session"),),
     ),
     "a cancelled payment still counts in the balance": Bug(
         r"the balance is told",

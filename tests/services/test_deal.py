@@ -19,7 +19,7 @@ from app.models.pipeline import Stage, StageCheck, StageMove, StageType
 from app.models.sale_order import OrderState, SaleOrder
 from app.models.stage_log import StageLog
 from app.services import deal as deals
-from app.services import deal_contact, deal_forecast, deal_order, deal_rot, document_chain, planned, working_time
+from app.services import deal_contact, deal_documents, deal_forecast, deal_rot, document_chain, planned, working_time
 from app.services.access import SYSTEM
 from app.services.deal_forecast import Outlook
 from app.services.working_time import Calendar
@@ -304,7 +304,7 @@ def test_an_order_copies_the_lines_and_knows_its_deal(session: Session, made: Ma
     product = made.product("Tulip", price="12.50")
     line = DealLine(product=product, quantity=D(4), discount_percent=D(20))
     deal = made.deal(party=made.buyer(), lines=[line])
-    order = deal_order.make(session, deal)
+    order = deal_documents.make_order(session, deal)
     assert (order.deal_id, order.party_id, order.owner_id, order.state) == (
         deal.id,
         deal.party_id,
@@ -322,7 +322,7 @@ def test_an_order_copies_the_lines_and_knows_its_deal(session: Session, made: Ma
 
 def test_a_deal_without_lines_makes_no_order(session: Session, made: Made):
     deal = made.deal()
-    assert refused(deal_order.make, session, deal) == {"lines": ["The deal has no lines yet"]}
+    assert refused(deal_documents.make_order, session, deal) == {"lines": ["The deal has no lines yet"]}
     assert session.scalars(select(SaleOrder.id)).all() == []
 
 

@@ -15,13 +15,16 @@ from app.demo import party as demo_party
 from app.demo import team as demo_team
 from app.demo.team import PERSONS, People
 from app.errors import DomainError
+from app.models.delivery import Delivery
 from app.models.history import FieldChange, StateChange
 from app.models.invoice import Invoice
 from app.models.organisation import Organisation
 from app.models.party import Party, PartyAddress, PartyBankAccount, PartyChannel, PartyContact, PartyIdentifier
+from app.models.quote import Quote
 from app.models.sale_order import SaleOrder
 from app.models.team import Team, UserProfile
 from app.outbox import Outbox
+from app.services import delivery as deliveries
 from app.services import invoice as invoices
 from app.services import party as parties
 from app.services import search, verify
@@ -97,7 +100,7 @@ def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
     done = demo.fill(
         session, size="small", password=None, today=TODAY, progress=lambda at, total: told.append((at, total))
     )
-    assert done.added == {"party": 166, "product": 25, "order": 60, "invoice": 120, "payment": 96} | {
+    assert done.added == {"party": 166, "product": 25, "order": 66, "invoice": 120, "payment": 96} | {
         "activity": 54,
         "deal": 60,
         "lead_source": 3,
@@ -173,7 +176,20 @@ def test_fourteen_months_of_business_are_told_by_the_services(
         found = session.execute(select(*columns, func.count()).group_by(*columns)).all()
         return {row[0] if len(columns) == 1 else tuple(row[:-1]): row[-1] for row in found}
 
-    assert counted(SaleOrder.state) == {"draft": 9, "cancelled": 6, "confirmed": 21, "done": 24}
+    assert counted(SaleOrder.state) == {
+        **dict.fromkeys(("cancelled", "in_progress"), 6),
+        "draft": 15,
+        "confirmed": 13,
+        "closed": 26,
+    }
+    assert counted(Quote.state) == {
+        **dict.fromkeys(("draft", "rejected", "expired"), 4),
+        "accepted": 9,
+        "sent": 10,
+        "replaced": 3,
+    }
+    assert counted(Delivery.state) == {"delivered": 30, "planned": 9, "shipped": 1}
+    assert session.scalars(deliveries.late(TODAY)).first() is not None
     assert counted(Invoice.kind, Invoice.state) == {
         ("invoice", "draft"): 12,
         ("invoice", "issued"): 100,

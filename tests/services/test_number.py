@@ -126,6 +126,8 @@ def test_an_organisation_gets_a_series_for_each_kind_once(session, made):
         (SeriesKind.sale_order, "SO-"),
         (SeriesKind.invoice, "INV-"),
         (SeriesKind.credit_note, "CN-"),
+        (SeriesKind.quote, "Q-"),
+        (SeriesKind.delivery, "D-"),
     ]
     assert numbers.make_defaults(session, us) == first
 

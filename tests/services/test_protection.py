@@ -48,6 +48,7 @@ OTHER = {
     "content_sha256": "'0'",
     "chain_position": "chain_position + 1",
     "chain_link": "'0'",
+    "is_advance": "NOT is_advance",
     "created_at": "'2020-01-01 00:00:00'",
 }
 

@@ -13,6 +13,7 @@ from app.models.number_series import NumberCounter
 from app.models.party import Party
 from app.models.sale_order import OrderState, SaleOrder, SaleOrderLine
 from app.services import access, search
+from app.services import delivery as deliveries
 from app.services import document as documents
 from app.services import invoice as invoices
 from app.services import number as numbers
@@ -191,15 +192,15 @@ def test_a_confirmed_order_keeps_what_was_agreed(session, made):
 def test_an_order_that_is_reopened_keeps_its_number(session, made):
     order = made.order()
     orders.confirm(session, order, at=NOON)
-    orders.cancel(session, order)
+    orders.cancel(session, order, reason="Not wanted")
     orders.reopen(session, order)
     order.lines[0].quantity = D(5)
     orders.save(session, order)
     orders.confirm(session, order, at=NOON)
-    orders.finish(session, order)
-    assert (order.state, order.number, order.gross) == (OrderState.done, "SO-2026-00001", D("60.50"))
-    with pytest.raises(DomainError, match="while the state is “Done”"):
-        orders.cancel(session, order)
+    deliveries.finish(session, order, at=NOON)
+    assert (order.state, order.number, order.gross) == (OrderState.fulfilled, "SO-2026-00001", D("60.50"))
+    with pytest.raises(DomainError, match="while the state is “Fulfilled”"):
+        orders.cancel(session, order, reason="Not wanted")
 
 
 def test_only_a_draft_without_a_number_is_deleted(session, made):
@@ -224,7 +225,7 @@ def test_an_order_is_invoiced_once(session, made):
     with pytest.raises(DomainError, match="invoiced already"):
         orders.invoice(session, order)
     with pytest.raises(DomainError, match="Something of this order is invoiced"):
-        orders.cancel(session, order)
+        orders.cancel(session, order, reason="Not wanted")
     assert session.scalar(select(func.count()).select_from(Invoice)) == 1
 
 

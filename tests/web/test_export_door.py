@@ -63,6 +63,7 @@ ONE_RECORD = {
     *("show", "edit", "cell", "row", "tab", "beside", "acted", "attached", "edit_note", "happened_part", "pdf", "info"),
     "get_consents",
     *("about", "profile", "own"),
+    *("deliver_some", "invoice_some", "take_some"),
 }
 FORMS = {
     *("add", "erase_one", "ask_for", "quick_form", "try_price", "merge_two"),
@@ -384,6 +385,7 @@ KNOWN = {
     "web/activities.py": "one file that somebody attached, at a time",
     "views/import_run.py": "the file that came from outside, and its rejected rows",
     "views/invoice.py": "the printed form of one document",
+    "web/stored_file.py": "the printed form of one document",
     "views/role.py": "a role: rights, no rows of the company",
 }
 

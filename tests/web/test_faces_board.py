@@ -48,6 +48,9 @@ def move(browser: Browser, record: Any, to: str, *, stem: str = "order", query: 
     return browser.post(f"/{stem}/board/{record.id}{query}", {"to": to, **given}, headers={"X-Part": "1"})
 
 
+WHY = "Deliveries and invoices bring an order on; closing and cancelling need a reason: see its card."
+
+
 def standing(session: Session, record: SaleOrder) -> SaleOrder:
     session.expire_all()
     access.act_as(session, access.SYSTEM)
@@ -65,11 +68,13 @@ def test_columns_count_and_add_up_what_matches(as_user: As, session: Session, ma
     assert {key: column[:2] for key, column in found.items()} == {
         "draft": ("2", ["36.30 EUR"]),
         "confirmed": ("1", ["60.50 EUR"]),
-        "done": ("0", []),
+        "in_progress": ("0", []),
+        "fulfilled": ("0", []),
+        "closed": ("0", []),
         "cancelled": ("0", []),
     }
     filtered = columns(as_user("office").get("/order/board?flt.state.eq=confirmed").text)
-    assert [column[0] for column in filtered.values()] == ["0", "1", "0", "0"]
+    assert [column[0] for column in filtered.values()] == ["0", "1", "0", "0", "0", "0"]
     assert filtered["confirmed"][2] == [done.number]
 
 
@@ -86,7 +91,9 @@ def test_a_move_is_the_verb_of_the_service(as_user: As, session: Session, order:
     assert (again.status_code, standing(session, order).state) == (302, OrderState.draft)
 
 
-@pytest.mark.parametrize(("to", "text"), [("done", "#{id} cannot go from “Draft” to “Done”."), ("draft", "")])
+@pytest.mark.parametrize(
+    ("to", "text"), [("fulfilled", "#{id} cannot go from “Draft” to “Fulfilled”. " + WHY), ("draft", "")]
+)
 def test_what_the_state_forbids_is_refused_and_nothing_changes(
     as_user: As, session: Session, order: SaleOrder, to: str, text: str
 ) -> None:

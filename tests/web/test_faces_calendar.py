@@ -92,7 +92,7 @@ def test_records_stand_on_their_days_within_the_row_rule(as_user: As, order: Sal
     }
     assert len(statements) <= 12, len(statements)
     assert days(as_user("manager2").get("/order/calendar?on=2026-11-01").text) == {}
-    assert days(manager.get("/order/calendar?on=2026-11-01&flt.state.eq=done").text) == {}
+    assert days(manager.get("/order/calendar?on=2026-11-01&flt.state.eq=closed").text) == {}
     assert days(manager.get("/order/calendar?on=2026-09-01").text) == {}
 
 
@@ -125,7 +125,7 @@ def test_a_day_is_changed_by_the_door_of_the_cells(as_user: As, session: Session
 @pytest.mark.parametrize("user", ["auditor", "office"])
 def test_a_day_that_may_not_change_stays(as_user: As, session: Session, order: SaleOrder, user: str) -> None:
     if user == "office":  # may edit orders, but only drafts
-        session.execute(sa.update(SaleOrder).values(state="done", number="S1"))
+        session.execute(sa.update(SaleOrder).values(state="closed", number="S1"))
         session.commit()
     browser = as_user(user)
     assert "may-move" not in browser.get("/order/calendar?on=2026-11-01").text

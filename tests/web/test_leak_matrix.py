@@ -49,7 +49,7 @@ NARROWED = {
 # What a function does to the record beside seeing it: its rows are cut for that action, in forms and over REST alike.
 ACTIONS = {
     **dict.fromkeys(("edit", "put", "cell", "change_cell", "add_consent", "post_consents"), CHANGE),
-    "act": ACT,
+    **dict.fromkeys(("act", "deliver_some", "invoice_some", "take_some"), ACT),
     "delete": DELETE,
 }
 CELLS = {"cell", "change_cell"}  # where a record cannot be changed, its cells are none

@@ -50,6 +50,10 @@ PUBLIC = {
     "PasswordView.forgot": "asks for a link; says nothing about accounts",
     "PasswordView.link": "answers to the random part of a mailed link",
     "PasswordView.choose": "answers to the random part of a mailed link",
+    "QuotePublicView.show": "answers to the random part of a quote's link",
+    "QuotePublicView.pdf": "answers to the random part of a quote's link",
+    "QuotePublicView.accept": "answers to the random part of a quote's link",
+    "QuotePublicView.reject": "answers to the random part of a quote's link",
     "SecondStepView.code": "answers to a right password only",
     "SecondStepView.set_up": "answers to a right password only",
     "LookView.end": "ends one's own look, whoever one looks as",
@@ -418,7 +422,9 @@ def expected(  # noqa: PLR0911
     """Return the status that the rights in the database demand."""
     if guard is None:
         open_to_all = {"IndexView.health": 200, "ManifestView.manifest": 200}
-        open_to_all["PasswordView.link"] = 404  # there is no such link
+        open_to_all |= dict.fromkeys(
+            ("PasswordView.link", "QuotePublicView.show", "QuotePublicView.pdf"), 404
+        )  # no such link
         open_to_all["FeedView.feed"] = 404  # there is no such address
         open_to_all |= {"PublicFormView.page": 404, "PublicFormView.snippet": 404}  # nor such a form
         open_to_all |= {"OidcView.begin": 404, "OidcView.callback": 404}  # no service is configured here

@@ -1,0 +1,88 @@
+"""The printed delivery note: what is in a delivery, from whom, to where; who receives it signs."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from app import money
+from app.documents import engine
+from app.documents.invoice import Printed
+from app.documents.invoice_sums import Pair
+from app.i18n import gettext as _
+from app.i18n import in_language
+
+
+def pdf(content: Mapping[str, Any], *, timeout: float = 60.0) -> bytes:
+    """Return the file of a delivery note. Raises engine.DocumentError when it cannot be made."""
+    data, assets = printed(content)
+    language = content["document"]["language"]
+    return engine.render("delivery.html", data, language=language, assets=assets, timeout=timeout)
+
+
+def printed(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return what the template places."""
+    with in_language(content["document"]["language"]):
+        return _Note(content).all({})
+
+
+class _Note(Printed):
+    """A delivery note being written in its language."""
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        about = content["document"] | {"kind": "delivery", "prices_include_tax": False}
+        super().__init__({**content, "document": about})
+        self.is_russian = False
+
+    def all(self, pictures: Mapping[str, bytes]) -> tuple[dict[str, Any], dict[str, bytes]]:  # noqa: ARG002 -- none here
+        """Return what the template places, and no pictures."""
+        seller, buyer = self.content["seller"], self.content["buyer"]
+        is_foreign = seller["country"] != buyer["country"]
+        doc = {
+            "heading": self.heading(),
+            "issued_on": self.document["shipped_on"] or "",
+            "facts": self.facts(),
+            "seller": self.party(seller, foreign=is_foreign),
+            "buyer": self.party(buyer, foreign=is_foreign),
+            "columns": {
+                "position": _("No."),
+                "text": _("Description"),
+                "quantity": _("Quantity"),
+                "unit": _("Unit"),
+                "sku": _("Article"),
+            },
+            "rows": [
+                {
+                    "position": str(place),
+                    "text": each["text"],
+                    "sku": each["sku"] or "",
+                    "quantity": money.format_decimal(Decimal(each["quantity"]), self.language),
+                    "unit": each["unit"] or "",
+                }
+                for place, each in enumerate(self.content["lines"], start=1)
+            ],
+            "note": self.document["note"] or "",
+            "texts": {
+                "seller": _("Supplier"),
+                "buyer": _("Recipient"),
+                "received": _("Received: date, name, signature"),
+            },
+            "foot": self.foot(),
+            "pages": self.pages(),
+        }
+        return {"doc": doc}, {}
+
+    def title(self) -> str:
+        return _("Delivery note")
+
+    def facts(self) -> list[Pair]:
+        """Return the facts beside the addresses: label, value."""
+        about, order = self.document, self.content["order"]
+        found = [
+            (_("Shipped on"), self.day(about["shipped_on"])),
+            (_("Planned for"), self.day(about["planned_on"])),
+            (_("Order"), order["number"] or ""),
+            (_("Your reference"), order["buyer_reference"] or ""),
+            (_("Carrier"), about["carrier"] or ""),
+            (_("Tracking number"), about["tracking_number"] or ""),
+        ]
+        return [(label, value) for label, value in found if value]
