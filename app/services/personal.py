@@ -22,7 +22,7 @@ from app.models.history import FieldChange
 from app.models.party import Party, PartyContact, PartyKind
 from app.outbox import Errand
 from app.services import access
-from app.services.personal_places import Place, Way
+from app.services.personal_place import Place, Way
 
 LEAST = 5  # characters of a word that is looked for in texts
 LONG_WORD = 9  # from here on a single word of letters tells of one person

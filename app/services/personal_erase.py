@@ -26,7 +26,8 @@ from app.services import bin as bins
 from app.services import party as parties
 from app.services.access import Actor
 from app.services.personal import Person, find, rows
-from app.services.personal_places import PLACES, Fate, Place, Way
+from app.services.personal_place import Fate, Place, Way
+from app.services.personal_places import PLACES
 
 EMPTY: Mapping[type[Any], Any] = {dict: {}, list: []}
 SEARCHED = ("number", "reference")  # what a document is found by when its party is gone

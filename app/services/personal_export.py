@@ -25,7 +25,8 @@ from app.services import access, personal, personal_trace
 from app.services.access import Actor
 from app.services.history import plain
 from app.services.personal import Person
-from app.services.personal_places import PLACES, Fate, Place, Way
+from app.services.personal_place import Fate, Place, Way
+from app.services.personal_places import PLACES
 
 SCHEMA = "countinghouse.person/1"
 TOPIC = "person_export.run"

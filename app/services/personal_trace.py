@@ -16,7 +16,8 @@ from app.models.history import Act, FieldChange
 from app.services import audit, history
 from app.services.audit_digest import NAME
 from app.services.personal import Person, documents, keys_of
-from app.services.personal_places import PLACES, Fate, Way
+from app.services.personal_place import Fate, Way
+from app.services.personal_places import PLACES
 
 _READ = (FieldChange.id, FieldChange.entity, FieldChange.part, FieldChange.name, FieldChange.changes)
 

@@ -4,7 +4,8 @@ import sqlalchemy as sa
 
 from app.db import Model
 from app.services import personal_exempt
-from app.services.personal_places import PLACES, Fate, of_table
+from app.services.personal_place import Fate
+from app.services.personal_places import PLACES, of_table
 
 
 def columns() -> dict[str, sa.Column]:
