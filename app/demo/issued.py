@@ -62,6 +62,7 @@ def draft(at: datetime, given: dict[str, Any], *, lines: Sequence[SimpleNamespac
         "state": InvoiceState.draft,
         "prices_include_tax": priced.options.prices_include_tax,
         "returns": priced.options.returns,
+        "is_advance": False,
         "discount": priced.discount,
         "charge": priced.charge,
         "created_at": at,

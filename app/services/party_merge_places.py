@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, UniqueConstraint, select, update
+from sqlalchemy import Column, Connection, Table, UniqueConstraint, select, union, update
 
 from app.db import Model, metadata
 from app.models.party import Party
@@ -25,7 +25,10 @@ STAYS: Mapping[str, str] = {
     "party_metric.party_id": "worked out anew for both",
     "party_mark.party_id": "a sign that figures are to be worked out anew",
     "erasure.party_id": "the proof of what was done to that record",
-    "consent.contact_id": "the contact person goes along",
+    **dict.fromkeys(
+        ("consent.contact_id", "deal_contact.contact_id", "lead.contact_id", "participant.contact_id"),
+        "the contact person goes along",
+    ),
     "field_change.record_id": "the audit is never rewritten: both histories stay where they were written",
     "state_change.record_id": "history, like the audit",
     "deleted_record.record_id": "what lies in the bin comes back under its own key",
@@ -136,11 +139,12 @@ def _is_said(values: tuple[Any, ...]) -> bool:
 
 
 def _needed(connection: Connection, table: Table, loser_id: int) -> set[int]:
-    """Return contact persons who have agreed to something: they go along with it."""
+    """Return contact persons whom something else names, a consent or a deal: they go along with it."""
     if table.name != "party_contact":
         return set()
-    said = metadata.tables["consent"].c
-    asked = select(said.contact_id).where(said.party_id == loser_id, said.contact_id.is_not(None))
+    theirs = select(table.c.id).where(table.c.party_id == loser_id)
+    naming = (key.parent for each in metadata.sorted_tables for key in each.foreign_keys if key.column is table.c.id)
+    asked = union(*(select(column).where(column.in_(theirs)) for column in naming))
     return set(connection.execute(asked).scalars())
 
 

@@ -28,7 +28,8 @@ from app.services import notification as notifications
 from tests.factories import user
 
 AT = datetime(2026, 3, 31, 12, tzinfo=UTC)
-OWN = {"deleted_record", "deleted_file", "field_change", "outbox"}  # what the bin and the history write
+# what the bin, the history and the figures of parties write
+OWN = {"deleted_record", "deleted_file", "field_change", "outbox", "party_mark"}
 
 
 def dump(session: Session, *but: str) -> dict[str, list[dict[str, Any]]]:

@@ -100,8 +100,10 @@ def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
     done = demo.fill(
         session, size="small", password=None, today=TODAY, progress=lambda at, total: told.append((at, total))
     )
-    assert done.added == {"party": 166, "product": 25, "order": 66, "invoice": 120, "payment": 96} | {
+    assert done.added == {"party": 166, "product": 26, "order": 66, "invoice": 120, "payment": 96} | {
         "activity": 54,
+        "discount_rule": 3,
+        "price_list": 4,
         "deal": 60,
         "lead_source": 3,
         "lead": 40,
@@ -155,6 +157,8 @@ def test_a_second_fill_adds_nothing_and_a_larger_one_continues(session: Session)
         "invoice": 0,
         "payment": 0,
         "activity": 0,
+        "discount_rule": 0,
+        "price_list": 0,
         "deal": 0,
         "lead_source": 0,
         "lead": 0,

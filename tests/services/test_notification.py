@@ -147,7 +147,7 @@ def test_a_second_change_of_state_stands_in_place_of_the_first_that_nobody_has_r
     with access.acting(session, actor(session, made, "office")):
         orders.confirm(session, order, at=AT)
         session.commit()
-        orders.cancel(session, order)
+        orders.cancel(session, order, reason="Too late")
         session.commit()
     session.expire_all()
     [row] = session.scalars(select(Notification))

@@ -45,6 +45,7 @@ OTHER = {
     "net": "net + 1",
     "tax": "tax + 1",
     "gross": "gross + 1",
+    "margin": "coalesce(margin, 0) + 1",
     "content_sha256": "'0'",
     "chain_position": "chain_position + 1",
     "chain_link": "'0'",
