@@ -14,6 +14,7 @@ from app.db import metadata
 from app.errors import DomainError, NotReached
 from app.models.activity import Activity
 from app.models.consent import Consent
+from app.models.deal import DecisionRole
 from app.models.history import FieldChange
 from app.models.party import (
     ChannelKind,
@@ -28,7 +29,7 @@ from app.models.party_interest import PartyInterest
 from app.models.party_merge import MergeState, PartyMerge, PartyMergeRow
 from app.models.search_entry import SearchEntry
 from app.models.tag import Tagging
-from app.services import access, party_merge_undo
+from app.services import access, deal_contact, party_merge_undo
 from app.services import allocation as allocations
 from app.services import balance as balances
 from app.services import party as parties
@@ -133,6 +134,19 @@ def test_rows_that_may_be_doubles_are_compared_by_columns_that_there_are():
 
 
 # --- merging ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_contact_person_known_twice_goes_along_only_where_something_names_him(session, made, two):
+    winner, loser = two
+    [named] = [contact for contact in loser.contacts if contact.name == "Jan"]
+    deal = made.deal(party=loser)
+    deal_contact.involve(session, deal, contact=named, role=DecisionRole.decides)
+    session.flush()
+    merge(session, winner, loser)
+    session.expire_all()
+    assert sorted(contact.name for contact in winner.contacts) == ["Jan", "Jan", "Piet"]
+    [part] = deal.contacts
+    assert (deal.party_id, part.contact_id, part.contact.party_id) == (winner.id, named.id, winner.id)
 
 
 def test_everything_goes_to_the_winner_and_the_balances_add_up(session, two):
