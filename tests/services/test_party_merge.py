@@ -438,3 +438,31 @@ def _compare(
     for one in set(now) - set(was):
         assert one in left, "what the merge has added is gone, what somebody has added stays"
         assert now[one] == left[one]
+
+
+def merged_as(session, made, name: str, winner: Party, loser: Party, **about: Any) -> Party:
+    """Merge two of somebody's own."""
+    person = made.user(name)
+    winner.owner, loser.owner = person, person
+    session.flush()
+    actor = access.actor_of(
+        session, user_id=person.id, name=name, roles=[role.name for role in person.roles], profile=person.profile
+    )
+    with access.acting(session, actor):
+        merge(session, winner, loser, **about)
+    session.expire_all()
+    return winner
+
+
+def test_a_field_that_one_may_not_change_is_filled_where_it_was_empty_and_else_stays(session, made, two):
+    winner, loser = two
+    winner.credit_limit, loser.credit_limit = None, Decimal(500)
+    session.flush()
+    assert merged_as(session, made, "manager", winner, loser, take=["credit_limit"]).credit_limit == Decimal(500)
+
+
+def test_a_field_that_one_may_not_change_is_not_chosen(session, made, two):
+    winner, loser = two
+    winner.credit_limit, loser.credit_limit = Decimal(100), Decimal(500)
+    session.flush()
+    assert merged_as(session, made, "manager", winner, loser, take=["credit_limit"]).credit_limit == Decimal(100)

@@ -40,7 +40,7 @@ from app.models.party import (
 from app.models.saved_view import SavedView
 from app.outbox import Errand, Outbox
 from app.search import search_text
-from app.services import access, attachment, audit, audit_seal, audit_verify
+from app.services import access, attachment, audit, audit_seal, audit_verify, party_merge
 from app.services import bin as bins
 from app.services import party as parties
 from app.services import personal_erase as erasing
@@ -434,3 +434,16 @@ def test_records_of_erasures_hold_nothing_of_the_person(session: Session, zoltan
     made = erase(session, zoltan, files)
     row = json.dumps({column.name: str(getattr(made, column.name)) for column in Erasure.__table__.columns})
     assert MARK not in row
+
+
+def test_who_was_merged_into_him_goes_with_him(session: Session, made: Made, zoltan: Party, files: Path):
+    twin = made.party(f"Zoltaan {MARK}twin", kind=PartyKind.person, phone="+31207654321", note=f"{MARK}other")
+    zoltan.registration_number = None
+    zoltan.identifiers.clear()
+    party_merge.merge(session, zoltan, other=twin, by=access.SYSTEM, at=clock.now())
+    session.commit()
+    keys = (zoltan.id, twin.id)
+    erase(session, zoltan, files)
+    assert planted(session) == KEPT
+    assert planted(session, "7654321") == set()
+    assert [session.get(Party, key).name for key in keys] == [f"#{key}" for key in keys]
