@@ -25,7 +25,7 @@ from app.web.records import Records
 from app.web.stored_file import WithFile
 from app.web.verbs import Verb, reason
 
-ORDER = 35
+ORDER = 19
 LOADED = [
     selectinload(Delivery.party),
     selectinload(Delivery.order),

@@ -39,6 +39,7 @@ class DiscountRuleView(CrudView):
     """What comes off a price."""
 
     datamodel = Records(DiscountRule, save=discounts.save, search=None, options=LOADED)
+    is_set_up = True
     one_name = _l("Discount rule")
     many_name = _l("Discount rules")
     hint = _l("A discount rule takes a percentage or an amount off a price wherever all its conditions hold.")

@@ -54,6 +54,10 @@ class LeadFormView(CrudView):
         """Return the address of a form."""
         return f"{current_app.config['CRM_PUBLIC_URL']}/form/{record.code}"
 
+    def snippet(self, record: LeadForm) -> str:
+        """Return the line of HTML that shows a form on a page elsewhere."""
+        return f'<script src="{self.place(record)}.js" async></script>'
+
 
 class LeadFormApi(CrudApi):
     """REST of forms."""

@@ -27,7 +27,7 @@ from app.web.portions import Portion, Portions
 from app.web.records import Records
 from app.web.schema import Lines
 
-ORDER = 30
+ORDER = 18
 LOADED = [selectinload(SaleOrder.party), selectinload(SaleOrder.owner), selectinload(SaleOrder.organisation)]
 HEAD = ["party", "organisation", "ordered_on", "delivery_on", "payment_term", "buyer_reference"]
 PRICING = ["currency", "prices_include_tax", "returns", "discount", "charge"]

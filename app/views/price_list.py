@@ -49,6 +49,7 @@ class PriceListView(CrudView):
     """What products cost whom."""
 
     datamodel = Records(PriceList, save=price_lists.save, search=None, options=LOADED)
+    is_set_up = True
     one_name = _l("Price list")
     many_name = _l("Price lists")
     hint = _l("A price list says what products cost, for everybody or for some, from a quantity on and in its days.")

@@ -35,7 +35,7 @@ from app.web.schema import Lines
 from app.web.stored_file import WithFile, sent
 from app.web.verbs import Verb, reason
 
-ORDER = 28
+ORDER = 16
 LOADED = [selectinload(Quote.party), selectinload(Quote.owner), selectinload(Quote.organisation)]
 HEAD = ["party", "organisation", "valid_until", "delivery_on", "payment_term", "buyer_reference", "language"]
 PRICING = ["currency", "prices_include_tax", "discount", "charge"]

@@ -81,21 +81,24 @@ def _sidebar() -> list[Group]:
 
 
 def create_menu() -> list[Group]:
-    """Return what the reader may add, by group, at most ten: every screen of an entity with the right and the form."""
+    """Return what the reader may add, by group, at most ten: every screen of an entity with the right and the form.
+
+    What is set up once (`is_set_up` of a view) is left out first.
+    """
     return _once("create", _create_menu)
 
 
 def _create_menu() -> list[Group]:
     appbuilder: Any = current_app.extensions["appbuilder"]
-    found: dict[str, list[Entry]] = {}
     groups = [item for item in appbuilder.menu.get_list() if item.childs]
     order = {name: place for place, name in enumerate(GROUPS)}
-    left = MOST_TO_ADD
-    for group in sorted(groups, key=lambda item: (item.name in RARE, order.get(item.name, len(order)))):
-        entries = [_adds(item) for item in group.childs if _may_add(item.baseview)][:left]
-        left -= len(entries)
-        if entries:
-            found[group.name] = entries
+    groups.sort(key=lambda item: (item.name in RARE, order.get(item.name, len(order))))
+    offered = [(group.name, item) for group in groups for item in group.childs if _may_add(item.baseview)]
+    chosen = sorted(offered, key=lambda each: getattr(each[1].baseview, "is_set_up", False))[:MOST_TO_ADD]
+    found: dict[str, list[Entry]] = {}
+    for name, item in offered:
+        if (name, item) in chosen:
+            found.setdefault(name, []).append(_adds(item))
     return [Group(str(GROUPS.get(name, name)), entries, name) for name, entries in found.items()]
 
 

@@ -81,7 +81,7 @@ class StageBoard(CrudView):
 
     def beside_sum(self, column: Column, one: Sums) -> str:
         """Return what the chances make of a column's sum; at the ends that says nothing more."""
-        stage, amount = column.record, next(iter(one.amounts.values()), Decimal(0))
+        stage, amount = column.record, next(iter(one.amounts.values()), None) or Decimal(0)
         if stage is None or stage.type is not StageType.open or not amount or one.currency is None:
             return ""
         share = money.percent_of(amount, stage.probability, one.currency)

@@ -28,7 +28,7 @@ from app.services import access
 from app.web import cells, guarded, listing
 from app.web.export import Exports, Table
 from app.web.fields import choices_of
-from app.web.filters import Wanted, column_of, operators_of
+from app.web.filters import Wanted, beside, column_of, operators_of
 from app.web.groups import UNITS, days_of, start_of, told_span
 from app.web.hand_out import Parcel
 from app.web.keyset import Page
@@ -54,12 +54,14 @@ class Sums:
     """How many records there are and what their columns come to, in one currency where there is one."""
 
     count: int
-    amounts: Mapping[str, Decimal]
+    amounts: Mapping[str, Decimal | None]  # None where no record has one
     currency: str | None = None
 
     def shown(self, name: str) -> str:
         """Return a sum as the reader writes numbers."""
         amount = self.amounts[name]
+        if amount is None:
+            return ""
         return cells.plain_money(amount, self.currency) if self.currency else format_decimal(amount, language())
 
 
@@ -147,7 +149,8 @@ class Totals(Exports):
 
     def _sums(self, values: Sequence[Any]) -> Sums:
         currency, count, *sums = values
-        amounts = {name: found or Decimal(0) for name, found in zip(self.total_columns, sums, strict=True)}
+        found = zip(self.total_columns, sums, strict=True)
+        amounts = {name: total if total is not None or count else Decimal(0) for name, total in found}
         return Sums(count, amounts, currency)
 
     def sums(self, selection: Any) -> Sequence[Sums]:
@@ -171,6 +174,8 @@ class Totals(Exports):
         if kept is None:
             kept = {}
             for name in type(self).search_columns:
+                if name in beside(self.datamodel.obj):
+                    continue
                 column = column_of(self.datamodel.obj, name)
                 if isinstance(column.type, sa.Date):
                     kept[name] = UNITS
@@ -274,7 +279,7 @@ class Totals(Exports):
 
     @staticmethod
     def _numbers(one: Sums) -> Sequence[Value]:
-        return [shown_number(amount, one.currency) for amount in one.amounts.values()]
+        return [None if amount is None else shown_number(amount, one.currency) for amount in one.amounts.values()]
 
 
 def signed(amount: Any, *, unless: Any) -> Any:

@@ -491,7 +491,7 @@ def test_every_scope_of_the_form_is_one_of_a_resource(app, as_user):
     seen = {name: set(offered.findall(as_user(name).get("/key/add").text)) for name in ("admin", "warehouse")}
     assert seen["admin"] == of_rest
     catalogue = {"product", "product_category", "unit", "tax", "payment_term", "organisation", "team"}
-    assert seen["warehouse"] == {"home", "order", "tag", "activity", "deleted_record"} | catalogue
+    assert seen["warehouse"] == {"home", "order", "delivery", "tag", "activity", "deleted_record"} | catalogue
 
 
 def test_openapi_says_that_scopes_count(visitor, session):

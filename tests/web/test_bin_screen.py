@@ -132,7 +132,7 @@ def test_rows_and_areas_are_cut_as_they_were(session: Session, made: Any, as_use
     assert len(binned(session)) == 2
 
 
-@pytest.mark.parametrize("name", ["auditor", "marketer", "nobody"])
+@pytest.mark.parametrize("name", ["auditor", "nobody"])
 def test_who_deletes_nothing_has_no_bin(session: Session, as_user: SignIn, name: str):
     browser = as_user(name)
     answer = browser.get("/deleted_record/list/")

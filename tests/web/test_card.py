@@ -111,8 +111,9 @@ def test_a_related_area_without_the_right_is_no_tab(as_user, business):
         "addresses",
         "channels",
         "identifiers",
-        "deal",
         "interests",
+        "deal",
+        "lead",
     ]
     part = as_user("marketer").get(f"/party/{business['party'].id}/tab/order").text
     assert f"/order/show/{business['order'].id}" not in part

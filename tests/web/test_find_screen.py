@@ -103,7 +103,14 @@ def test_the_beginning_of_a_screens_name_is_no_slip(session: Session, made: Made
 
 
 def test_acts_are_those_that_the_reader_may_do(as_user: Sign):
-    assert groups(as_user("manager"), "new")["Actions"] == ["New: Party", "New: Activity", "New: Order"]
+    assert groups(as_user("manager"), "new")["Actions"] == [
+        "New: Party",
+        "New: Lead",
+        "New: Activity",
+        "New: Deal",
+        "New: Quote",
+        "New: Order",
+    ]
     assert "New: Invoice" in groups(as_user("accountant"), "new invoice")["Actions"]
     assert "Actions" not in groups(as_user("manager"), "new invoice")
     acts = as_user("manager").get("/find/results?q=dark").json["groups"][0]["items"]

@@ -134,8 +134,8 @@ def test_what_takes_back_is_subtracted(as_user: Callable[[str], Browser], sessio
     admin = as_user("admin")
     assert sums(admin, "/invoice/list/totals") == [["Total 2 credit notes are subtracted", "0.00", "EUR"]]
     assert groups(admin, "/invoice/list/?group=kind") == [
-        ["Credit note", "1", "-100.00 EUR", "-121.00 EUR"],
-        ["Invoice", "1", "100.00 EUR", "121.00 EUR"],
+        ["Credit note", "1", "-100.00 EUR", "-121.00 EUR", ""],
+        ["Invoice", "1", "100.00 EUR", "121.00 EUR", ""],
     ]
     [row] = sums(admin, "/payment/list/totals")
     assert row == ["Total 2 refunds are subtracted", "59.50", "EUR", "0.00"]
@@ -148,12 +148,12 @@ def test_what_takes_back_is_subtracted(as_user: Callable[[str], Browser], sessio
 def test_groups_have_their_records_and_sums_the_largest_first(as_user: Callable[[str], Browser]):
     admin = as_user("admin")
     assert groups(admin, "/order/list/?group=party") == [
-        ["Anna", "3", "100.30 EUR", "121.36 EUR"],
-        ["Boris", "2", "7.00 EUR 50.00 USD", "8.47 EUR 60.50 USD"],
+        ["Anna", "3", "100.30 EUR", "121.36 EUR", ""],
+        ["Boris", "2", "7.00 EUR 50.00 USD", "8.47 EUR 60.50 USD", ""],
     ]
     assert groups(admin, "/order/list/?group=owner&flt.ordered_on.ge=2026-01-01") == [
-        ["Mark Manager", "2", "100.10 EUR", "121.12 EUR"],
-        ["Maria Manager", "1", "0.20 EUR", "0.24 EUR"],
+        ["Mark Manager", "2", "100.10 EUR", "121.12 EUR", ""],
+        ["Maria Manager", "1", "0.20 EUR", "0.24 EUR", ""],
     ]
     assert [row[:2] for row in groups(admin, "/order/list/?group=state")] == [["Draft", "5"]]
 
@@ -268,7 +268,7 @@ def test_the_group_is_part_of_the_lists_state(as_user: Callable[[str], Browser])
     kept = admin.post("/order/list/views?q=anna&group=party", {"name": "Anna's", "is_pinned": "y"})
     assert kept.status_code == 302
     assert kept.headers["Location"].startswith("/order/list/?q=anna&size=25&group=party&view=")
-    assert groups(admin, kept.headers["Location"]) == [["Anna", "3", "100.30 EUR", "121.36 EUR"]]
+    assert groups(admin, kept.headers["Location"]) == [["Anna", "3", "100.30 EUR", "121.36 EUR", ""]]
     assert admin.get("/order/list/count?q=anna&group=party").text == "3"
 
 
@@ -278,7 +278,7 @@ def test_the_menu_offers_every_group_in_words(as_user: Callable[[str], Browser])
     assert menu is not None
     assert words(menu[1]) == (
         "Group by State Party Ordered on Day Week Month Quarter Year Delivery Day Week Month Quarter Year Currency"
-        " Owner Team"
+        " Deal Owner Team"
     )
     assert 'href="/order/list/?size=25&amp;group=ordered_on.week"' in menu[1]
     assert "group-by" not in as_user("admin").get("/unit/list/").text
