@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Final
 
 from babel import Locale
-from num2words import num2words
 
 from app.documents import armenian
 from app.money import digits, quantize
@@ -64,6 +63,8 @@ def number_in_words(number: int, language: str) -> str:
     """Return a whole number from 0 on in words."""
     if language == "hy":
         return armenian.in_words(number)
+    from num2words import num2words  # heavy: pages that only name a document do without
+
     said = str(num2words(number, lang=language))
     # The Dutch write a blank behind "duizend", which the library leaves out. Source: Woordenlijst Nederlandse Taal
     return re.sub(r"duizend(?=\w)", "duizend ", said) if language == "nl" else said

@@ -16,7 +16,11 @@ from tests.web.test_registry import filled, rules
 
 As = Callable[[str], Browser]
 # They answer to a password or a token in the request itself, never to a cookie.
-WITHOUT_COOKIE = {"SignInApi.login", "SignInApi.refresh"}
+# They answer to a password, a token in the request, a signature or a ticket of their own, never to a cookie.
+WITHOUT_COOKIE = {
+    *("SignInApi.login", "SignInApi.refresh"),
+    *("IntakeView.take_request", "IntakeView.take_message", "PublicFormView.send"),
+}
 FORGED: list[dict[str, Any]] = [
     {"data": {"name": "x", "rowid": "1"}},
     {"data": '{"name": "x"}', "content_type": "text/plain"},

@@ -33,8 +33,8 @@ WRITTEN = (
     "state_change",
     "idempotency_key",
 )
-# What follows from them: who is told, and by what they are found.
-TOLD = ("notification", "search_entry", "search_word")
+# What follows from them: who is told, by what they are found, and whose figures are worked out anew.
+TOLD = ("notification", "party_mark", "search_entry", "search_word")
 HISTORY = ("field_change", "state_change")
 SIGN = {"invoice": 1, "credit_note": -1, "receipt": -1, "refund": 1}
 DEBTS = {"invoice", "refund"}
