@@ -13,22 +13,26 @@ from app import clock
 from app.models.deal import Deal
 from app.models.export_run import ExportFormat, ExportKind, ExportRun, ExportState
 from app.models.invoice import Invoice, InvoiceLine
+from app.models.lead import Lead
 from app.models.organisation import Organisation, OrganisationBankAccount
 from app.models.party import Party, PartyAddress
 from app.models.payment import Payment
 from app.models.pipeline import Pipeline, Stage, StageType
 from app.models.product import Product
+from app.models.quote import Quote, QuoteLine
 from app.models.sale_order import SaleOrder, SaleOrderLine
 from app.models.tax import Tax
 from app.models.team import Team
 from app.services import deal as deals
 from app.services import invoice as invoices
+from app.services import lead as leads
 from app.services import number as numbers
 from app.services import organisation as organisations
 from app.services import party as parties
 from app.services import payment as payments
 from app.services import pipeline as pipelines
 from app.services import product as products
+from app.services import quote as quotes
 from app.services import sale_order as orders
 from app.services import tax as taxes
 from app.services import unit as units
@@ -151,6 +155,14 @@ class Made:
         self.session.flush()
         return record
 
+    def quote(self, *lines: tuple[str, str], **values: Any) -> Quote:
+        """A draft quote in English; a line is a quantity and a price, three at 10.00 when none is given."""
+        record = Quote(**{"language": "en"} | self._document(values))
+        record.lines = [QuoteLine(**line) for line in self._lines(lines or [("3", "10.00")], values.get("at_tax"))]
+        quotes.save(self.session, record)
+        self.session.flush()
+        return record
+
     def invoice(self, *lines: tuple[str, str], **values: Any) -> Invoice:
         """A draft invoice; a line is a quantity and a price, three at 10.00 when none is given."""
         record = Invoice(**self._document(values))
@@ -204,6 +216,14 @@ class Made:
             }
             for at, (quantity, price) in enumerate(lines)
         ]
+
+    def lead(self, name: str = "Anna", **values: Any) -> Lead:
+        """Somebody who has asked, noted by hand."""
+        record = Lead(**{"name": name, "email": "anna@bloem.example"} | values)
+        leads.save(self.session, record, at=clock.now())
+        record.owner, record.team = values.get("owner"), values.get("team")
+        self.session.flush()
+        return record
 
     def pipeline(self, name: str = "Sales", **values: Any) -> Pipeline:
         """A pipeline with three open stages, the default one when it is the first."""

@@ -16,9 +16,12 @@ from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
+from app.models.deal import Deal
 from app.models.invoice import Invoice
+from app.models.lead import Lead
 from app.models.party import Party
 from app.models.payment import Payment
+from app.models.quote import Quote
 from app.models.sale_order import SaleOrder
 from app.roles import ACT, CHANGE, DELETE, EVERYTHING, NOTHING, PRESETS, SEE, Reach, Scope
 from app.services import role_change
@@ -36,7 +39,7 @@ PLACES = {
     "foreign": ("manager2", "south"),
     "nobody": (None, None),
 }
-KINDS = (Party, SaleOrder, Invoice, Payment)
+KINDS = (Party, Lead, Deal, Quote, SaleOrder, Invoice, Payment)
 BELOW = {"sales": {"sales", "north", "south"}, "north": {"north"}, "south": {"south"}, None: set()}
 # A person whose role sees everything and reaches less of it to change, delete and act: differences from the preset.
 NARROW = "manager who sees all"
@@ -94,7 +97,7 @@ class Asked:
 def requests(  # noqa: C901 -- one branch a kind of route
     app: Flask, records: dict[type[Any], dict[str, Any]]
 ) -> Iterator[Asked]:
-    """Every guarded route with every method: of four kinds with four records each, of the others with none."""
+    """Every guarded route with every method: of seven kinds with four records each, of the others with none."""
     for rule in rules(app):
         if rule.endpoint in PUBLIC:
             continue
@@ -205,6 +208,10 @@ def records(made: Made, session: Session) -> dict[type[Any], dict[str, Any]]:
         party = made.buyer(f"Zwaluw of {place}")
         party.owner, party.team = whose["owner"], whose["team"]
         found[Party][place] = party
+        found[Lead][place] = made.lead(f"Zwaluw who asks, of {place}", **whose)
+        found[Deal][place] = made.deal(f"Zwaluw and nest of {place}", owner=None, party=party)
+        found[Deal][place].owner, found[Deal][place].team = whose["owner"], whose["team"]
+        found[Quote][place] = made.quote(party=party, **whose)
         found[SaleOrder][place] = made.order(party=party, **whose)
         found[Invoice][place] = made.invoice(party=party, **whose)
         found[Payment][place] = made.payment(party=party, **whose)
