@@ -56,13 +56,14 @@ def convert(
     session: Session, lead: Lead, *, by: Actor, at: datetime, party: Party | None = None, title: str | None = None
 ) -> Deal:
     """Make a counterparty of a lead, or take the one that it is, with a contact person and a deal; return the deal."""
-    named = (title or "").strip() or _title(lead)
+    named = (title or "").strip() or title_of(lead)
     deal = _convert(session, lead, party=party, title=named, by=by, at=at)
     assert deal is not None  # noqa: S101 -- a title makes one
     return deal
 
 
-def _title(lead: Lead) -> str:
+def title_of(lead: Lead) -> str:
+    """Return what the deal of a lead is called where nobody says otherwise: the first line of what was asked."""
     first = next(iter((lead.text or "").splitlines()), "").strip()
     return (first or str(lead))[:120]
 

@@ -32,7 +32,7 @@ from app.web.records import Records
 from app.web.schema import LinkedField, MemberField
 from app.web.verbs import Verb, reason
 
-ORDER = 12
+ORDER = 13
 LOADED = [selectinload(Activity.owner)]
 ABOUT = ["entity", "record_id"]
 WHAT = ["kind", "subject", "body"]

@@ -47,7 +47,7 @@ from app.web.request_cache import request_cache
 from app.web.schema import Lines
 from app.web.stage_board import StageBoard
 
-ORDER = 14
+ORDER = 12
 LOADED = [selectinload(Deal.party), selectinload(Deal.owner), selectinload(Deal.stage)]
 HEAD = ["title", "party", "pipeline", "amount", "currency", "expected_on", "source"]
 MORE = ["note", "owner", "team"]

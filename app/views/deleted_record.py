@@ -169,5 +169,5 @@ class DeletedRecordApi(CrudApi):
 def register(appbuilder: Any) -> None:
     """Register the screen and the resource, and name the kinds for filters."""
     standard.LISTS["entity"] = kind_names
-    menu.place(appbuilder, DeletedRecordView, "deleted_record", label=_l("Bin"), group="settings", icon="trash-2")
+    menu.place(appbuilder, DeletedRecordView, "deleted_record", label=_l("Bin"), group="exchange", icon="trash-2")
     appbuilder.add_api(DeletedRecordApi)

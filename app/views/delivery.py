@@ -59,7 +59,7 @@ VERBS = [
     Verb(
         "ship",
         deliveries.ship,
-        label=_l("Ship"),
+        label=_l("Send the goods off"),
         icon="truck",
         when=lambda delivery: delivery.state == DeliveryState.planned,
         why=why_not(DeliveryState.shipped),
@@ -76,7 +76,7 @@ VERBS = [
     Verb(
         "deliver",
         deliveries.deliver,
-        label=_l("It has arrived"),
+        label=_l("The goods have arrived"),
         icon="circle-check",
         when=lambda delivery: delivery.state in OPEN,
         why=why_not(DeliveryState.delivered),

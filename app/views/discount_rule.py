@@ -88,5 +88,5 @@ class DiscountRuleApi(CrudApi):
 
 def register(appbuilder: Any) -> None:
     """Register the screens and the resource."""
-    menu.place(appbuilder, DiscountRuleView, "discount_rule", label=_l("Discount rules"), group="sales", icon="percent")
+    menu.place(appbuilder, DiscountRuleView, "discount_rule", label=_l("Discount rules"), group="catalogue", icon="percent")
     appbuilder.add_api(DiscountRuleApi)

@@ -299,4 +299,4 @@ def _table(counts: dict[tuple[int, str], int]) -> dict[str, Any]:
 
 def register(appbuilder: Any) -> None:
     """Register the screens."""
-    menu.place(appbuilder, HandoverView, "handover", label=_l("Hand-overs"), group="settings", icon="arrow-right")
+    menu.place(appbuilder, HandoverView, "handover", label=_l("Hand-overs"), group="people", icon="arrow-right")

@@ -133,5 +133,5 @@ class JobApi(CrudApi):
 
 def register(appbuilder: Any) -> None:
     """Register the screens and the resource."""
-    menu.place(appbuilder, JobView, "job", label=_l("Background work"), group="settings", icon="clock")
+    menu.place(appbuilder, JobView, "job", label=_l("Background work"), group="exchange", icon="clock")
     appbuilder.add_api(JobApi)

@@ -27,7 +27,7 @@ from app.web.request_cache import request_cache
 from app.web.schema import LinkedField, MemberField
 from app.web.verbs import Verb, reason
 
-ORDER = 11
+ORDER = 10
 LOADED = [selectinload(Lead.source), selectinload(Lead.owner)]
 WHO = ["name", "company", "phone", "email", "messenger"]
 WHAT = ["text", "priority", "source", "language", "country", "region"]
@@ -56,7 +56,7 @@ def _offered(lead: Lead) -> dict[str, Any]:
     """Return what the dialog of a conversion begins with: who it may be, as far as the reader sees him."""
     twins = [] if lead.party is not None else twins_of(lead)
     first = access.get(db.session(), Party, twins[0].party_id) if twins else lead.party
-    return {"party": first, "title": None}
+    return {"party": first, "title": lead_convert.title_of(lead)}
 
 
 def _offered_party(lead: Lead) -> dict[str, Any]:
@@ -199,7 +199,7 @@ class LeadView(CrudView):
     list_columns: ClassVar = ["name", "company", "state", "respond_by", "source", "owner", "received_at"]
     show_columns: ClassVar = [*WHO, *WHAT, *CLOCK, *WHENCE, *PLACE, *BECAME, *WHOSE]
     show_fieldsets: ClassVar = [
-        (None, {"fields": [*WHAT, *WHO]}),
+        (None, {"fields": [*WHO, *WHAT[1:]]}),
         (_l("Answer"), {"fields": [*CLOCK, *WHOSE]}),
         (_l("What became of it"), {"fields": BECAME}),
         (_l("Where it came from"), {"fields": [*WHENCE, *PLACE]}),
@@ -239,7 +239,7 @@ class LeadView(CrudView):
     def value(self, record: Lead, name: str) -> Any:
         """Tell who it is where no name was given, and the clock in words."""
         if name == "name":
-            return escape(str(record))
+            return escape(record.name or str(record))
         if name == "respond_by":
             return lead_words.clock_cell(record, self.hours(), at=clock.now())
         return super().value(record, name)

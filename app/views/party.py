@@ -47,7 +47,7 @@ from app.web.records import Records
 from app.web.schema import LinkedField
 from app.web.verbs import Verb
 
-ORDER = 10
+ORDER = 14
 MOST_ITEMS = 20
 
 _OTHER = {

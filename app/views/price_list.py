@@ -209,6 +209,6 @@ def _shown(found: Priced, currency: str) -> dict[str, Any]:
 
 def register(appbuilder: Any) -> None:
     """Register the screens and the resource."""
-    menu.place(appbuilder, PriceListView, "price_list", label=_l("Price lists"), group="sales", icon="tags")
+    menu.place(appbuilder, PriceListView, "price_list", label=_l("Price lists"), group="catalogue", icon="tags")
     appbuilder.add_view_no_menu(TryPriceView)
     appbuilder.add_api(PriceListApi)

@@ -164,16 +164,16 @@ class UnitApi(CrudApi):
 
 def register(appbuilder: Any) -> None:
     """Register the screens and the resources."""
-    menu.place(appbuilder, ProductView, "product", label=_l("Products"), group="sales", icon="package")
+    menu.place(appbuilder, ProductView, "product", label=_l("Products"), group="catalogue", icon="package")
     menu.place(
         appbuilder,
         ProductCategoryView,
         "product_category",
         label=_l("Product categories"),
-        group="settings",
+        group="catalogue",
         icon="layers",
     )
-    menu.place(appbuilder, UnitView, "unit", label=_l("Units"), group="settings", icon="ruler")
+    menu.place(appbuilder, UnitView, "unit", label=_l("Units"), group="catalogue", icon="ruler")
     appbuilder.add_api(ProductApi)
     appbuilder.add_api(ProductCategoryApi)
     appbuilder.add_api(UnitApi)

@@ -55,6 +55,6 @@ class SubstitutionApi(CrudApi):
 def register(appbuilder: Any) -> None:
     """Register the screens and the resource."""
     menu.place(
-        appbuilder, SubstitutionView, "substitution", label=_l("Substitutions"), group="settings", icon="user-plus"
+        appbuilder, SubstitutionView, "substitution", label=_l("Substitutions"), group="people", icon="user-plus"
     )
     appbuilder.add_api(SubstitutionApi)

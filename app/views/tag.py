@@ -49,5 +49,5 @@ class TagApi(CrudApi):
 
 def register(appbuilder: Any) -> None:
     """Register the screens and the resource."""
-    menu.place(appbuilder, TagView, "tag", label=_l("Tags"), group="settings", icon="tags")
+    menu.place(appbuilder, TagView, "tag", label=_l("Tags"), group="exchange", icon="tags")
     appbuilder.add_api(TagApi)

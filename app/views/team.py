@@ -45,5 +45,5 @@ class TeamApi(CrudApi):
 
 def register(appbuilder: Any) -> None:
     """Register the screens and the resource."""
-    menu.place(appbuilder, TeamView, "team", label=_l("Teams"), group="settings", icon="users")
+    menu.place(appbuilder, TeamView, "team", label=_l("Teams"), group="people", icon="users")
     appbuilder.add_api(TeamApi)

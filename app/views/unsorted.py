@@ -18,7 +18,7 @@ from app.services import working_time
 from app.services.row_condition import WALKS
 from app.web import lead_words, menu
 
-ORDER = 10
+ORDER = 11
 MOST = 50
 
 

@@ -145,16 +145,16 @@ class AbsenceApi(CrudApi):
 
 def register(appbuilder: Any) -> None:
     """Register the screens and the resources."""
-    menu.place(appbuilder, AbsenceView, "absence", label=_l("Absences"), group="settings", icon="calendar-days")
+    menu.place(appbuilder, AbsenceView, "absence", label=_l("Absences"), group="people", icon="calendar-days")
     menu.place(
-        appbuilder, WorkScheduleView, "work_schedule", label=_l("Work schedules"), group="settings", icon="clock"
+        appbuilder, WorkScheduleView, "work_schedule", label=_l("Work schedules"), group="people", icon="clock"
     )
     menu.place(
         appbuilder,
         CompanyHolidayView,
         "company_holiday",
         label=_l("Days of the company"),
-        group="settings",
+        group="people",
         icon="calendar",
     )
     for api in (AbsenceApi, WorkScheduleApi, CompanyHolidayApi):

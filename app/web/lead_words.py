@@ -25,6 +25,8 @@ def lasting(minutes: int) -> str:
 
 def clock(lead: Lead, hours: Calendar, *, at: datetime) -> tuple[str, str]:
     """Return how a lead's clock stands: a word for its colour ("late", "soon", "due", "done", "none") and the words."""
+    if lead.response_minutes == 0:
+        return "done", _("answered at once")
     if lead.response_minutes is not None:
         return "done", _("answered after %(time)s", time=lasting(lead.response_minutes))
     if not lead.waits or lead.respond_by is None:

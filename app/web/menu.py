@@ -38,12 +38,14 @@ class Group:
 GROUPS = {
     "": _l("Overview"),
     "sales": _l("Sales"),
+    "catalogue": _l("Products and prices"),
     "money": _l("Money"),
-    "exchange": _l("Exchange"),
+    "exchange": _l("Data"),
+    "people": _l("People and time"),
     "settings": _l("Settings"),
     "security": _l("Security"),
 }
-RARE = ("settings", "security")  # what one adds there comes last in the menu of what may be added
+RARE = ("catalogue", "exchange", "people", "settings", "security")  # what one adds there comes last in the menu of what may be added
 
 
 def place(appbuilder: Any, view: Any, name: str, *, label: Any, group: str = "", icon: str = "circle") -> Any:
