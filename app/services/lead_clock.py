@@ -7,16 +7,17 @@ what a killed worker has not committed is told by the next one, and nothing twic
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.models.activity import Activity, ActivityState, Direction
+from app.models.activity import Activity, ActivityKind, ActivityState, Direction
 from app.models.lead import OPEN, Lead
 from app.models.notification import NotificationKind
 from app.services import access, export_alarm, working_time
 from app.services import notification as notifications
 
 MOST = 100  # leads in one round
+TALKS = (ActivityKind.call, ActivityKind.meeting, ActivityKind.letter, ActivityKind.message)
 EARLY = 2, 3  # who owns a lead is reminded after two thirds of the time
 
 
@@ -61,8 +62,10 @@ def answer(session: Session) -> int:
 
 
 def _went_out() -> tuple[ColumnElement[bool], ...]:
+    """Return what makes an activity an answer: we spoke to them; what is planned on a card seldom says who called whom."""
     return (
-        Activity.direction == Direction.outgoing,
+        Activity.kind.in_(TALKS),
+        or_(Activity.direction.is_(None), Activity.direction == Direction.outgoing),
         Activity.state == ActivityState.done,
         Activity.done_at.is_not(None),
     )

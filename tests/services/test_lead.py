@@ -147,13 +147,17 @@ def test_an_urgent_one_has_a_clock_of_its_own(session: Session, source: LeadSour
     assert lead_of(session, None).respond_by is None
 
 
-def test_the_first_call_that_was_made_is_the_answer(session: Session, source: LeadSource, made: Made):
+@pytest.mark.parametrize("direction", ["outgoing", None])
+def test_the_first_call_that_was_made_is_the_answer(
+    session: Session, source: LeadSource, made: Made, direction: str | None
+):
     lead = lead_of(session, source)
     by = actor(made, "manager")
-    call = planned.plan(
-        session, lead, kind=ActivityKind.call, subject="Call", due_at=None, owner_id=by.user_id, by=by, at=MORNING,
-        direction="outgoing",
-    )  # fmt: skip
+    about = {"owner_id": by.user_id, "by": by, "at": MORNING, "due_at": None}
+    call = planned.plan(session, lead, kind=ActivityKind.call, subject="Call", direction=direction, **about)
+    notes = planned.plan(session, lead, kind=ActivityKind.task, subject="Look them up", **about)
+    planned.finish(session, notes, by=by, at=MORNING + MINUTE)
+    planned.log(session, lead, kind=ActivityKind.call, subject="They called", direction="incoming", by=by, at=MORNING)
     assert lead_clock.look(session, at=MORNING + MINUTE) == 0
     planned.finish(session, call, result="Wants a quote", by=by, at=MORNING + 8 * MINUTE)
     session.flush()
