@@ -88,5 +88,7 @@ class DiscountRuleApi(CrudApi):
 
 def register(appbuilder: Any) -> None:
     """Register the screens and the resource."""
-    menu.place(appbuilder, DiscountRuleView, "discount_rule", label=_l("Discount rules"), group="catalogue", icon="percent")
+    menu.place(
+        appbuilder, DiscountRuleView, "discount_rule", label=_l("Discount rules"), group="catalogue", icon="percent"
+    )
     appbuilder.add_api(DiscountRuleApi)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import current_app, g
 from flask_appbuilder import BaseView, expose
@@ -14,6 +15,8 @@ from app import clock
 from app.db import db
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
+from app.models.activity import Activity, ActivityState
+from app.models.deal import Deal
 from app.models.delivery import Delivery
 from app.models.handover import Handover
 from app.models.invoice import Invoice, InvoiceKind, InvoiceState, Settlement
@@ -21,9 +24,11 @@ from app.models.lead import OPEN as OPEN_LEADS
 from app.models.lead import Lead, LeadState
 from app.models.letter import Letter, LetterState
 from app.models.party import Party
+from app.models.pipeline import StageType
+from app.models.quote import Quote, QuoteState
 from app.outbox import Errand, Outbox
+from app.services import day, find, handover_kinds, party_complete, planned
 from app.services import delivery as deliveries
-from app.services import find, handover_kinds, party_complete
 from app.services import notification as notifications
 from app.services.row_condition import WALKS
 from app.web import menu, onboarding, palette, settings
@@ -76,6 +81,54 @@ def of_parties(work: Session) -> list[Tile]:
     some = [{"label": _("Parties to be completed"), "count": thin, "url": url, "icon": "list"}] if thin else []
     found = {"label": _("Parties"), "count": count, "url": "/party/list/", "icon": "building-2"}
     return [*(of_leads(*asked) if asked else []), found, *some, *late]
+
+
+def of_selling(work: Session, may_see: Callable[[str], bool]) -> list[Tile]:
+    """Return the tiles of one's own day, of deals that nobody goes on with, and of quotes under way; one statement."""
+    within = day.Bounds.at(clock.now(), ZoneInfo(choose_time_zone()))
+    mine = select(Activity.id).where(Activity.owner_id == g.user.id, Activity.state == ActivityState.planned)
+    today = mine.where(Activity.due_at >= within.now, Activity.due_at < within.tomorrow)
+    deals = select(Deal.id).where(Deal.state == StageType.open)
+    url, open_deals = "/day/", "=1&flt.state.eq=open"
+    known: list[tuple[str, Select[Any], Tile]] = [
+        (
+            "activity",
+            mine.where(Activity.due_at < within.now),
+            {"label": _("You are late with"), "url": url, "icon": "sun", "is_late": True},
+        ),
+        ("activity", today, {"label": _("Still to do today"), "url": url, "icon": "sun"}),
+        (
+            "deal",
+            deals.where(planned.with_overdue(Deal, within.now)),
+            {
+                "label": _("Deals whose next step is overdue"),
+                "url": f"/deal/list/?flt.stage.late{open_deals}",
+                "icon": "kanban",
+                "is_late": True,
+            },
+        ),
+        (
+            "deal",
+            deals.where(planned.without_next(Deal)),
+            {
+                "label": _("Deals without a next step"),
+                "url": f"/deal/list/?flt.stage.alone{open_deals}",
+                "icon": "kanban",
+            },
+        ),
+        (
+            "quote",
+            select(Quote.id).where(Quote.state == QuoteState.sent),
+            {
+                "label": _("Quotes that wait for an answer"),
+                "url": "/quote/list/?flt.state.eq=sent",
+                "icon": "file-text",
+            },
+        ),
+    ]
+    asked = [(found, tile) for area, found, tile in known if may_see(area)]
+    counts = counted(work, *(found for found, _tile in asked)) if asked else []
+    return [tile | {"count": count} for (_found, tile), count in zip(asked, counts, strict=True) if count]
 
 
 def of_invoices(work: Session) -> list[Tile]:
@@ -149,7 +202,7 @@ def of_news(work: Session) -> list[Tile]:
 
 
 # area → its tiles; those at the bottom are shown only when there is something to see to
-TILES = [("invoice", of_invoices), ("party", of_parties)]
+TILES = [("party", of_parties), ("invoice", of_invoices)]
 TROUBLE = [("profile", of_news)]
 
 
@@ -167,7 +220,9 @@ class HomeView(BaseView):
         """Show the start page: what needs doing, what was opened and changed last."""
         work = db.session()
         may = self.appbuilder.sm.may
-        standing = [tile for area, make in TILES if may(area, "see") for tile in make(work)]
+        tiles = TILES if may("deal", "see") else TILES[::-1]  # who sells begins with leads, who bills with invoices
+        standing = of_selling(work, lambda area: bool(may(area, "see")))
+        standing += [tile for area, make in tiles if may(area, "see") for tile in make(work)]
         trouble = of_trouble(work, lambda area: bool(may(area, "see")))
         trouble += [tile for area, make in TROUBLE if may(area, "see") for tile in make(work)]
         changed = select(Party).order_by(Party.changed_at.desc()).limit(MOST_RECENT).execution_options(**{WALKS: True})

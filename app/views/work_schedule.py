@@ -146,9 +146,7 @@ class AbsenceApi(CrudApi):
 def register(appbuilder: Any) -> None:
     """Register the screens and the resources."""
     menu.place(appbuilder, AbsenceView, "absence", label=_l("Absences"), group="people", icon="calendar-days")
-    menu.place(
-        appbuilder, WorkScheduleView, "work_schedule", label=_l("Work schedules"), group="people", icon="clock"
-    )
+    menu.place(appbuilder, WorkScheduleView, "work_schedule", label=_l("Work schedules"), group="people", icon="clock")
     menu.place(
         appbuilder,
         CompanyHolidayView,

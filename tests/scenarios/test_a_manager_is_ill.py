@@ -36,7 +36,10 @@ def test_a_manager_is_ill_for_a_week(visitor, as_user, session, made, time_machi
 
     def ask(number: str, at: datetime) -> str:
         """Let the shop's program send a request, and return who gets it."""
-        body, moment = json.dumps({"name": "Anna", "email": f"{number}@bloem.example"}).encode(), str(int(at.timestamp()))
+        body, moment = (
+            json.dumps({"name": "Anna", "email": f"{number}@bloem.example"}).encode(),
+            str(int(at.timestamp())),
+        )
         signed = {"webhook-id": number, "webhook-timestamp": moment}
         signed["webhook-signature"] = sources.sign(secret, number, moment, body)
         answer = visitor.client.post("/intake/shop", data=body, headers={"Content-Type": "application/json"} | signed)
@@ -50,7 +53,13 @@ def test_a_manager_is_ill_for_a_week(visitor, as_user, session, made, time_machi
     # On Monday he is ill; the head notes it and says who stands in for him.
     time_machine.move_to(MONDAY, tick=False)
     head = as_user("head")
-    illness = {"user": ill.id, "kind": "illness", "begins_on": "2026-03-30", "ends_on": "2026-04-03", "substitute": other.id}
+    illness = {
+        "user": ill.id,
+        "kind": "illness",
+        "begins_on": "2026-03-30",
+        "ends_on": "2026-04-03",
+        "substitute": other.id,
+    }
     assert head.post("/absence/add", illness).status_code == 302
     stands_in = session.scalars(select(Substitution)).one()
     assert (stands_in.substitute_id, stands_in.ends_on) == (other.id, date(2026, 4, 3))

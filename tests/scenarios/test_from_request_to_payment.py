@@ -12,7 +12,15 @@ from app.models.deal import Deal
 from app.models.delivery import Delivery
 from app.models.invoice import Invoice
 from app.models.lead import Lead, LeadState
-from app.models.lead_source import LeadChannel, LeadField, LeadForm, LeadFormField, LeadFormText, LeadReceiver, LeadSource
+from app.models.lead_source import (
+    LeadChannel,
+    LeadField,
+    LeadForm,
+    LeadFormField,
+    LeadFormText,
+    LeadReceiver,
+    LeadSource,
+)
 from app.models.party import PartyAddress
 from app.models.quote import Quote, QuoteState
 from app.models.sale_order import OrderState, SaleOrder
@@ -104,7 +112,9 @@ def test_from_a_request_by_form_to_the_money_of_two_invoices(  # noqa: PLR0915 -
     call = {"kind": "call", "subject": "Ask what she needs", "due_at": "2026-03-31 15:00"}
     assert manager.post(f"/lead/{lead.id}/plan", call).status_code == 302
     planned = session.scalars(select(Activity).where(Activity.subject == "Ask what she needs")).one()
-    assert manager.post(f"/activity/{planned.id}/finish", {"result": "Four boxes, as soon as possible"}).status_code == 302
+    assert (
+        manager.post(f"/activity/{planned.id}/finish", {"result": "Four boxes, as soon as possible"}).status_code == 302
+    )
     lead_tasks.look(session, lead.received_at + 41 * MINUTE)
     session.commit()
     session.expire_all()

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -9,11 +11,15 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.i18n import LANGUAGES
+from app.models.activity import ActivityKind
 from app.models.invoice import Invoice, InvoiceKind, InvoiceState
 from app.models.saved_view import SavedView
 from app.models.team import Density, UserProfile
+from app.services import planned
 from app.services import user as users
+from app.services.access import SYSTEM
 from app.web import glossary, ways
 from tests.conftest import Browser
 from tests.factories import Made, user
@@ -275,6 +281,27 @@ def test_the_start_page_counts_what_the_reader_may_see(as_user: SignIn, made: Ma
         tile = re.search(r'Draft invoices</span><span class="tile-count">(\d+)<', as_user(name).get("/home/").text)
         counts[name] = tile and tile[1]
     assert counts == {"manager": "1", "manager2": "2", "admin": "3", "auditor": "3"}
+
+
+def test_the_start_page_begins_with_what_is_late_and_what_nobody_goes_on_with(
+    as_user: SignIn, made: Made, session: Session
+):
+    now, mine = clock.now(), user(session, "manager")
+    about = {"kind": ActivityKind.call, "owner_id": mine.id, "by": SYSTEM, "at": now}
+    planned.plan(session, made.deal(), subject="Call", due_at=now - timedelta(hours=2), **about)
+    made.deal("Spades")
+    made.deal("Of somebody else", owner="manager2")
+    session.commit()
+    page = as_user("manager").get("/home/").text
+    tiles = re.findall(
+        r'<a class="tile[^>]* href="([^"]+)">.*?<span>([^<]+)</span><span class="tile-count">(\d+)<', page
+    )
+    assert [(name, count) for _url, name, count in tiles[:4]] == [
+        *(("Not read yet", "1"), ("You are late with", "1")),
+        *(("Deals whose next step is overdue", "1"), ("Deals without a next step", "1")),
+    ]
+    listed = as_user("manager").get(unescape(tiles[3][0])).text
+    assert ("Spades" in listed, "Of somebody else" in listed, "Bulbs for the park" in listed) == (True, False, False)
 
 
 def test_the_start_page_costs_few_statements(as_user: SignIn, statements: list[str]):
