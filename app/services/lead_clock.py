@@ -62,7 +62,7 @@ def answer(session: Session) -> int:
 
 
 def _went_out() -> tuple[ColumnElement[bool], ...]:
-    """Return what makes an activity an answer: we spoke to them; what is planned on a card seldom says who called whom."""
+    """Return what makes an activity an answer: we spoke to them, and nothing says that it was they who called."""
     return (
         Activity.kind.in_(TALKS),
         or_(Activity.direction.is_(None), Activity.direction == Direction.outgoing),

@@ -4,10 +4,11 @@ from typing import Any, ClassVar
 
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access, permission_name
+from markupsafe import Markup
 from marshmallow import fields, validate
 from sqlalchemy.orm import joinedload, selectinload
 
-from app import lifecycle
+from app import clock, lifecycle
 from app.db import db
 from app.i18n import lazy_gettext as _l
 from app.models.delivery import DELIVERY_MOVES, Delivery, DeliveryLine, DeliveryState
@@ -20,6 +21,8 @@ from app.web.board import Board
 from app.web.calendar import Calendar
 from app.web.card_chain import CHAIN, Chained
 from app.web.crud import CrudView
+from app.web.locale import choose_time_zone
+from app.web.overdue import overdue
 from app.web.portions import Portion, Portions
 from app.web.records import Records
 from app.web.stored_file import WithFile
@@ -153,6 +156,15 @@ class DeliveryView(Chained, WithFile, Portions, CrudView):
     def title_of(self, record: Any) -> str:
         """Name the kind of document: a number alone says little."""
         return f"{self.value(record, 'kind')} {record}" if record.is_return else f"{self.one_name} {record}"
+
+    def value(self, record: Delivery, name: str) -> Any:
+        """Say how late it is what has not arrived in time."""
+        shown = super().value(record, name)
+        if name == "planned_on" and record.state in OPEN and record.planned_on is not None:
+            late = clock.today(choose_time_zone()) - record.planned_on
+            if late.days > 0:
+                shown = Markup('{} <span class="late">{}</span>').format(shown, overdue(late))
+        return shown
 
     def can_edit(self, record: Any) -> bool:
         """Keep what has arrived or was given up as it is."""

@@ -14,6 +14,7 @@ from app.db import db
 from app.i18n import lazy_gettext as _l
 from app.models.lost_reason import LostReason
 from app.models.pipeline import Pipeline, Stage, StageCheck, StageMove
+from app.models.role import shown_name
 from app.services import lost_reason as lost_reasons
 from app.services import pipeline as pipelines
 from app.services import roles
@@ -86,7 +87,7 @@ class RoleField(SelectField):
         """Yield the roles, after none."""
         names = [role.name for role in roles.shown(db.session())]
         for name in ["", *names]:
-            yield Choice(name or "", name or "—", name == (self.data or ""), {})
+            yield Choice(name, shown_name(name) if name else "—", name == (self.data or ""), {})
 
 
 STAGE_FIELDS = {
@@ -225,6 +226,12 @@ class StageView(CrudView):
     def _offers(self, record: Any, tried: Any) -> list[Any]:
         """Leave out taking a stage away, which has a place of its own on the card."""
         return [one for one in super()._offers(record, tried) if one.verb.name != STAGE_VERBS[0].name]
+
+    def value(self, record: Any, name: str) -> Any:
+        """Call the role of the owner as its reader does."""
+        if name == "owner_role" and record.owner_role:
+            return shown_name(record.owner_role)
+        return super().value(record, name)
 
     def needs(self, names: Sequence[str]) -> list[str]:
         """Return what fields are called."""

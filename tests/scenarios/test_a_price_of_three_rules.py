@@ -1,4 +1,4 @@
-"""A price that a list and three rules make: asked for, offered, ordered, told on each card, and carried to the invoice."""
+"""A price that a list and three rules make: tried, offered, ordered, told on each card, and carried to the invoice."""
 
 import re
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The whole of selling as a story: a request by form that waited too long, a call, a deal, a quote, two invoices, paid."""
+"""Selling as a story: a request by form that waited too long, a call, a deal, a quote, two invoices, the money."""
 
 import re
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Who turns out to be known: a message from an unknown number, twice; and two counterparties that were one, and are two again."""
+"""Who is known: a message from an unknown number, twice; two counterparties that become one, and two again."""
 
 import json
 from datetime import UTC, datetime, timedelta
