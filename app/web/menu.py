@@ -45,13 +45,8 @@ GROUPS = {
     "settings": _l("Settings"),
     "security": _l("Security"),
 }
-RARE = (
-    "catalogue",
-    "exchange",
-    "people",
-    "settings",
-    "security",
-)  # what one adds there comes last in the menu of what may be added
+# what one adds there comes last in the menu of what may be added
+RARE = ("catalogue", "exchange", "people", "settings", "security")
 
 
 def place(appbuilder: Any, view: Any, name: str, *, label: Any, group: str = "", icon: str = "circle") -> Any:
