@@ -128,6 +128,7 @@ def _sign_in_service(env: Mapping[str, str]) -> dict[str, Any]:
         "CRM_OIDC_LINK": env.get("CRM_OIDC_LINK") == "1",  # a confirmed e-mail connects an account that exists
         "CRM_OIDC_HOSTS": tuple((env.get("CRM_OIDC_HOSTS") or "").split()),  # asked besides the issuer's own
         "CRM_OIDC_CA": env.get("CRM_OIDC_CA") or "",  # a file with a company's own authority
+        "CRM_IMAP_CA": env.get("CRM_IMAP_CA") or "",  # a file with a company's own authority, for mailboxes
         "CRM_PASSWORD_SIGN_IN": passwords,  # for whom a password is enough
     }
 

@@ -152,16 +152,16 @@ def _dies_with_parent(number: signal.Signals) -> Callable[[], None]:
     return prepare
 
 
-def _unprivileged() -> pwd.struct_passwd | None:
-    """Return the account to drop to when we are root; initdb refuses root."""
+def _unprivileged(*names: str) -> pwd.struct_passwd | None:
+    """Return the account to drop to when we are root; initdb and Dovecot refuse root."""
     if os.geteuid() != 0:
         return None
-    for name in ("postgres", "nobody"):
+    for name in names or ("postgres", "nobody"):
         try:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise CannotStart("neither an account 'postgres' nor 'nobody' to run PostgreSQL as")
+    raise CannotStart("neither an account 'postgres' nor 'nobody' to run the server as")
 
 
 @contextmanager
@@ -196,13 +196,15 @@ def chromium() -> str | None:
 
 
 def missing() -> dict[str, str]:
-    """Return the parts that the set-up could not install: "postgres", "redis" or "browser" → why."""
+    """Return the parts that the set-up could not install: "postgres", "redis", "imap" or "browser" → why."""
     lines = MISSING.read_text().splitlines() if MISSING.exists() else []
     parts = dict(line.split(": ", 1) for line in lines if ": " in line)
     if not os.environ.get("CRM_TEST_DATABASE_URL") and postgres_program("initdb") is None:
         parts.setdefault("postgres", "no PostgreSQL server is installed")
     if shutil.which("redis-server") is None:
         parts.setdefault("redis", "no Redis server is installed")
+    if shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
+        parts.setdefault("imap", "no IMAP server (Dovecot) is installed")
     return parts
 
 

@@ -3,7 +3,7 @@
 #
 #   run    Python packages by lock file, the program .venv/bin/crm, the libraries that draw PDFs, front-end files
 #   check  the same and the packages for lint, types and tests
-#   test   the same and PostgreSQL, Redis and Chromium; what cannot be had is named in var/test-missing
+#   test   the same and PostgreSQL, Redis, Dovecot and Chromium; what cannot be had is named in var/test-missing
 #
 # Every step leaves a stamp, so that a second call costs next to nothing. CRM_NODE=wheel takes Node from the
 # Python package even where the machine has one.
@@ -280,6 +280,16 @@ if ! command -v redis-server >/dev/null 2>&1; then
         quietly as_root systemctl disable redis-server || true
     fi
     command -v redis-server >/dev/null 2>&1 || lacks redis "the Redis server could not be installed"
+fi
+
+has_dovecot() { command -v dovecot >/dev/null 2>&1 && [ -x /usr/lib/dovecot/imap-login ]; }
+
+if ! has_dovecot; then
+    # The tests start a server of their own, as an ordinary user.
+    if apt_install dovecot-imapd && [ -d /run/systemd/system ]; then
+        quietly as_root systemctl disable dovecot || true
+    fi
+    has_dovecot || lacks imap "the IMAP server Dovecot could not be installed"
 fi
 
 # Ubuntu's package of this name is only a pointer to a snap, hence the second way.

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.demo import (
     catalogue,
     deal,
+    goals,
     kinship,
     lead,
     organisation,
@@ -81,6 +82,7 @@ def fill(
                 done.added["payment"] += shop_payment.pay(
                     session, issued, organisation=company, by_id=people.ids["accountant"], today=today
                 )
+        done.added["sales_plan"] = goals.ensure(session, people=people, today=today)
         done.added["party"] += kinship.ensure(session, today=today, counts=total < SHOP)
         for stem in ("party", "invoice", "payment") if total >= SHOP else ("party",):  # written in bulk
             find.rebuild(session, stem)

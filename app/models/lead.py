@@ -18,6 +18,7 @@ from app.models.lead_source import LeadChannel, LeadPriority
 if TYPE_CHECKING:
     from app.models.deal import Deal
     from app.models.lead_source import LeadSource
+    from app.models.mailbox import ReceivedMail
     from app.models.party import Party, PartyContact
 
 
@@ -168,6 +169,7 @@ class Lead(Entity, Owned):
     arrivals: Mapped[list["LeadArrival"]] = relationship(
         back_populates="lead", cascade="all, delete-orphan", passive_deletes=True, order_by="LeadArrival.id"
     )
+    mails: Mapped[list["ReceivedMail"]] = relationship(back_populates="lead", passive_deletes=True)
 
     def __str__(self) -> str:
         who = " · ".join(filter(None, (self.name, self.company))) or self.phone or self.email or self.messenger

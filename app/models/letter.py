@@ -4,14 +4,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.columns import PERSONAL, Choice, Instant, Key
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.lifecycle import Moves
-from app.models.base import Entity, Owned, index_where
+from app.models.base import Entity, Line, Owned, index_where
 from app.models.search_entry import Facts
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class Letter(Entity, Owned):
 
     `entity` and `record_id` name the record that it is about. The Message-ID is made with the row and stays, so that
     a letter that is sent again is recognised by the recipient's server. `tries` counts the claims since a person last
-    put the letter on its way; `answer` is what the mail server last said, or what kept us from asking it.
+    put the letter on its way; `answer` is what the mail server last said, or what kept us from asking it. `bounced_at`
+    is when a report came that it did not arrive; `activity_id` stands for a letter from a card in the history there.
     """
 
     __tablename__ = "letter"
@@ -111,6 +112,10 @@ class Letter(Entity, Owned):
     body: Mapped[str] = mapped_column(Text(), info=PERSONAL)
     attachment_id: Mapped[int | None] = mapped_column(ForeignKey("attachment.id"), index=True)
     attachment: Mapped["Attachment | None"] = relationship("Attachment")
+    files: Mapped[list["LetterFile"]] = relationship(
+        "LetterFile", cascade="all, delete-orphan", passive_deletes=True, order_by="LetterFile.id"
+    )
+    activity_id: Mapped[int | None] = mapped_column(ForeignKey("activity.id", ondelete="SET NULL"), index=True)
     message_id: Mapped[str] = mapped_column(String(250), unique=True)
     due_at: Mapped[datetime] = mapped_column(Instant())
     tries: Mapped[int] = mapped_column(Integer, default=0)
@@ -118,6 +123,7 @@ class Letter(Entity, Owned):
     lease_until: Mapped[datetime | None] = mapped_column(Instant())
     answer: Mapped[str | None] = mapped_column(Text(), info=PERSONAL)
     sent_at: Mapped[datetime | None] = mapped_column(Instant())
+    bounced_at: Mapped[datetime | None] = mapped_column(Instant())
     search_text: Mapped[str] = mapped_column(Text(), default="")
 
     def __str__(self) -> str:
@@ -126,3 +132,34 @@ class Letter(Entity, Owned):
     def search_entry(self) -> Facts:
         """Return what it is found by."""
         return Facts(self.subject, self.to_address, self.search_text)
+
+
+class LetterFile(Line):
+    """One file that a letter from a card brings."""
+
+    __tablename__ = "letter_file"
+    __table_args__ = (UniqueConstraint("letter_id", "attachment_id"),)
+
+    letter_id: Mapped[int] = mapped_column(ForeignKey("letter.id", ondelete="CASCADE"))
+    attachment_id: Mapped[int] = mapped_column(ForeignKey("attachment.id"), index=True)
+    attachment: Mapped["Attachment"] = relationship("Attachment")
+
+
+class LetterTemplate(Entity):
+    """Words for a letter from a card; {party}, {contact}, {me} and {organisation} stand for names."""
+
+    __tablename__ = "letter_template"
+    __stem__ = "letter_template"
+    __table_args__ = (
+        UniqueConstraint("name", "language"),
+        CheckConstraint("length(trim(name)) > 0", name="name_filled"),
+    )
+
+    name: Mapped[str] = mapped_column(String(120))
+    language: Mapped[str] = mapped_column(String(5), default="en", info={"of": "language"})
+    subject: Mapped[str] = mapped_column(String(250))
+    text: Mapped[str] = mapped_column(Text())
+    is_active: Mapped[bool] = mapped_column(default=True)
+
+    def __str__(self) -> str:
+        return self.name

@@ -38,6 +38,7 @@ class NotificationKind(StrEnum):
     reminder = "reminder"
     lead_waits = "lead_waits"
     lead_late = "lead_late"
+    letter_came = "letter_came"
 
 
 label(
@@ -52,6 +53,7 @@ label(
     key_ends=_l("A key for REST of mine ends soon"),
     lead_waits=_l("A lead of mine waits for an answer"),
     lead_late=_l("A lead was not answered in time"),
+    letter_came=_l("A letter comes for a record of mine, or comes back"),
     reminder=_l("I am reminded of what I have planned"),
 )
 ALWAYS = frozenset({NotificationKind.export_alarm})  # nobody switches it off

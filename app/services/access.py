@@ -224,7 +224,7 @@ def rows(
     if cut is None:
         return None
     shared = actor.shared_with(area_of(entity), action)
-    more = row_condition.beside(entity, shared=shared, taking_part=actor.user_id if action == SEE else None)
+    more = row_condition.beside(entity, shared=shared, told=actor if action == SEE else None)
     return or_(cut, *more) if more else cut
 
 
@@ -279,7 +279,7 @@ def allowed(session: Session, record: object, action: str) -> bool:
     return all(
         _is_within(record, actor, _reach(type(record), actor, each))
         or getattr(record, "id", None) in actor.shared_with(area_of(record), each)
-        or (each == SEE and row_condition.takes_part(record, actor.user_id))
+        or (each == SEE and row_condition.is_told(record, actor))
         for each in {SEE, action}
     )
 
@@ -307,7 +307,7 @@ def _is_within(record: Owned, actor: Actor, reach: Reach) -> bool:
 def is_narrower(session: Session, entity: type[Any], action: str) -> bool:
     """Say whether there may be rows that the session's actor sees, but does not reach for an action."""
     area, actor = area_of(entity), required(session)
-    shared = row_condition.has_participants(entity) or actor.shared_with(area) != actor.shared_with(area, action)
+    shared = row_condition.is_told_to_more(entity) or actor.shared_with(area) != actor.shared_with(area, action)
     return issubclass(entity, Owned) and (shared or actor.reach(area) != actor.reach(area, action))
 
 

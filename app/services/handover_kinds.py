@@ -1,7 +1,8 @@
 """What of a person can be handed over, what of it is still open, and what nobody is working on.
 
 Handed over is every owned kind that has a history of its own. Imports and bulk changes stay with whoever started them,
-what lies in the bin keeps the owner that it had, and a letter's owner is its author: authorship never changes.
+what lies in the bin keeps the owner that it had, and a letter's owner is its author: authorship never changes. A sales
+plan is what one person wants to reach: nobody takes it over.
 """
 
 from collections.abc import Mapping
@@ -14,10 +15,11 @@ from app.models.base import Entity
 from app.models.job import Job
 from app.models.letter import Letter
 from app.models.party import Party
+from app.models.sales_plan import SalesPlan
 from app.models.team import Team
 from app.services import access, colleague
 
-AUTHORED: tuple[type[Any], ...] = (Letter,)
+AUTHORED: tuple[type[Any], ...] = (Letter, SalesPlan)
 CLOSED = frozenset(
     {"archived", "cancelled", "closed", "converted", "delivered", "done", "expired", "fulfilled", "lost", "merged"}
     | {"rejected", "replaced", "sent", "solved", "won"}

@@ -31,7 +31,8 @@ class About:
     """What is known of an arrival beside its bytes.
 
     `external_id` is its number at the source, `address` from where it came, `held` why it waits for a person whatever
-    it says. `values` are read already, of a form; `read` reads the bytes where there are none.
+    it says. `values` are read already, of a form; `read` reads the bytes where there are none. `subject` is of a mail,
+    which joins what it belongs to as a message does.
     """
 
     external_id: str | None = None
@@ -40,6 +41,12 @@ class About:
     channel: LeadChannel | None = None
     values: Mapping[str, Any] | None = None
     read: Callable[..., Found] = field(default=intake_read.request)
+    subject: str | None = None
+
+    @property
+    def joins(self) -> bool:
+        """Say whether it goes to whom it belongs, rather than become a lead of its own."""
+        return self.read is intake_read.message or self.subject is not None
 
 
 @dataclass(frozen=True)
@@ -133,17 +140,16 @@ def _place(
     at: datetime,
 ) -> Lead | None:
     """Put an arrival where it belongs: to a lead that is open, to a counterparty that we know, else to a new lead."""
-    is_message = about.read is intake_read.message
     probe = Lead(**{name: found.values.get(name) for name in _WORDS})
-    if is_message and held is None and found.is_reachable:
+    if about.joins and held is None and found.is_reachable:
         standing = _open_lead(session, probe)
         if standing is not None:
-            return _join(session, standing, found, arrival, at=at)
+            return _join(session, standing, found, arrival, about=about, at=at)
     known = leads.parties_of(session, probe)
     party = session.get_one(Party, known[0]) if len(known) == 1 else None
-    if is_message and held is None and party is not None and party.owner_id is not None:
+    if about.joins and held is None and party is not None and party.owner_id is not None:
         arrival.party_id = party.id
-        _write_down(session, party, found, owner_id=party.owner_id, team_id=party.team_id, at=at)
+        _write_down(session, party, found, about=about, at=at)
         return None
     return _make(session, source, found, arrival, held=held, about=about, party=party, at=at)
 
@@ -154,7 +160,7 @@ def _open_lead(session: Session, probe: Lead) -> Lead | None:
     return session.scalars(found).one_or_none()
 
 
-def _join(session: Session, lead: Lead, found: Found, arrival: LeadArrival, *, at: datetime) -> Lead:
+def _join(session: Session, lead: Lead, found: Found, arrival: LeadArrival, *, about: About, at: datetime) -> Lead:
     """Let a message join the lead that is open: it stands in its history, and teaches it what was missing."""
     arrival.lead = lead
     arrival.party_id = lead.party_id
@@ -162,33 +168,25 @@ def _join(session: Session, lead: Lead, found: Found, arrival: LeadArrival, *, a
         if not getattr(lead, name) and found.values.get(name):
             setattr(lead, name, found.values[name])
     lead.search_text = leads.searched(lead)
-    _write_down(session, lead, found, owner_id=lead.owner_id, team_id=lead.team_id, at=at)
+    _write_down(session, lead, found, about=about, at=at)
     return lead
 
 
-def _write_down(
-    session: Session,
-    record: Lead | Party,
-    found: Found,
-    *,
-    owner_id: int | None,
-    team_id: int | None,
-    at: datetime,
-) -> None:
-    """Note a message in the history of a record."""
+def _write_down(session: Session, record: Lead | Party, found: Found, *, about: About, at: datetime) -> None:
+    """Note a message or mail in the history of a record."""
     text = found.values.get("text")
     told = found.values.get("channel_name") or found.values.get("messenger") or ""
     sender = found.values.get("name") or channels.shown_phone(found.values.get("phone") or "") or told
     made = Activity(
         entity=record.__stem__,
         record_id=record.id,
-        kind=ActivityKind.message,
+        kind=ActivityKind.message if about.subject is None else ActivityKind.letter,
         state=ActivityState.done,
         direction=Direction.incoming,
-        subject=(sender or str(record))[:250],
+        subject=(about.subject or sender or str(record))[:250],
         body=text,
-        owner_id=owner_id,
-        team_id=team_id,
+        owner_id=record.owner_id,
+        team_id=record.team_id,
         done_at=at,
     )
     session.add(made)

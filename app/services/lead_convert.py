@@ -80,8 +80,7 @@ def _convert(
     contact = _contact(session, lead, found, made)
     session.flush()
     lead.party_id, lead.contact_id = found.id, contact.id if contact is not None else None
-    for arrival in lead.arrivals:
-        arrival.party_id = found.id
+    _follow(lead)
     deal = None
     if title is not None:
         deal = deals.place(session, party=found, title=title, by=by, at=at, **_of_deal(lead))
@@ -95,6 +94,14 @@ def _convert(
     lead_clock.respond(session, lead, at=at)
     session.flush()
     return deal
+
+
+def _follow(lead: Lead) -> None:
+    """Let what arrived of a lead belong to its counterparty, as the lead does."""
+    for arrival in lead.arrivals:
+        arrival.party_id = lead.party_id
+    for mail in lead.mails:
+        mail.party_id = lead.party_id
 
 
 def _make_party(session: Session, lead: Lead, made: dict[str, Any]) -> Party:
@@ -155,8 +162,7 @@ def undo(session: Session, lead: Lead, *, by: Actor, at: datetime) -> list[str]:
     deal_id, party_id = lead.deal_id, lead.party_id
     lead.deal_id = lead.contact_id = None
     lead.party_id = made.get("party_before")
-    for arrival in lead.arrivals:
-        arrival.party_id = lead.party_id
+    _follow(lead)
     move(LEAD_MOVES, lead, LeadState.accepted)
     lead.made, lead.converted_at = None, None
     session.flush()

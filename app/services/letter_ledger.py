@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, select, update
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.i18n import gettext as _
 from app.lifecycle import allowed
 from app.models.history import Act, FieldChange, StateChange
-from app.models.letter import INVOICE, LETTER_MOVES, QUOTE, Letter, LetterState
+from app.models.letter import INVOICE, LETTER_MOVES, QUOTE, Letter, LetterFile, LetterState
 from app.outbox import Errand, Outbox, enqueue
 from app.services import history, letter_invoice, letter_quote
 from app.services.letter_writing import TOPIC
@@ -59,7 +59,7 @@ class Claim:
     subject: str
     body: str
     language: str
-    file: File | None
+    files: tuple[File, ...]
 
 
 def claim(session: Session, letter_id: int, *, at: datetime, lease: timedelta = LEASE) -> Claim | None:
@@ -69,15 +69,22 @@ def claim(session: Session, letter_id: int, *, at: datetime, lease: timedelta = 
     free = [Letter.due_at <= at, ~_NEEDS_FILE]
     if not _step(session, letter_id, LetterState.pending, LetterState.claimed, at=at, where=free, values=values):
         return None
-    found = select(Letter).where(Letter.id == letter_id).options(joinedload(Letter.attachment))
+    found = (
+        select(Letter)
+        .where(Letter.id == letter_id)
+        .options(joinedload(Letter.attachment), selectinload(Letter.files).joinedload(LetterFile.attachment))
+    )
     letter = session.execute(found.execution_options(populate_existing=True)).scalar_one()
     same = ("tries", "message_id", "from_address", "from_name", "to_address", "to_name", "reply_to")
     said = {name: getattr(letter, name) for name in (*same, "subject", "body", "language")}
     if letter.purpose == QUOTE:  # nothing but what leaves ever holds the link
         said["body"] = letter_quote.with_link(session, letter)
-    held = letter.attachment
-    file = File(name=held.name, media_type=held.media_type, sha256=held.sha256) if held is not None else None
-    return Claim(letter_id=letter_id, token=token, file=file, **said)
+    held = [
+        *([letter.attachment] if letter.attachment is not None else []),
+        *(each.attachment for each in letter.files),
+    ]
+    files = tuple(File(name=each.name, media_type=each.media_type, sha256=each.sha256) for each in held)
+    return Claim(letter_id=letter_id, token=token, files=files, **said)
 
 
 def begin_data(session: Session, claim: Claim, *, at: datetime, lease: timedelta = DATA_LEASE) -> bool:

@@ -35,6 +35,11 @@ def use(provider: Callable[[], Office] | None) -> Callable[[], Office] | None:
     return before
 
 
+def sender() -> str:
+    """Return the address that every letter comes from, "" where there is none."""
+    return _provider().sender if _provider is not None else ""
+
+
 def ready() -> Office:
     """Return the office; DomainError when no letter can leave it."""
     if _provider is None:

@@ -18,12 +18,13 @@ TABLES: dict[str, str] = {
     **dict.fromkeys(("organisation", "organisation_bank_account", "number_series", "number_counter", "team"), COMPANY),
     **dict.fromkeys(("product", "product_category", "product_parameter", "unit", "tax"), GOODS),
     **dict.fromkeys(("payment_term", "payment_term_text", "tag"), WORDS),
-    **dict.fromkeys(("lead_source", "lead_form", "lead_form_field", "lead_form_text"), WORDS),
-    **dict.fromkeys(("lead_source_key", "lead_receiver"), OURS),
+    **dict.fromkeys(("lead_source", "lead_form", "lead_form_field", "lead_form_text", "letter_template"), WORDS),
+    **dict.fromkeys(("lead_source_key", "lead_receiver", "mailbox", "mailbox_key"), OURS),
     **dict.fromkeys(("pipeline", "stage", "stage_check", "lost_reason", "stage_log"), WORDS),
     **dict.fromkeys(("price_list", "price_item", "discount_rule"), PRICES),
     **dict.fromkeys(("audit_seal", "chain_link", "file_link", "deleted_file"), HASHES),
     **dict.fromkeys(("setting", "export_rule", "retention_rule", "work_schedule", "company_holiday"), RULES),
+    "sales_plan": "what our own people and teams are to reach, by their keys",
     "erasure": "written without a word about the person: a reason that names him is refused",
 }
 STEM = "the kind of a record, by its stem"
@@ -35,6 +36,7 @@ COLUMNS: dict[str, str] = {
             *("activity.entity", "activity_link.entity", "attachment.entity", "bulk_run.entity"),
             *("deleted_record.entity", "export_run.entity"),
             *("field_change.entity", "field_change.part", "follower.entity", "handover_line.entity", "letter.entity"),
+            "received_mail.entity",
             *("import_run.entity", "notification.entity", "recent_record.entity", "record_share.entity"),
             *("saved_view.entity", "search_entry.entity", "state_change.entity", "tagging.entity", "export_run.area"),
         ),

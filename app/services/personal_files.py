@@ -12,7 +12,12 @@ from app.services.personal import Person, rows
 from app.services.personal_places import of_table
 
 UNDER_WAY = ("queued", "running")
-_LINKS = (("letter", "attachment_id"), ("consent", "evidence_id"), ("person_export", "file_id"))
+_LINKS = (
+    ("letter", "attachment_id"),
+    ("consent", "evidence_id"),
+    ("person_export", "file_id"),
+    ("received_mail", "raw_id"),
+)
 
 
 def imports(session: Session, person: Person, *, files: Path) -> list[Any]:
@@ -58,6 +63,8 @@ def take_away(session: Session, person: Person, *, files: Path) -> set[str]:
     for table, column in _LINKS:
         link = metadata.tables[table]
         session.connection().execute(update(link).where(link.c[column].in_(chosen)).values({column: None}))
+    brought = metadata.tables["letter_file"]
+    session.connection().execute(delete(brought).where(brought.c.attachment_id.in_(chosen)))
     session.connection().execute(delete(kept).where(kept.c.id.in_(chosen)))
     return set(chosen.values())
 

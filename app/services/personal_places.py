@@ -122,6 +122,12 @@ PLACES: tuple[Place, ...] = (
         columns=_all(_E, "raw", "text", "error", "external_id", "address"),
     ),
     Place(
+        table="received_mail",
+        way=Way.document,
+        what=_l("E-mails that came in"),
+        columns=_all(_E, "number", "from_address", "from_name", "subject", "error"),
+    ),
+    Place(
         table="quote",
         way=Way.document,
         what=_l("Quotes: notes, references, and who answered from where"),

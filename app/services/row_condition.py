@@ -58,12 +58,23 @@ def belongs(
     return or_(*found) if found else false()
 
 
-def beside(entity: type[Any], *, shared: Collection[int], taking_part: int | None) -> list[ColumnElement[bool]]:
-    """Return the conditions of rows that one reaches besides one's own: nobody's, shared ones, where one takes part."""
+def beside(
+    entity: type[Any],
+    *,
+    shared: Collection[int],
+    told: Any,  # noqa: ANN401 -- the actor, None where that does not count
+) -> list[ColumnElement[bool]]:
+    """Return the conditions of rows that one reaches besides one's own: nobody's, shared ones, and what one is told.
+
+    Told are those who take part in a row, and the members of a team that has it.
+    """
+    taking_part, team = (told.user_id, told.team_id) if told is not None else (None, None)
     nobodys = getattr(entity, "is_nobodys", None)
     found: list[ColumnElement[bool]] = [] if nobodys is None else [nobodys]
     if shared:
         found.append(entity.id.in_(shared))
+    if team is not None and is_for_its_team(entity):
+        found.append(and_(entity.owner_id.is_(None), entity.team_id == team))
     if has_participants(entity) and taking_part is not None:
         found.append(entity.id.in_(select(Participant.activity_id).where(Participant.user_id == taking_part)))
     return found
@@ -74,6 +85,22 @@ def has_participants(entity: type[Any]) -> bool:
     return issubclass(entity, Activity)
 
 
-def takes_part(record: object, user_id: int | None) -> bool:
-    """Say whether somebody takes part in a record that is loaded: he may see it."""
+def is_for_its_team(entity: type[Any]) -> bool:
+    """Say whether rows of an entity that belong to a team, and to no person, are seen by all its members."""
+    return bool(getattr(entity, "__is_for_its_team__", False))
+
+
+def is_told_to_more(entity: type[Any]) -> bool:
+    """Say whether rows of an entity are seen by more than those within whose reach they are."""
+    return has_participants(entity) or is_for_its_team(entity)
+
+
+def is_told(record: Any, actor: Any) -> bool:  # noqa: ANN401 -- any owned record, the actor
+    """Say whether a loaded record is seen because one takes part in it, or is a member of the team that has it."""
+    if is_for_its_team(type(record)):
+        return actor.team_id is not None and record.owner_id is None and record.team_id == actor.team_id
+    return _takes_part(record, actor.user_id)
+
+
+def _takes_part(record: object, user_id: int | None) -> bool:
     return isinstance(record, Activity) and any(one.user_id == user_id for one in record.participants if one.user_id)

@@ -76,13 +76,13 @@ def _claimed(work: Work) -> Claim | None:
 
 
 def _content(work: Work, claim: Claim) -> bytes:
-    """Return the letter as it goes over the net. Raises NotFound when the bytes of its file are gone."""
+    """Return the letter as it goes over the net. Raises NotFound when the bytes of a file are gone."""
     files = []
-    if claim.file is not None:
-        place = attachments.place_of(claim.file.sha256, files=work.settings["CRM_VAR"] / "files")
+    for each in claim.files:
+        place = attachments.place_of(each.sha256, files=work.settings["CRM_VAR"] / "files")
         if not place.is_file():
-            raise NotFound(_("The attached file is gone: %(name)s", name=claim.file.name))
-        files = [documents.File(name=claim.file.name, media_type=claim.file.media_type, content=place.read_bytes())]
+            raise NotFound(_("The attached file is gone: %(name)s", name=each.name))
+        files.append(documents.File(name=each.name, media_type=each.media_type, content=place.read_bytes()))
     return documents.mail(
         documents.Mail(
             message_id=claim.message_id,

@@ -16,8 +16,9 @@ from app.i18n import language
 from app.i18n import lazy_gettext as _l
 from app.models.activity import Activity, ActivityKind
 from app.models.party import Party
-from app.services import access, day, field_right, working_time
-from app.web import day_marks, menu, overdue, record_names
+from app.models.sales_plan import SalesPlan
+from app.services import access, day, field_right, plan_fact, working_time
+from app.web import day_marks, menu, overdue, plan_page, record_names
 from app.web.fields import date_example
 from app.web.locale import choose_time_zone
 
@@ -80,6 +81,7 @@ class DayView(BaseView):
         zone = ZoneInfo(choose_time_zone())
         today = at.astimezone(zone).date()
         people = day.of_team(session, actor, at=at, zone=zone, on=today) if day.leads(actor) else []
+        sees_plans = bool(people) and bool(self.appbuilder.sm.may(SalesPlan.__stem__, "see"))
         return str(
             self.render_template(
                 "web/day_team.html",
@@ -87,6 +89,9 @@ class DayView(BaseView):
                 told_day=format_date(today, "full"),
                 people=people,
                 leads=day.leads(actor),
+                plans=plan_fact.by_person(session, at=at) if sees_plans else {},
+                told=plan_page.told,
+                bar=plan_page.bar,
             )
         )
 

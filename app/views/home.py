@@ -26,12 +26,13 @@ from app.models.letter import Letter, LetterState
 from app.models.party import Party
 from app.models.pipeline import StageType
 from app.models.quote import Quote, QuoteState
+from app.models.sales_plan import SalesPlan
 from app.outbox import Errand, Outbox
-from app.services import day, find, handover_kinds, party_complete, planned
+from app.services import day, find, handover_kinds, party_complete, plan_fact, planned
 from app.services import delivery as deliveries
 from app.services import notification as notifications
 from app.services.row_condition import WALKS
-from app.web import menu, onboarding, palette, settings
+from app.web import menu, onboarding, palette, plan_page, settings
 from app.web.locale import choose_time_zone
 
 ORDER = 0
@@ -231,6 +232,7 @@ class HomeView(BaseView):
                 "web/home.html",
                 title=_("Start"),
                 today=format_date(clock.today(choose_time_zone()), "full"),
+                **self._month(work),
                 tiles=[*(tile for tile in trouble if tile["count"]), *standing],
                 first_steps=self._first_steps(work),
                 opened=self._opened(work),
@@ -252,6 +254,14 @@ class HomeView(BaseView):
             }
             for hit in find.recent(work, user_id=g.user.id, among=areas, most=MOST_RECENT)
         ]
+
+    def _month(self, work: Session) -> dict[str, Any]:
+        """Return what the reader is to reach this month, and how far he is."""
+        if not self.appbuilder.sm.may(SalesPlan.__stem__, "see"):
+            return {"plans": []}
+        found = plan_fact.of_actor(work, at=clock.now())
+        month = plan_page.told_month(found[0].plan.month) if found else ""
+        return {"plans": found, "month": month, "told": plan_page.told, "bar": plan_page.bar}
 
     def _first_steps(self, work: Session) -> list[Any]:
         """Return what an administrator has still to do before the program is of use, nothing when it is done."""

@@ -31,6 +31,7 @@ TOPICS = {
     "import.run": _l("Importing a file"),
     "job.tidy": _l("Tidying up"),
     "letter.send": _l("Sending a letter"),
+    "mailbox.look": _l("Looking into a mailbox"),
     "party.metrics": _l("Counting the figures of parties"),
     "party.pairs": _l("Looking for parties that may be one"),
     "party.settle": _l("Forgetting merges that can no longer be undone"),
@@ -38,6 +39,7 @@ TOPICS = {
     "person_export.run": _l("Writing everything about a person down"),
     "quote.expire": _l("Letting quotes expire"),
     "quote.render": _l("Making the file of a quote"),
+    "received_mail.read": _l("Reading a mail again"),
     "retention.run": _l("Deleting what was kept for long enough"),
     "verify.anchor": _l("Anchoring the chain of documents"),
 }

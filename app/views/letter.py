@@ -25,7 +25,7 @@ WRITING = {"add", "edit", "delete"}
 LISTED = ["state", "to_address", "subject", "party", "record_id", "sent_at", "answer"]
 ENVELOPE = ["from_name", "from_address", "to_name", "to_address", "reply_to", "party", "record_id", "language"]
 CONTENT = ["subject", "body", "attachment"]
-COURSE = ["created_at", "due_at", "tries", "sent_at", "answer", "message_id", "owner", "team"]
+COURSE = ["created_at", "due_at", "tries", "sent_at", "bounced_at", "answer", "message_id", "owner", "team"]
 SHOWN = [(None, {"fields": ENVELOPE}), (_l("Text"), {"fields": CONTENT}), (_l("Sending"), {"fields": COURSE})]
 SEARCHED = ["state", "party", "organisation", "to_address", "created_at", "sent_at"]
 ORDERED = ["created_at", "due_at", "sent_at", "state"]
@@ -33,6 +33,7 @@ LABELS = {
     "answer": _l("The server said"),
     "attachment": _l("Attached file"),
     "body": _l("Text"),
+    "bounced_at": _l("Came back"),
     "due_at": _l("Next try"),
     "from_address": _l("Address of the sender"),
     "from_name": _l("Sender"),
@@ -151,7 +152,8 @@ class LetterApi(CrudApi):
     list_columns: ClassVar = ["entity", "purpose", *LISTED]
     show_columns: ClassVar = [
         *("state", "entity", "purpose", "organisation", *ENVELOPE),
-        *("subject", "body", "attachment_id", "due_at", "tries", "sent_at", "answer", "message_id", "owner", "team"),
+        *("subject", "body", "attachment_id", "due_at", "tries", "sent_at", "bounced_at", "answer"),
+        *("message_id", "owner", "team"),
     ]
     add_columns: ClassVar[list[str]] = []
     edit_columns: ClassVar[list[str]] = []

@@ -211,6 +211,7 @@ def _told(one: Notification, record: Any, people: dict[int, str]) -> Told:
         NotificationKind.reminder: _("You wanted to be reminded"),
         NotificationKind.lead_waits: _("A lead waits for your answer"),
         NotificationKind.lead_late: _("A lead was not answered in time"),
+        NotificationKind.letter_came: _("A letter has come"),
     }[one.kind]
     name = _named_by_kind(record) if record is not None else _("A record that is gone, or that you no longer see")
     more = _more(one, record, people) if record is not None else ""

@@ -5,7 +5,6 @@ that is not there. A note that is refused comes back as it was typed.
 """
 
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any, BinaryIO, ClassVar, cast
 from urllib.parse import urlencode
 
@@ -23,27 +22,14 @@ from app.i18n import gettext as _
 from app.models.activity import Activity
 from app.models.attachment import Attachment
 from app.models.base import Entity, Owned
-from app.services import access, colleague, idempotency
+from app.services import access, colleague, file_kind, idempotency
 from app.services import activity as activities
 from app.services import attachment as attachments
 from app.services import notification as notifications
 from app.web import drafts, timeline, toast
 
 MOST_FILES = 20
-_SIGNS = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF87a": "image/gif",
-    b"GIF89a": "image/gif",
-    b"%PDF-": "application/pdf",
-}
-SHOWN = frozenset({*_SIGNS.values(), "image/webp"})  # what a browser may show; everything else is kept as a file
-PROGRAMS = frozenset(
-    {
-        *(".bat", ".cmd", ".com", ".cpl", ".dll", ".exe", ".hta", ".jar", ".js", ".jse", ".lnk", ".msi", ".pif"),
-        *(".ps1", ".reg", ".scr", ".url", ".vb", ".vbe", ".vbs", ".wsf"),
-    }
-)
+SHOWN = file_kind.SHOWN
 CHIPS = {
     "note": "notes",
     "activity": "activities",
@@ -209,7 +195,7 @@ class Activities:
         note = activities.write(session, record, text=text, by=by, at=at) if text.strip() or not given else None
         if given:
             notifications.follow(session, record, user_id=by.user_id or 0)
-        for one in _checked(given):
+        for one in checked(given):
             attachments.store(
                 session,
                 cast("BinaryIO", one.stream),
@@ -362,17 +348,15 @@ def media_type_of(given: FileStorage) -> str:
     """Return what a file is by how it begins, whatever its sender says of it; its place in the stream stays."""
     head = given.stream.read(16)
     given.stream.seek(0)
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
-    return next((kind for sign, kind in _SIGNS.items() if head.startswith(sign)), "application/octet-stream")
+    return file_kind.media_type_of(head)
 
 
-def _checked(given: list[FileStorage]) -> list[FileStorage]:
+def checked(given: list[FileStorage]) -> list[FileStorage]:
     """Return the files if all of them may be kept. Raises DomainError at "files"."""
     if len(given) > MOST_FILES:
         raise DomainError(_("At most %(most)s files at once", most=MOST_FILES), field="files")
     for one in given:
-        if PurePosixPath(one.filename or "").suffix.lower() in PROGRAMS:
+        if file_kind.is_program(one.filename or ""):
             raise DomainError(_("“%(name)s” is a program; programs are not kept", name=one.filename), field="files")
         if not one.stream.read(1):
             raise DomainError(_("“%(name)s” is empty", name=one.filename), field="files")

@@ -171,12 +171,18 @@ def _done(record: Entity, _reader: "Reader") -> Select[Any]:
         id=Activity.id,
         at=func.coalesce(Activity.done_at, Activity.changed_at),
         person_id=Activity.owner_id,
-        word=cast(Activity.kind, String(24)) + " " + cast(Activity.state, String(24)),
+        word=cast(Activity.kind, String(24)) + " " + cast(Activity.state, String(24)) + " " + _sent(),
         text=Activity.subject + "\n" + func.coalesce(Activity.result, Activity.body, ""),
         number=Activity.team_id,
     )
     is_over = and_(Activity.kind != ActivityKind.note, Activity.state != ActivityState.planned)
     return select(*told).where(planned.about(record), is_over)
+
+
+def _sent() -> Any:
+    """Return how far the letter is for which an activity stands, "" for any other activity."""
+    found = select(cast(Letter.state, String(24))).where(Letter.activity_id == Activity.id).limit(1)
+    return func.coalesce(found.scalar_subquery(), "")
 
 
 def _letters(record: Entity, reader: "Reader") -> Select[Any] | None:
@@ -185,6 +191,7 @@ def _letters(record: Entity, reader: "Reader") -> Select[Any] | None:
     about = and_(Letter.entity == record.__stem__, Letter.record_id == record.id)
     if isinstance(record, Party):
         about = or_(about, Letter.party_id == record.id)
+    about = and_(about, Letter.activity_id.is_(None))  # an activity stands for the others
     told = _columns(
         id=Letter.id,
         at=Letter.created_at,

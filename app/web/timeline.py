@@ -233,8 +233,10 @@ def _as_note(event: Event, row: Any, told: _Told) -> None:
 
 
 def _as_activity(event: Event, row: Any, told: _Told) -> None:
-    kind, _space, state = row.word.partition(" ")
+    kind, state, sent = row.word.split(" ")
     event.what, event.stage = label_of(ActivityKind(kind)), ActivityState(state)
+    if sent:  # how far the letter is says more than that it is written
+        event.state, event.stage = LetterState(sent), None
     subject, _line, more = row.text.partition("\n")
     event.text = Markup("<strong>{}</strong>").format(subject)
     if more.strip():

@@ -126,13 +126,26 @@ def test_a_letter_has_one_part_of_plain_text_whatever_stands_in_it():
 
 # --- who asks other machines ------------------------------------------------------------------------------------------
 
-NETWORK = {"requests", "urllib3", "httpx", "http.client", "urllib.request", "aiohttp", "ftplib", "socket", "smtplib"}
+NETWORK = {
+    "requests",
+    "urllib3",
+    "httpx",
+    "http.client",
+    "urllib.request",
+    "aiohttp",
+    "ftplib",
+    "socket",
+    "smtplib",
+    "imapclient",
+    "imaplib",
+}
 NETWORK |= {"authlib.integrations.requests_client", "ldap3", "telnetlib", "xmlrpc.client", "websocket"}
 # Whoever opens connections, and to whom: a new module is added here with its reason.
 OPENS = {
     "app/web/oidc_client.py": "the company's own sign-in service: hosts that the installation names, no redirects",
     "app/exchange/directory.py": "the company's own directory: the host that the installation names",
     "app/exchange/smtp.py": "the mail server that the installation names",
+    "app/exchange/imap.py": "mailboxes: hosts that an administrator types, and nobody else",
     "app/cli.py": "a port of this machine, before the server takes it",
 }
 

@@ -59,6 +59,7 @@ NOT_TYPED = {
     ),
     *("scheme", "period", "number_period", "part", "act", "before", "after", "request_id", "sign_in", "message_id"),
     *("sealed", "candidate", "fingerprint", "registration_hash", "key_prefix", "agent_digest", "issuer", "subject"),
+    "slot",
 }
 NOT_TYPED_IN = {"ab_permission", "ab_view_menu", "setting", "search_word", "password_link", "ab_register_user"}
 

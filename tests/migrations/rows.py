@@ -486,6 +486,14 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         | {"is_active": True}
         | ENTITY
     ],
+    "sales_plan": [
+        {"id": 1, "month": "2026-03-01", "subject": "person", "metric": "turnover", "currency": "EUR", "category_id": 1}
+        | {"target_amount": money("25000")}
+        | OWNED,
+        {"id": 2, "month": "2026-03-01", "subject": "team", "metric": "calls", "target_count": 40}
+        | OWNED
+        | {"owner_id": None},
+    ],
     "number_series": [
         {
             "id": at,
@@ -665,6 +673,24 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "search_text": TEXT,
         }
         | OWNED
+    ],
+    "letter_file": [{"id": 1, "letter_id": 1, "attachment_id": 1}],
+    "letter_template": [
+        {"id": 1, "name": "Thanks", "language": "en", "subject": "Thank you", "text": "{me}", "is_active": True}
+        | ENTITY
+    ],
+    "mailbox": [
+        {"id": 1, "name": "Sales", "host": "imap.example.com", "port": 993, "security": "tls", "login": "sales"}
+        | {"folder": "INBOX", "source_id": 1, "since": "2026-03-01", "every_minutes": 5, "after": "seen"}
+        | {"is_active": True, "validity": 1, "last_uid": 1}
+        | ENTITY
+    ],
+    "mailbox_key": [{"mailbox_id": 1, "sealed": "…", "made_at": AT}],
+    "received_mail": [
+        {"id": 1, "mailbox_id": 1, "validity": 1, "uid": 1, "number": "<1@example.com>", "kind": "party", "size": 10}
+        | {"from_address": "a@example.com", "subject": "Bulbs", "received_at": AT, "party_id": 1, "settled_at": AT}
+        | {"raw_id": 1, "letter_id": 1, "lead_id": 1, "entity": "party", "record_id": 1}
+        | ENTITY
     ],
     "party_interest": [
         {"id": 1, "party_id": 1, "topic": "Tulip bulbs", "product_id": 1, "strength": "clear", "since": "2026-03-01"}

@@ -107,6 +107,7 @@ def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
         "deal": 60,
         "lead_source": 3,
         "lead": 40,
+        "sales_plan": 56,
     }
     assert told == [(160, 160)]
     assert list(done.passwords) == [person.username for person in PERSONS]
@@ -162,6 +163,7 @@ def test_a_second_fill_adds_nothing_and_a_larger_one_continues(session: Session)
         "deal": 0,
         "lead_source": 0,
         "lead": 0,
+        "sales_plan": 0,
     }
     numbers = session.execute(select(Party.external_id).order_by(Party.external_id)).scalars().all()
     assert numbers == [

@@ -336,11 +336,11 @@ def test_a_letter_goes_from_hand_to_hand_and_its_way_is_kept(session, us):
     letter = write(session, us)
     assert ledger.claim(session, letter.id, at=NOON - timedelta(seconds=1)) is None, "it is not due yet"
     claim = ledger.claim(session, letter.id, at=NOON)
-    assert (claim.tries, claim.to_address, claim.subject, claim.file) == (
+    assert (claim.tries, claim.to_address, claim.subject, claim.files) == (
         1,
         "inkoop@tulpen.example",
         "About bulbs",
-        None,
+        (),
     )
     assert ledger.claim(session, letter.id, at=NOON) is None, "it is taken"
     held = again(session, letter)
@@ -454,7 +454,7 @@ def test_a_document_waits_for_its_file(session, app, made, us):
     stored = with_file(session, app, invoice)
     assert ledger.fetch_file(session, letter.id, at=at, waited=5) is True
     claim = ledger.claim(session, letter.id, at=at)
-    assert (claim.file.sha256, claim.file.name, claim.tries) == (stored.sha256, f"{invoice.number}.pdf", 1)
+    assert (claim.files[0].sha256, claim.files[0].name, claim.tries) == (stored.sha256, f"{invoice.number}.pdf", 1)
 
 
 def test_a_file_that_never_comes_is_said_after_a_day(session, made, us):

@@ -33,6 +33,7 @@ COUNTED = {
     "parcel": "everything about one person as a file: the log",
     "get_list": "REST, by pages of at most 100: counted by person and day",
     "get": "REST, one record: counted by person and day",
+    "get_fact": "REST, the plans of a month with sums: counted by person and day",
 }
 ONE_PAGE = {
     "list": "a page of at most 100 rows; printing prints this page",
@@ -42,6 +43,7 @@ ONE_PAGE = {
     "show_board": "the first cards of each column",
     "more_cards": "the next cards of a column",
     "forecast": "sums by month and currency",
+    "by_month": "plans of one month and sums beside them",
     "show_calendar": "at most as many as a calendar draws",
     "show_gallery": "a page, like the list",
     "find": "what a form offers",
@@ -66,9 +68,10 @@ ONE_RECORD = {
     *("deliver_some", "invoice_some", "take_some"),
 }
 FORMS = {
-    *("add", "erase_one", "ask_for", "quick_form", "try_price", "merge_two"),
+    *("ahead", "add", "erase_one", "ask_for", "quick_form", "try_price", "merge_two"),
     *("edit_many_again", "begun", "upload", "settings", "verify", "rules_page", "set_up"),
     "snippet",
+    "write_letter",
     *("new", "link", "forgot", "code", "callback", "begin", "connect"),
     *("login", "logout", "home", "health", "manifest", "static", "glossary", "mail", "compare"),
 }
