@@ -104,10 +104,10 @@ def test_the_beginning_of_a_screens_name_is_no_slip(session: Session, made: Made
 
 def test_acts_are_those_that_the_reader_may_do(as_user: Sign):
     assert groups(as_user("manager"), "new")["Actions"] == [
-        "New: Party",
         "New: Lead",
-        "New: Activity",
         "New: Deal",
+        "New: Activity",
+        "New: Party",
         "New: Quote",
         "New: Order",
     ]
