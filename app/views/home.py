@@ -41,6 +41,7 @@ ORDER = 0
 MOST_COUNTED = 10_001
 MOST_RECENT = 8
 Tile = dict[str, Any]  # label, count, url, icon; is_late marks what somebody should look at
+Asked = tuple[str, Select[Any], Tile]  # the area that shows it, what is counted, its tile
 
 
 def counted(work: Session, *found: Select[Any]) -> list[int]:
@@ -84,14 +85,14 @@ def of_parties(work: Session) -> list[Tile]:
     return [*(of_leads(*asked) if asked else []), found, *some, *late]
 
 
-def of_selling(work: Session, may_see: Callable[[str], bool]) -> list[Tile]:
-    """Return the tiles of one's own day, of deals that nobody goes on with, and of quotes under way; one statement."""
+def selling() -> list[Asked]:
+    """Return what is asked about one's own day, deals that nobody goes on with, and quotes under way."""
     within = day.Bounds.at(clock.now(), ZoneInfo(choose_time_zone()))
     mine = select(Activity.id).where(Activity.owner_id == g.user.id, Activity.state == ActivityState.planned)
     today = mine.where(Activity.due_at >= within.now, Activity.due_at < within.tomorrow)
     deals = select(Deal.id).where(Deal.state == StageType.open)
     url, open_deals = "/day/", "=1&flt.state.eq=open"
-    known: list[tuple[str, Select[Any], Tile]] = [
+    return [
         (
             "activity",
             mine.where(Activity.due_at < within.now),
@@ -127,9 +128,6 @@ def of_selling(work: Session, may_see: Callable[[str], bool]) -> list[Tile]:
             },
         ),
     ]
-    asked = [(found, tile) for area, found, tile in known if may_see(area)]
-    counts = counted(work, *(found for found, _tile in asked)) if asked else []
-    return [tile | {"count": count} for (_found, tile), count in zip(asked, counts, strict=True) if count]
 
 
 def of_invoices(work: Session) -> list[Tile]:
@@ -157,12 +155,12 @@ def of_invoices(work: Session) -> list[Tile]:
     ]
 
 
-def of_trouble(work: Session, may_see: Callable[[str], bool]) -> list[Tile]:
-    """Return the tiles of late deliveries, letters that did not go out and failed work; none where all is well."""
+def trouble() -> list[Asked]:
+    """Return what is asked about late deliveries, letters that did not go out and failed work."""
     late = deliveries.late(clock.today(choose_time_zone())).with_only_columns(Delivery.id)
     stuck = select(Letter.id).where(Letter.state.in_([LetterState.failed, LetterState.uncertain]))
     failed = select(Outbox.id).where(Outbox.state == Errand.failed)
-    known: list[tuple[str, Select[Any], Tile]] = [
+    return [
         (
             "delivery",
             late,
@@ -170,6 +168,7 @@ def of_trouble(work: Session, may_see: Callable[[str], bool]) -> list[Tile]:
                 "label": _("Late deliveries"),
                 "url": "/delivery/list/?any1.state.eq=planned&any1.state.eq=shipped&flt.planned_on.lt=today",
                 "icon": "truck",
+                "is_late": True,
             },
         ),
         (
@@ -179,6 +178,7 @@ def of_trouble(work: Session, may_see: Callable[[str], bool]) -> list[Tile]:
                 "label": _("Letters that did not go out"),
                 "url": "/letter/list/?any1.state.eq=failed&any1.state.eq=uncertain",
                 "icon": "mail",
+                "is_late": True,
             },
         ),
         (
@@ -188,12 +188,17 @@ def of_trouble(work: Session, may_see: Callable[[str], bool]) -> list[Tile]:
                 "label": _("Failed background work"),
                 "url": "/job/list/?flt.state.eq=failed",
                 "icon": "triangle-alert",
+                "is_late": True,
             },
         ),
     ]
-    asked = [(found, tile) for area, found, tile in known if may_see(area)]
+
+
+def of_urgent(work: Session, may_see: Callable[[str], bool]) -> list[Tile]:
+    """Return the tiles of trouble and of selling; none where all is well. One statement for all."""
+    asked = [(found, tile) for area, found, tile in [*trouble(), *selling()] if may_see(area)]
     counts = counted(work, *(found for found, _tile in asked)) if asked else []
-    return [tile | {"count": count, "is_late": True} for (_found, tile), count in zip(asked, counts, strict=True)]
+    return [tile | {"count": count} for (_found, tile), count in zip(asked, counts, strict=True) if count]
 
 
 def of_news(work: Session) -> list[Tile]:
@@ -202,9 +207,9 @@ def of_news(work: Session) -> list[Tile]:
     return [{"label": _("Not read yet"), "count": count, "url": "/notification/list/", "icon": "bell"}]
 
 
-# area → its tiles; those at the bottom are shown only when there is something to see to
+# area → its tiles
 TILES = [("party", of_parties), ("invoice", of_invoices)]
-TROUBLE = [("profile", of_news)]
+NEWS = [("profile", of_news)]
 
 
 class HomeView(BaseView):
@@ -222,10 +227,9 @@ class HomeView(BaseView):
         work = db.session()
         may = self.appbuilder.sm.may
         tiles = TILES if may("deal", "see") else TILES[::-1]  # who sells begins with leads, who bills with invoices
-        standing = of_selling(work, lambda area: bool(may(area, "see")))
-        standing += [tile for area, make in tiles if may(area, "see") for tile in make(work)]
-        trouble = of_trouble(work, lambda area: bool(may(area, "see")))
-        trouble += [tile for area, make in TROUBLE if may(area, "see") for tile in make(work)]
+        standing = [tile for area, make in tiles if may(area, "see") for tile in make(work)]
+        news = [tile for area, make in NEWS if may(area, "see") for tile in make(work) if tile["count"]]
+        urgent = of_urgent(work, lambda area: bool(may(area, "see")))
         changed = select(Party).order_by(Party.changed_at.desc()).limit(MOST_RECENT).execution_options(**{WALKS: True})
         return str(
             self.render_template(
@@ -233,7 +237,7 @@ class HomeView(BaseView):
                 title=_("Start"),
                 today=format_date(clock.today(choose_time_zone()), "full"),
                 **self._month(work),
-                tiles=[*(tile for tile in trouble if tile["count"]), *standing],
+                tiles=[*news, *urgent, *standing],
                 first_steps=self._first_steps(work),
                 opened=self._opened(work),
                 recent=work.execute(changed).scalars().all() if may("party", "see") else [],
