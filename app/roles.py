@@ -154,7 +154,7 @@ PRESETS: dict[str, Role] = {
             "invoice": "see",
             "payment": "see",
             "sales_plan": "see",
-            "letter": "see write",
+            "letter": "write",
         },
     ),
     "Accountant": Role(
@@ -211,7 +211,7 @@ PRESETS: dict[str, Role] = {
             "delivery": _DELIVERIES,
             "invoice": "see",
             "payment": "see",
-            "letter": "see write",
+            "letter": "write",
         },
     ),
     "Support agent": Role(
