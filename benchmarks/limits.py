@@ -34,6 +34,10 @@ PAGES: dict[str, Limit] = {
     "rest_list": Limit("REST: list", 60, 30),
     "rest_get": Limit("REST: one party", None, 30),
     "home": Limit("start page", 60, 30),
+    "day": Limit("my day of a manager", 60, 30),
+    "leads": Limit("list of leads", 60, 30),
+    "deals": Limit("board of deals, up to 2,000 open ones", 150, 100),
+    "alike": Limit("notice of duplicates while a party is typed", 50, 30),
     "login": Limit("sign-in page", None, 30),
 }
 COSTS = {

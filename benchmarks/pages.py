@@ -64,6 +64,10 @@ def measure(app: Flask, *, rows: int, repeat: int) -> list[Page]:
     sides.see("rest_list", visitor, "/api/v1/party/", bare.rows_at(0), headers=headers)
     sides.see("rest_get", visitor, f"/api/v1/party/{key}", bare.row(key), headers=headers)
     sides.see("home", admin, "/home/", bare.rows_at(0))
+    sides.see("day", manager, "/day/", bare.nothing())
+    sides.see("leads", admin, "/lead/list/", bare.rows_at(0))
+    sides.see("deals", admin, "/deal/board", bare.rows_at(0))
+    sides.see("alike", admin, "/party/notice", bare.nothing(), data=_typed(app, admin, key))
     sides.see("login", visitor, "/login/", bare.nothing())
     return sides.pages
 
@@ -99,8 +103,20 @@ class _Sides:
         return len(client.get(f"/static/{name}", headers={"Accept-Encoding": "gzip, deflate, br, zstd"}).data)
 
 
+def _typed(app: Flask, client: FlaskClient, key: int) -> dict[str, str]:
+    """Return what stands in the form of a new counterparty that is there already under nearly the same name."""
+    with app.app_context():
+        session = db.session()
+        access.act_as(session, access.SYSTEM)
+        party = session.get_one(Party, key)
+        typed = {"name": f"{party.name} i", "phone": party.phone or "", "email": party.email or "", "country": "NL"}
+        db.session.remove()
+    found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', client.get("/party/add").text)
+    return typed | {"csrf_token": found[1] if found else ""}
+
+
 def _got(client: FlaskClient, path: str, **options: Any) -> bytes:  # noqa: ANN401
-    answer = client.get(path, **options)
+    answer = client.post(path, **options) if "data" in options else client.get(path, **options)
     if answer.status_code != 200:  # noqa: PLR2004
         raise RuntimeError(f"{path}: {answer.status_code}")
     return bytes(answer.data)

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from app import clock, create_app, demo, installation
 from app.db import db, unit_of_work
 from app.services import access
+from benchmarks import selling
 
 PASSWORD = "a password for measuring"
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,6 +58,7 @@ def build(env: dict[str, str], rows: int, *, progress: demo.Progress | None = No
         begun = time.perf_counter()
         with unit_of_work(session):
             demo.fill(session, size=rows, password=PASSWORD, today=clock.today(), progress=progress)
+            selling.fill(session, rows=rows)
         taken = time.perf_counter() - begun
         db.session.remove()
         tidy()

@@ -448,9 +448,19 @@ def expected(  # noqa: PLR0911
     return 404
 
 
+ONE_PER_ROLE = {role: username for username, (role, *_rest) in reversed(PEOPLE.items())}  # test_access.py: more rows
+
+
 @attack(16, "every address that is read, as every role")
-def test_every_address_answers_every_role_as_its_rights_say_and_writes_nothing(
-    app: Flask, as_user: Callable[[str], Any], visitor: Any, made: Any, session: Session, statements: list[str]
+@pytest.mark.parametrize("username", [*ONE_PER_ROLE.values(), "admin", "anonymous"])
+def test_every_address_answers_every_role_as_its_rights_say_and_writes_nothing(  # noqa: PLR0913 -- fixtures
+    app: Flask,
+    as_user: Callable[[str], Any],
+    visitor: Any,
+    made: Any,
+    session: Session,
+    statements: list[str],
+    username: str,
 ):
     parties = [made.party(f"Of {name}", owner=name) for name in ("manager", None)]
     runs = [made.export_run(name) for name in ("manager", "accountant")]
@@ -464,30 +474,29 @@ def test_every_address_answers_every_role_as_its_rights_say_and_writes_nothing(
     guards = {rule.endpoint: guard_of(app, rule.endpoint) for rule in rules(app)}
     wrong, count = [], 0
     noted = session.scalar(select(func.max(FieldChange.id)))
-    one_per_role = {role: username for username, (role, *_rest) in reversed(PEOPLE.items())}
-    for username in (*one_per_role.values(), "admin", "anonymous"):  # test_access.py asks for more rows
-        rights = rights_of_user(session, username) if username != "anonymous" else set()
-        browser = visitor if username == "anonymous" else as_user(username)
-        statements.clear()
-        for one in asked:
-            if "9" * 30 in one.path and username != "admin":
-                continue  # what no database counts to: once is enough
-            answer = browser.get(one.path)
-            due = nowhere(app, one.path) or expected(one, guards[one.rule.endpoint], rights, username, session)
-            count += 1
-            if answer.status_code != due:
-                wrong.append(f"{username} {one.path}: {answer.status_code}, not {due}")
-            if answer.status_code == 302:
-                assert answer.headers["Location"].startswith("/"), (username, one.path)
-        # once a minute, after the answer; the audit is told who opened data of people; nothing else is written
-        known = ("UPDATE sign_in SET seen_at=", "INSERT INTO field_change")
-        told = [s for s in statements if not s.startswith(known)]
-        changing = [s for s in told if s.lstrip().split(None, 1)[0].upper() in {"INSERT", "UPDATE", "DELETE"}]
-        assert changing == [], username
-    later = select(FieldChange.act).where(FieldChange.id > noted).distinct()
-    assert set(session.scalars(later)) == {Act.sign_in, Act.view}
+    rights = rights_of_user(session, username) if username != "anonymous" else set()
+    browser = visitor if username == "anonymous" else as_user(username)
+    statements.clear()
+    for one in asked:
+        if "9" * 30 in one.path and username != "admin":
+            continue  # what no database counts to: once is enough
+        answer = browser.get(one.path)
+        due = nowhere(app, one.path) or expected(one, guards[one.rule.endpoint], rights, username, session)
+        count += 1
+        if answer.status_code != due:
+            wrong.append(f"{username} {one.path}: {answer.status_code}, not {due}")
+        if answer.status_code == 302:
+            assert answer.headers["Location"].startswith("/"), (username, one.path)
+    # once a minute, after the answer; the audit is told who opened data of people; nothing else is written
+    known = ("UPDATE sign_in SET seen_at=", "INSERT INTO field_change")
+    told = [s for s in statements if not s.startswith(known)]
+    changing = [s for s in told if s.lstrip().split(None, 1)[0].upper() in {"INSERT", "UPDATE", "DELETE"}]
+    assert changing == []
+    later = set(session.scalars(select(FieldChange.act).where(FieldChange.id > noted).distinct()))
+    assert later <= {Act.sign_in, Act.view}
+    assert (username != "admin") or later == {Act.sign_in, Act.view}
     assert not wrong, "\n".join(wrong)
-    assert count >= 300
+    assert count >= 150
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
