@@ -453,7 +453,7 @@ ONE_PER_ROLE = {role: username for username, (role, *_rest) in reversed(PEOPLE.i
 
 @attack(16, "every address that is read, as every role")
 @pytest.mark.parametrize("username", [*ONE_PER_ROLE.values(), "admin", "anonymous"])
-def test_every_address_answers_every_role_as_its_rights_say_and_writes_nothing(  # noqa: PLR0913 -- fixtures
+def test_every_address_answers_every_role_as_its_rights_say_and_writes_nothing(
     app: Flask,
     as_user: Callable[[str], Any],
     visitor: Any,
