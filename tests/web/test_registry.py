@@ -329,7 +329,7 @@ def rights_of_user(session: Session, username: str) -> set[tuple[str, str]]:
 def filled(rule: Rule, **values: str) -> str:
     """Return an address with a value in each of its places."""
     known = {"pk": "1", "verb": "archive", "stem": "party", "code": "en", "version": "v1", "filename": "css/app.css"}
-    known |= {"name": "x", "key": "x"} | values
+    known |= {"name": "x", "key": "x", "record_id": "999999"} | values
     return re.sub(r"<(?:[^:>]+:)?(\w+)>", lambda match: known.get(match[1], "1"), str(rule))
 
 
