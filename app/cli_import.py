@@ -113,7 +113,7 @@ def _describe(session: "Session", table: "CsvFile", plan: "Plan") -> tuple[int, 
 def _check(session: "Session", table: "CsvFile", plan: "Plan", errors: Path | None) -> None:
     from app import clock
     from app.exchange import party_import
-    from app.exchange.party_import import write_problems
+    from app.exchange.import_running import write_problems
 
     total, _ignored = _describe(session, table, plan)
     problems: list[Any] = []

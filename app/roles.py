@@ -118,7 +118,7 @@ PRESETS: dict[str, Role] = {
             "import_run": "see",
             **_STAGES,
             "deal": _DEALS,
-            "lead": f"{_LEADS} delete share",
+            "lead": f"{_LEADS} delete share import",
             "lead_source": "see add change delete",
             "lead_form": "see add change delete",
             "quote": _QUOTES,

@@ -68,7 +68,7 @@ label(
     message=_l("Messages"),
     email=_l("E-mail"),
     manual=_l("By hand"),
-    imported=_l("Import"),
+    imported=_l("From a file"),
 )
 label(LeadPriority, low=_l("Low"), normal=_l("Normal"), high=_l("High"))
 label(

@@ -67,10 +67,18 @@ def result_of(run: ImportRun) -> Chunk:
     )
 
 
-def make(session: Session, source: BinaryIO, *, files: Path, name: str, at: datetime) -> ImportRun:
-    """Keep a file that is to be imported; the run belongs to the actor."""
+def make(
+    session: Session,
+    source: BinaryIO,
+    *,
+    files: Path,
+    name: str,
+    at: datetime,
+    entity: str = Party.__stem__,
+) -> ImportRun:
+    """Keep a file that is to be imported, as records with a stem; the run belongs to the actor."""
     actor = access.required(session)
-    run = ImportRun(entity=Party.__stem__, file_name=attachments.plain_name(name), mapping={}, options={}, report={})
+    run = ImportRun(entity=entity, file_name=attachments.plain_name(name), mapping={}, options={}, report={})
     access.give_to_actor(session, run)
     session.add(run)
     session.flush()

@@ -83,7 +83,9 @@ def receive(session: Session, source: LeadSource, payload: bytes, *, at: datetim
             error=found.error,
             address=sealing.fingerprint(f"address {about.address}") if about.address else None,
         )
-        held = about.held or _limit(session, source, arrival, at=at)
+        held = about.held
+        if held is None and about.channel is not LeadChannel.imported:  # a file is let in whole
+            held = _limit(session, source, arrival, at=at)
         lead = _place(session, source, found, arrival, held=held, about=about, at=at)
         session.add(arrival)
         session.flush()

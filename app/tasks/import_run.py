@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from app.db import db
 from app.errors import Conflict
-from app.exchange.party_import import run_import
+from app.exchange.import_running import run_import
+from app.exchange.imports import KINDS
 from app.models.history import Channel
 from app.services.import_run import TOPIC
 from app.tasks.registry import LostClaim, Work, handles
@@ -21,6 +22,6 @@ def run(work: Work) -> None:
 
     db.session().info["channel"] = Channel.imports
     try:
-        run_import(db.session, work.record_id, work.settings["CRM_VAR"] / "files", watch=watch)
+        run_import(db.session, work.record_id, work.settings["CRM_VAR"] / "files", kinds=KINDS, watch=watch)
     except Conflict:
         raise LostClaim(work.name) from None  # somebody else stores the rows of this run

@@ -236,6 +236,13 @@ class LeadView(CrudView):
     ]
     verbs: ClassVar = VERBS
 
+    def page(self, template: str, **about: Any) -> str:
+        """Render the list with a way to the import for those who may import."""
+        own = {"web/list.html": "web/lead_list.html"}
+        return super().page(
+            own.get(template, template), **about | {"may_import": self.appbuilder.sm.may("lead", "import")}
+        )
+
     def value(self, record: Lead, name: str) -> Any:
         """Tell who it is where no name was given, and the clock in words."""
         if name == "name":

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from app.db import unit_of_work
 from app.errors import Conflict, DomainError
-from app.exchange import party_import
+from app.exchange import import_running
 from app.exchange.csv_file import open_csv
 from app.exchange.party_csv import guess
 from app.exchange.party_import import Plan, check, run_import
@@ -226,7 +226,7 @@ def test_duplicates_within_a_file_are_found_in_one_chunk_and_across_chunks(sessi
     text = HEADER + f"A;{INNS[0]};\nB;{INNS[1]};\nC;{INNS[0]};\n"
     assert [row for row, _column, _reason in reasons(importing(text))] == [4]
     session.execute(Party.__table__.delete())
-    monkeypatch.setattr(party_import, "CHUNK", 2)
+    monkeypatch.setattr(import_running, "CHUNK", 2)
     assert [row for row, _column, _reason in reasons(importing(text))] == [4]
     assert names(session) == ["A", "B"]
 
@@ -314,7 +314,7 @@ def test_a_counterparty_of_somebody_else_is_neither_changed_nor_named(session, i
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(party_import, "CHUNK", 3)
+    monkeypatch.setattr(import_running, "CHUNK", 3)
 
 
 def test_an_import_killed_between_chunks_goes_on_and_does_no_row_twice(session, importing, files, small_chunks):
@@ -344,13 +344,13 @@ def test_an_import_killed_between_chunks_goes_on_and_does_no_row_twice(session, 
 def test_nobody_waits_while_the_file_is_read(session, importing, files, small_chunks, monkeypatch):
     """On SQLite a transaction of a session that writes holds up everybody else."""
     run, busy = importing(SEVEN, start=False), []
-    genuine = party_import.open_csv
+    genuine = import_running.open_csv
 
     def watched(*given, **told):
         busy.append(session.in_transaction())
         return genuine(*given, **told)
 
-    monkeypatch.setattr(party_import, "open_csv", watched)
+    monkeypatch.setattr(import_running, "open_csv", watched)
     run_import(
         lambda: session, run.id, files, now=lambda: NOON, watch=lambda _count: busy.append(session.in_transaction())
     )
@@ -439,7 +439,7 @@ def test_a_run_that_has_begun_keeps_its_settings_and_a_header_alone_is_refused(s
 
 
 def test_a_dry_run_says_what_would_happen_and_stores_nothing(session, made, tmp_path, monkeypatch):
-    monkeypatch.setattr(party_import, "CHUNK", 2)
+    monkeypatch.setattr(import_running, "CHUNK", 2)
     made.party("Known", country="RU", tax_number=INNS[0])
     session.commit()
     path = tmp_path / "file.csv"

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 
 from app import clock
 from app.db import db, unit_of_work
-from app.exchange import party_import
+from app.exchange import import_running, party_import
 from app.exchange.csv_file import open_csv
 from app.exchange.party_csv import guess
 from app.models.attachment import Attachment
@@ -69,7 +69,7 @@ def test_a_queued_import_is_done_and_so_is_its_job(world, queued):
 
 def test_every_chunk_holds_the_claim_and_a_lost_one_stops_the_import_for_the_next(world, queued, monkeypatch):
     run_id, row_id = queued
-    monkeypatch.setattr(party_import, "CHUNK", 1)
+    monkeypatch.setattr(import_running, "CHUNK", 1)
     leases = []
     genuine = registry.Work.hold
 
