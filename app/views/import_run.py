@@ -1,6 +1,6 @@
 """Screens of imports: what came of each, and the two kinds: counterparties and leads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from flask import Response, abort, redirect, send_file, url_for
@@ -209,9 +209,20 @@ class LeadImportView(ImportFlow):
 
     def first_plan(self, table: CsvFile) -> lead_import.Plan:
         """Return what the columns of a file seem to hold, and the source where there is one alone."""
-        usual = select(LeadSource.id).where(LeadSource.channel == LeadChannel.imported, LeadSource.is_active.is_(True))
-        found = db.session.scalars(usual.limit(2)).all()
+        found = self._sources()
         return lead_import.Plan(lead_field.guess(table.columns), found[0] if len(found) == 1 else None)
+
+    @staticmethod
+    def _sources() -> Sequence[int]:
+        """Return the first two sources of files."""
+        usual = select(LeadSource.id).where(LeadSource.channel == LeadChannel.imported, LeadSource.is_active.is_(True))
+        return db.session.scalars(usual.order_by(LeadSource.id).limit(2)).all()
+
+    def way_out(self) -> tuple[str, str] | None:
+        """Lead to the form of a source where there is none of files yet."""
+        if self._sources() or not self.appbuilder.sm.may("lead_source", "add"):
+            return None
+        return _("Make a source for files first"), "/lead_source/add?channel=imported"
 
     def typed_plan(self, form: Any, mapping: dict[str, str]) -> lead_import.Plan:
         """Return the plan that was chosen."""

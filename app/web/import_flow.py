@@ -107,6 +107,10 @@ class ImportFlow(BaseView):
         """Import a file while one waits."""
         raise NotImplementedError
 
+    def way_out(self) -> tuple[str, str] | None:
+        """Return the words and the address of what must be made first, None where nothing is missing."""
+        return None
+
     # --- pages ----------------------------------------------------------------------------------------------------
 
     @expose("/", methods=["GET", "POST"])

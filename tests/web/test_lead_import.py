@@ -157,3 +157,10 @@ def test_who_may_not_import_sees_no_way_and_a_file_of_one_kind_is_none_of_the_ot
     assert re.search(r'href="/lead/import/"', head.get("/lead/list/").text)
     settings = upload(head)
     assert head.get(settings.replace("/lead/", "/party/")).status_code == 404
+
+
+def test_where_there_is_no_source_of_files_the_way_to_one_is_shown(as_user, session):
+    head = as_user("head")
+    page = head.get(upload(head)).text
+    assert 'href="/lead_source/add?channel=imported"' in page
+    assert re.search(r'<option selected value="imported">', head.get("/lead_source/add?channel=imported").text)
