@@ -16,9 +16,11 @@ from app.backup import automatic_name, keep_last
 from app.db import db, unit_of_work
 from app.dump import copy_database
 from app.errors import DomainError
+from app.models.organisation import Organisation
 from app.roles import ADMIN, EVERYBODY, PRESETS
 from app.services import access, field_right, find
 from app.services import password as passwords
+from app.services import pipeline as pipelines
 from app.services import roles as role_sync
 from app.services import user as users
 
@@ -68,6 +70,9 @@ def prepare(app: Flask) -> Ready:
         if not role_sync.is_current(session, mark):
             with unit_of_work(session):
                 done.synced = role_sync.sync(session, rights, fingerprint=mark)
+        if done.migrated:
+            with unit_of_work(session):
+                complete(session)
         if find.is_due(session):
             with unit_of_work(session):
                 find.rebuild(session)
@@ -77,6 +82,13 @@ def prepare(app: Flask) -> Ready:
                 if app.config["CRM_DEMO"]:
                     fill_demo(session, done)
     return done
+
+
+def complete(session: Any) -> None:  # noqa: ANN401
+    """Give a company that was set up by an earlier version what a new one begins with: a pipeline for its deals."""
+    language = session.scalar(select(Organisation.language).order_by(Organisation.id).limit(1))
+    if language is not None:
+        pipelines.make_first(session, language)
 
 
 def migrate(app: Flask, done: Ready) -> None:

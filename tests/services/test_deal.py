@@ -9,13 +9,14 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from app import installation
 from app.errors import DomainError, Refusals
 from app.models.activity import ActivityKind
 from app.models.deal import Deal, DealContact, DealLine, DecisionRole
 from app.models.history import StateChange
 from app.models.lost_reason import LostReason
 from app.models.party import PartyContact
-from app.models.pipeline import Stage, StageCheck, StageMove, StageType
+from app.models.pipeline import Pipeline, Stage, StageCheck, StageMove, StageType
 from app.models.sale_order import OrderState, SaleOrder
 from app.models.stage_log import StageLog
 from app.services import deal as deals
@@ -376,3 +377,13 @@ def test_the_forecast_adds_up_by_month_and_currency(session: Session, made: Made
         Outlook(date(2026, 6, 1), "USD", 1, D(1000), D("100.00")),
         Outlook(None, "EUR", 1, D(0), D("0.00")),
     ]
+
+
+def test_a_company_of_an_earlier_version_gets_a_pipeline_with_the_upgrade_once(session: Session, made: Made):
+    installation.complete(session)
+    assert session.scalars(select(Pipeline)).all() == [], "nobody has set up a company yet"
+    made.organisation(language="nl")
+    for _again in range(2):
+        installation.complete(session)
+    [pipeline] = session.scalars(select(Pipeline))
+    assert (pipeline.is_default, len(pipeline.stages)) == (True, 6)
