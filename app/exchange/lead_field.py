@@ -7,7 +7,7 @@ from app.i18n import lazy_gettext as _l
 
 FIELDS: dict[str, Field] = {
     "name": Field(
-        _l("Name"),
+        _l("Full name"),
         "name",
         "name; full name; contact; contact name; contact person; first name; имя; фио; контакт; контактное лицо;"
         "անուն; անուն ազգանուն; կոնտակտ; naam; volledige naam; contactpersoon; voornaam",

@@ -235,6 +235,7 @@ class LeadView(CrudView):
         Chart("by_month", _l("Leads by month"), "received_at", stack="state"),
     ]
     verbs: ClassVar = VERBS
+    label_columns: Any = {"name": _l("Full name")}
 
     def page(self, template: str, **about: Any) -> str:
         """Render the list with a way to the import for those who may import."""
