@@ -16,6 +16,7 @@ from app.db import Model, db, unit_of_work
 from app.models.base import Owned
 from app.models.invoice import Invoice
 from app.models.party import Party
+from app.models.sales_plan import SalesPlan
 from app.models.search_entry import SearchEntry, is_findable
 from app.models.team import Team, UserProfile
 from app.roles import PRESETS, SEE, Reach, Scope
@@ -153,7 +154,8 @@ def _give(session: Session) -> None:
 
 def _owned() -> list[Any]:
     found = [mapper.class_ for mapper in Model.registry.mappers if issubclass(mapper.class_, Owned)]
-    return [one for one in found if one is not SearchEntry and hasattr(one, "__stem__")]
+    apart = {SearchEntry, SalesPlan}  # a plan is somebody's by what it says
+    return [one for one in found if one not in apart and hasattr(one, "__stem__")]
 
 
 def _seen_by_all(session: Session, owner_id: int) -> tuple[int, int]:

@@ -150,9 +150,9 @@ _SECURITY: list[dict[str, list[str]]] = [{"jwt": []}, {"api_key": []}]
 
 
 def _finished(operation: dict[str, Any]) -> dict[str, Any]:
-    """Return what a resource says of an address of its own: with the key in it, and our ways to refuse."""
+    """Return what a resource says of an address of its own: the key in it or what it names, and our refusals."""
     codes = ("400", "401", "403", "404", *(_IN_BODY if "requestBody" in operation else ()))
-    return operation | {"parameters": [_KEY], "responses": operation["responses"] | errors(*codes)}
+    return {"parameters": [_KEY]} | operation | {"responses": operation["responses"] | errors(*codes)}
 
 
 def describe(api: Any, method: str, operations: dict[str, Any]) -> None:
