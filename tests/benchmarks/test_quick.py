@@ -11,6 +11,7 @@ from benchmarks.limits import ACTS, PAGES
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_quick_run_prints_every_figure(root: Path) -> None:
     document = root / "docs" / "performance.md"
     before = document.read_bytes()
@@ -20,7 +21,7 @@ def test_a_quick_run_prints_every_figure(root: Path) -> None:
         capture_output=True,
         check=False,
         text=True,
-        timeout=280,
+        timeout=560,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "300 parties" in done.stdout
