@@ -19,12 +19,13 @@ from playwright.sync_api import APIResponse, Browser, BrowserContext
 from tests.browser.conftest import sign_in
 
 STARTS = ("/home/", "/find/?q=a")
-LEADS_AWAY = re.compile(r"^/(logout|lang|theme|static)\b")  # signs out, changes the language, is a file
+# Signs out, changes the language, is a file, or a page for strangers, in their language.
+LEADS_AWAY = re.compile(r"^/(logout|lang|theme|static|q|form)\b")
 SPOKEN = {"aria-label", "title", "placeholder", "alt", "data-confirm"}
-SILENT = {"script", "style", "template", "code", "kbd", "svg", "time"}
+SILENT = {"script", "style", "template", "code", "kbd", "svg", "time", "textarea"}  # a textarea holds what is typed
 WORD = re.compile(r"[a-z]{3,}")
 ZONE = re.compile(r"^[A-Z]\w+(/[\w+ -]+)+$|\{")  # Europe/Amsterdam has this name everywhere; {year} is a pattern
-PARTS = re.compile(r" · | – |, |: | (?=\d)")
+PARTS = re.compile(r"(?:^| )· | – | → |, |:(?: |$)| (?=\d)")
 
 
 @dataclass

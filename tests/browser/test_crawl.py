@@ -64,6 +64,7 @@ def test_nothing_is_left_in_english(
     assert left_in_english(english, other, wrote, frozenset(same)) == []
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("user", DRAWN)
 def test_no_page_complains(walks: Any, chrome: Browser, address: str, user: str) -> None:
     """Draw every screen: no error, nothing against the content policy, no other host, nothing that axe finds."""
