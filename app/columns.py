@@ -123,5 +123,11 @@ def Choice(of: type[enum.StrEnum], length: int = 24) -> Enum:  # noqa: N802
 # 64-bit keys on PostgreSQL; SQLite autoincrements only an INTEGER primary key, which is 64-bit there anyway.
 Key = BigInteger().with_variant(Integer(), "sqlite")
 
+
+def limit_of(kind: Any) -> int:  # noqa: ANN401
+    """Return the first whole number that is too large for a column of this type, on either database."""
+    return 2**63 if isinstance(kind, BigInteger) else 2**31
+
+
 # Of a column: it holds data of people. Opening its record is noted, and it can be taken out of the audit.
 PERSONAL = {"personal": True}

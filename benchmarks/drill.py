@@ -37,6 +37,8 @@ SUITES = {
 }
 REST = "REST by its description, as each role"
 INTAKE = "leads: 50 a second for a minute through both doors, one in five malformed (SQLite)"
+WALKS = "every route as every role, every version with rows in it"
+WALKED = ["tests/web/test_leak_matrix.py", "tests/web/test_registry.py", "tests/migrations/test_filled.py"]
 PAGES = "every page, as every role, in four languages (SQLite)"
 
 
@@ -69,7 +71,9 @@ def main(arguments: list[str]) -> int:
         server = stack.enter_context(postgres())
         both: list[dict[str, str]] = [{}, {"CRM_TEST_DATABASE_URL": server.url}]
         drill.suites = [suite(what, files, both) for what, files in SUITES.items()]
-        many = [env | {"CRM_REST_EXAMPLES": "25"} for env in both]
+        whole = [env | {"CRM_PROOF": "full"} for env in both]
+        drill.suites.append(suite(WALKS, [*WALKED, "--timeout=3600"], whole))
+        many = [env | {"CRM_REST_EXAMPLES": "25"} for env in whole]
         drill.suites.append(suite(REST, ["tests/web/test_schemathesis.py", "--timeout=3600"], many))
         drill.suites.append(suite(PAGES, ["tests/browser/test_crawl.py", "--timeout=3600"], ({"CRM_CRAWL": "full"},)))
         under_fire = {"CRM_INTAKE_SECONDS": "60", "CRM_INTAKE_RATE": "50"}

@@ -26,6 +26,7 @@ from sqlalchemy.orm import (
 )
 
 from app import clock
+from app.columns import limit_of
 from app.db import Model
 from app.errors import NotAllowed, NotReached
 from app.models.base import Owned
@@ -319,10 +320,9 @@ def require(session: Session, record: object, action: str) -> None:
 
 def get(session: Session, entity: type[M], key: object) -> M | None:
     """Return a record by id if the actor may see it; unlike Session.get it always asks the database."""
-    if isinstance(key, int) and abs(key) >= 2**63:
-        return None  # no key is that large, and the database would complain
     column = entity.__mapper__.primary_key[0]
-    return session.execute(select(entity).where(column == key)).unique().scalar_one_or_none()
+    is_key = not isinstance(key, int) or abs(key) < limit_of(column.type)  # else the database would complain
+    return session.execute(select(entity).where(column == key)).unique().scalar_one_or_none() if is_key else None
 
 
 def give_to_actor(session: Session, record: object) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, inspect
 from sqlalchemy.orm import RelationshipProperty
 
 from app import clock
-from app.columns import Exact, Instant
+from app.columns import Exact, Instant, limit_of
 from app.db import db, metadata
 from app.errors import DomainError
 from app.i18n import gettext as _
@@ -154,7 +154,7 @@ def read(kind: Any, value: Any) -> Any:
     if isinstance(kind, sa.Enum) and kind.enum_class is not None:
         return kind.enum_class(str(value))
     if isinstance(kind, sa.Integer):
-        return _whole(value)
+        return _whole(kind, value)
     if isinstance(kind, Exact):
         return kind.fit(Decimal(str(value)))
     if isinstance(value, enum.Enum | dict | list):
@@ -206,9 +206,9 @@ def _truth(value: Any) -> bool:
     return found
 
 
-def _whole(value: Any) -> int:
+def _whole(kind: Any, value: Any) -> int:
     number = int(str(value))
-    if abs(number) >= 2**63:
+    if abs(number) >= limit_of(kind):
         raise ValueError(value)
     return number
 

@@ -151,7 +151,8 @@ _SECURITY: list[dict[str, list[str]]] = [{"jwt": []}, {"api_key": []}]
 
 def _finished(operation: dict[str, Any]) -> dict[str, Any]:
     """Return what a resource says of an address of its own: the key in it or what it names, and our refusals."""
-    codes = ("400", "401", "403", "404", *(_IN_BODY if "requestBody" in operation else ()))
+    given = _IN_BODY if "requestBody" in operation else ("422",) if "parameters" in operation else ()
+    codes = ("400", "401", "403", "404", *given)
     return {"parameters": [_KEY]} | operation | {"responses": operation["responses"] | errors(*codes)}
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Query, Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from app import clock
+from app.columns import limit_of
 from app.db import unit_of_work
 from app.errors import Conflict, DomainError, NotFound, Refusals
 from app.i18n import gettext as _
@@ -152,7 +153,7 @@ class Records(SQLAInterface):
             value = int(key)
         except (TypeError, ValueError):
             return None
-        if abs(value) >= 2**63:
+        if abs(value) >= limit_of(self.get_pk().type):
             return None
         chosen = self.options if options is None else options
         return query.options(*chosen).filter(self.get_pk() == value).one_or_none()

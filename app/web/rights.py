@@ -63,14 +63,17 @@ class Area:
         return verb in EVERYBODY.get(self.name, "").split()
 
 
-def areas(appbuilder: Any) -> list[Area]:
-    """Return every area with at least one right, in the order of the sidebar; what all have comes last."""
+def areas(appbuilder: Any, only: str = "") -> list[Area]:
+    """Return every area with at least one right, in the order of the sidebar; what all have comes last.
+
+    `only` is the one area that is asked for, with those of its guarded fields.
+    """
     found: dict[str, Area] = {}
-    groups = dict(_groups(appbuilder))
+    groups = dict(_groups(appbuilder)) if not only else {}
     for view in appbuilder.baseviews:
-        if not view.base_permissions:
-            continue
         name = str(view.class_permission_name)
+        if not view.base_permissions or (only and name != only):
+            continue
         area = found.setdefault(name, Area(name, "", groups.get(name) or WHERE.get(name, "")))
         area.label = area.label or str(getattr(view, "many_name", "") or AREAS.get(name, ""))
         entity = getattr(getattr(view, "datamodel", None), "obj", None)
@@ -113,7 +116,7 @@ def verb_label(verb: str) -> str:
 def named(appbuilder: Any, right: str) -> str:
     """Return a right in words: "Invoices: Issue" for "invoice.issue", of guarded fields too ("party.personal.see")."""
     name, _dot, verb = right.rpartition(".") if "." in right else (right, "", "")
-    area = next((each for each in areas(appbuilder) if each.name == name), None)
+    area = next((each for each in areas(appbuilder, only=name.partition(".")[0]) if each.name == name), None)
     if area is None:
         return right
     text = area.verbs.get(verb) or (verb_label(verb) if verb else "")

@@ -16,7 +16,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validat
 from sqlalchemy import inspect
 from sqlalchemy.orm import RelationshipProperty
 
-from app.columns import Amount, Exact, Instant
+from app.columns import Amount, Exact, Instant, limit_of
 from app.db import db
 from app.errors import DomainError
 from app.money import plain
@@ -95,7 +95,7 @@ class LinkedField(fields.Field):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         if not isinstance(value, int) or isinstance(value, bool):
             raise ValidationError("An id is expected.")
-        found = access.get(db.session(), self.entity, value) if abs(value) < 2**63 else None
+        found = access.get(db.session(), self.entity, value)
         if found is None:
             raise ValidationError("Unknown id.")
         return found
@@ -134,7 +134,8 @@ def _column_field(column: Any, about: dict[str, Any]) -> fields.Field:
     if isinstance(kind, sa.Boolean):
         return fields.Boolean(truthy={True}, falsy={False}, **about)
     if isinstance(kind, sa.Integer):
-        return fields.Integer(strict=True, validate=validate.Range(-(2**63) + 1, 2**63 - 1), **about)
+        most = limit_of(kind) - 1
+        return fields.Integer(strict=True, validate=validate.Range(-most, most), **about)
     if isinstance(kind, sa.Date):
         return fields.Date(metadata={"example": date(2026, 3, 31).isoformat()}, **about)
     if isinstance(kind, Instant):

@@ -143,3 +143,31 @@ def test_every_refusal_that_the_door_may_give_is_described(admin):
             has_body = method in {"post", "put"} and not path.startswith("/api/v1/security")
             needed |= {"413", "415", "422"} if has_body else set()
             assert needed <= set(operation["responses"]), f"{method} {path}"
+
+
+@pytest.mark.parametrize("question", ["2.1300244404083782e+195", "-1.7976931348623155e+", "(page:1.2.3)", "1-2"])
+def test_a_question_that_flask_appbuilder_cannot_read_is_refused(admin, question):
+    for path in (PARTIES, f"{PARTIES}_info"):
+        assert admin.get(f"{path}?q={quote(question)}").status_code in {200, 400}, path
+    assert admin.get(f"{PARTIES}_info?q={quote('1.2.3')}").status_code == 400
+
+
+@pytest.mark.parametrize("number", [2**31, 2**33, 2**63, -(2**31) - 1])
+def test_a_key_that_no_column_holds_is_unknown(admin, number):
+    """Keys of users are of 32 bits, those of records of 64."""
+    body = {"name": "Fair", "channel": "form", "receivers": [{"user": number}]}
+    answer = admin.api("POST", "/api/v1/lead_source/", json=body)
+    assert (answer.status_code, "Unknown id." in answer.text) == (422, True)
+    wanted = json.dumps({"filters": [{"col": "owner", "opr": "eq", "value": number}]})
+    assert admin.get(f"{PARTIES}?q={quote(wanted)}").status_code in {200, 400, 422}
+    assert admin.get(f"{PARTIES}{abs(number)}").status_code == 404
+    assert admin.get(f"/users/show/{abs(number)}").status_code == 404
+    steps = json.dumps({"filters": [{"col": "version", "opr": "eq", "value": number}]})
+    assert admin.get(f"/api/v1/payment_term/?q={quote(steps)}").status_code < 500
+
+
+@pytest.mark.parametrize("month", ["Ü", "2026-13", "1969-12", "2026", "2026-1"])
+def test_a_month_that_is_none_is_refused_as_described(admin, month):
+    answer = admin.get(f"/api/v1/sales_plan/fact?month={quote(month)}")
+    assert (answer.status_code, list(answer.json["message"])) == (422, ["month"])
+    assert described(admin, "/api/v1/sales_plan/fact", "get", "422")
