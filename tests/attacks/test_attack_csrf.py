@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
@@ -21,6 +22,7 @@ WITHOUT_COOKIE = {
     *("SignInApi.login", "SignInApi.refresh"),
     *("IntakeView.take_request", "IntakeView.take_message", "PublicFormView.send"),
 }
+pytestmark = pytest.mark.once
 FORGED: list[dict[str, Any]] = [
     {"data": {"name": "x", "rowid": "1"}},
     {"data": '{"name": "x"}', "content_type": "text/plain"},

@@ -25,6 +25,7 @@ As = Callable[[str], Browser]
 RULING = {"user", "role", "role_demand", "all_keys", "access", "setting", "number_series", "team", "organisation"}
 
 
+@pytest.mark.once
 @attack(26, "every changing route of users, roles, teams and settings, as every role")
 def test_no_route_of_users_roles_and_settings_obeys_others(app: Flask, as_user: As, session: Session):
     """Each as each role, with every method that changes: who has not the right gets 403, and nothing changes."""

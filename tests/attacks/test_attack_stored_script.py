@@ -6,6 +6,7 @@ from html import escape, unescape
 from typing import Any
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
+import pytest
 from flask import Flask
 from sqlalchemy import func, inspect, select, update
 from sqlalchemy.orm import Session
@@ -22,6 +23,7 @@ from tests.factories import Made
 from tests.web.test_registry import addresses, entity_views
 
 As = Callable[[str], Browser]
+pytestmark = pytest.mark.once
 LINK = re.compile(r'(?:href|hx-get|data-url|data-href)="(/[^"]*)"')
 LEFT_OUT = re.compile(r"^/(logout|static|lang|oidc|health)|\.pdf$|/pdf/")
 HREF_OF_SCRIPT = "javascript:hax()"

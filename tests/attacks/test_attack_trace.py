@@ -28,7 +28,7 @@ def views(session: Session, key: int) -> list[str]:
     read = select(FieldChange.actor_name).where(
         FieldChange.act == Act.view, FieldChange.entity == "party", FieldChange.record_id == key
     )
-    return list(session.scalars(read))
+    return list(session.scalars(read.order_by(FieldChange.id)))
 
 
 @attack(58, "reading the data of a person by a way that is not noted")

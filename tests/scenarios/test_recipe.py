@@ -54,6 +54,7 @@ def run(folder: Path, *command: str, database: str | None = None) -> subprocess.
     )
 
 
+@pytest.mark.once
 def test_the_recipe_for_a_new_entity_makes_one(root: Path, copy: Path):
     files = recipe((root / "CONTRIBUTING.md").read_text())
     assert sorted(files) == ["app/models/warehouse.py", "app/services/warehouse.py", "app/views/warehouse.py"]

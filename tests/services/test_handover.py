@@ -242,7 +242,9 @@ def test_versions_history_search_and_one_message_go_along(made: Made, session: S
     entries = session.scalars(select(SearchEntry).where(SearchEntry.entity == "party", SearchEntry.title.like("His %")))
     assert {(entry.owner_id, entry.team_id) for entry in entries} == {(hers.id, south)}
     told = session.scalars(
-        select(FieldChange).where(FieldChange.entity == "party", FieldChange.record_id == parties[0].id)
+        select(FieldChange)
+        .where(FieldChange.entity == "party", FieldChange.record_id == parties[0].id)
+        .order_by(FieldChange.id)
     ).all()[-1]
     north = made.user("manager").profile.team_id
     assert (told.act, told.actor_id) == ("change", admin.id)

@@ -73,7 +73,8 @@ def test_a_difference_is_kept_beside_the_preset_and_outlives_a_sync(app, session
         assert ("order", "delete") not in granted(manager)
         roles.sync(session, installation.rights_of(app), fingerprint="another")
         session.expire_all()
-    told = session.scalars(select(FieldChange).where(FieldChange.entity == "role", FieldChange.act == "change")).all()
+    found = select(FieldChange).where(FieldChange.entity == "role", FieldChange.act == "change")
+    told = session.scalars(found.order_by(FieldChange.id)).all()
     assert [row.changes for row in told] == [{"party.delete": [False, True]}, {"order.delete": [True, False]}]
 
     assert role_change.put(session, manager, rights={("party", "delete"): False}) == 1

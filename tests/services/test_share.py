@@ -75,7 +75,8 @@ def test_who_is_given_a_record_sees_it_and_nothing_else(session, party, give):
     give(level=ShareLevel.none)
     assert reached(session, "manager2", party) == set()
     assert not session.scalars(select(RecordShare)).all()
-    told = session.scalars(select(FieldChange).where(FieldChange.record_id == party.id, FieldChange.act == "change"))
+    found = select(FieldChange).where(FieldChange.record_id == party.id, FieldChange.act == "change")
+    told = session.scalars(found.order_by(FieldChange.id))
     name = str(user(session, "manager2"))
     kept = [row.changes["shared_with"] for row in told if "shared_with" in row.changes]
     assert kept == [["", name], [name, f"{name} (+)"], [f"{name} (+)", ""]]

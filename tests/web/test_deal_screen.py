@@ -229,6 +229,7 @@ def test_who_looks_at_the_contacts_is_noted(as_user: As, session: Session, deal:
 
 def test_lists_find_what_needs_somebody(as_user: As, session: Session, made: Made, deal: Deal):
     now = clock.now()
+    deal.stage.norm_minutes = 5 * 8 * 60  # a week of work: yesterday is not too long ago, whatever the hour
     late, old = made.deal("Late", at=now - DAY), made.deal("Old", at=now - 60 * DAY)
     for one, due in ((late, now - DAY), (old, now + DAY)):
         planned.plan(

@@ -452,8 +452,13 @@ def expected(  # noqa: PLR0911
 ONE_PER_ROLE = {role: username for username, (role, *_rest) in reversed(PEOPLE.items())}  # test_access.py: more rows
 
 
+def told(name: str) -> Any:
+    """Ask both databases as those whose rows are cut, and one as the others."""
+    return pytest.param(name, marks=() if name in {"manager", "head"} else pytest.mark.once)
+
+
 @attack(16, "every address that is read, as every role")
-@pytest.mark.parametrize("username", [*ONE_PER_ROLE.values(), "admin", "anonymous"])
+@pytest.mark.parametrize("username", [told(name) for name in (*ONE_PER_ROLE.values(), "admin", "anonymous")])
 def test_every_address_answers_every_role_as_its_rights_say_and_writes_nothing(
     app: Flask,
     as_user: Callable[[str], Any],
