@@ -23,7 +23,9 @@ from app.models.export_run import ExportRun
 from app.models.history import FieldChange
 from app.models.import_run import ImportProblem, ImportRun, ImportState
 from app.models.invoice import Invoice
+from app.models.lead import OPEN, Lead, LeadArrival, LeadState
 from app.models.letter import Letter, LetterState
+from app.models.mailbox import ReceivedMail
 from app.models.party import Party, PartyKind
 from app.models.payment import Payment
 from app.models.person_export import PersonExport, PersonExportState
@@ -157,6 +159,30 @@ def _take_parcels(session: Session, keys: Sequence[Any], at: datetime) -> None:
         enqueue(session, bins.SWEEP, digests=sorted(digests))
 
 
+def _mails_due(before: datetime) -> Select[Any]:
+    return select(ReceivedMail.id).where(ReceivedMail.received_at < before, ReceivedMail.raw_id.is_not(None))
+
+
+def _take_mails(session: Session, keys: Sequence[Any], at: datetime) -> None:  # noqa: ARG001
+    mails = session.scalars(select(ReceivedMail).where(ReceivedMail.id.in_(keys))).all()
+    files = {mail.raw_id for mail in mails if mail.raw_id is not None}
+    for mail in mails:
+        mail.raw_id = None
+    session.flush()
+    _drop(session, files)
+
+
+def _arrivals_due(before: datetime) -> Select[Any]:
+    waits = exists().where(Lead.id == LeadArrival.lead_id, Lead.state.in_((*OPEN, LeadState.held)))
+    return select(LeadArrival.id).where(LeadArrival.received_at < before, LeadArrival.raw != GONE, ~waits)
+
+
+def _take_arrivals(session: Session, keys: Sequence[Any], at: datetime) -> None:  # noqa: ARG001
+    table = metadata.tables["lead_arrival"]
+    session.connection().execute(update(table).where(table.c.id.in_(keys)).values(raw=GONE))
+    session.expire_all()
+
+
 KINDS: tuple[Kind, ...] = (
     Kind(
         name="person",
@@ -175,6 +201,24 @@ KINDS: tuple[Kind, ...] = (
         least=30,
         due=_letters_due,
         take=_take_letters,
+    ),
+    Kind(
+        name="received_mail",
+        label=_l("Mails as they came in"),
+        hint=_l("The whole mail goes; who wrote when, the text in the history and the files at the records stay."),
+        default=1_095,
+        least=30,
+        due=_mails_due,
+        take=_take_mails,
+    ),
+    Kind(
+        name="lead_arrival",
+        label=_l("What forms and programs sent, as it came"),
+        hint=_l("The raw text of what is settled goes; the lead, its message and when it came stay."),
+        default=1_095,
+        least=30,
+        due=_arrivals_due,
+        take=_take_arrivals,
     ),
     Kind(
         name="import_run",

@@ -18,6 +18,7 @@ from app.web import menu
 from app.web.api import CrudApi
 from app.web.card_tabs import Related
 from app.web.crud import Child, CrudView
+from app.web.lead_words import norm
 from app.web.records import Records
 from app.web.schema import Lines
 
@@ -60,7 +61,9 @@ class LeadSourceView(CrudView):
     children: ClassVar = [Child("receivers", RECEIVER)]
     related: ClassVar = [Related("lead_form", "source")]
     quick: ClassVar = None
-    label_columns = {"norm_minutes": _l("Answer within (minutes)")}
+    formatters_columns: ClassVar = dict.fromkeys(("norm_minutes", "norm_high_minutes", "norm_low_minutes"), norm)
+    label_columns = {"norm_minutes": _l("Answer within")}
+    description_columns: ClassVar = {"norm_minutes": _l("In minutes: a working day has 480.")}
 
     @expose("/<int:pk>/secret", methods=["POST"])
     @has_access

@@ -24,6 +24,7 @@ from app.web import menu
 from app.web.api import CrudApi
 from app.web.crm_form import CrmForm
 from app.web.crud import CrudView
+from app.web.lead_words import norm
 from app.web.records import Records
 from app.web.schema import Lines, LinkedField
 from app.web.verbs import Verb, reason
@@ -215,6 +216,9 @@ class StageView(CrudView):
     order_columns: ClassVar = ["name", "position", "probability"]
     base_order = ("id", "asc")
     key_facts: ClassVar = ["pipeline", "probability"]
+    formatters_columns: ClassVar = {"norm_minutes": norm}
+    label_columns: Any = {"norm_minutes": _l("Norm of working time")}
+    description_columns: ClassVar = {"norm_minutes": _l("In minutes: a working day has 480.")}
     verbs: ClassVar = STAGE_VERBS
     quick: ClassVar = None
 

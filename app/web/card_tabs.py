@@ -22,6 +22,7 @@ from app.services import share as shares
 from app.services import tag as tags
 from app.web import audited, sharing
 from app.web.filters import column_of
+from app.web.labels import OF_ROWS
 
 FACTS = "facts"
 COUNTED = 99  # a counter says 99+ from there on
@@ -189,6 +190,11 @@ class Tabs:
     def child(self, name: str) -> Child | None:
         """Return a declared relationship by name."""
         return next((each for each in self.children if each.name == name), None)
+
+    def label_in(self, child: Child, name: str) -> Any:
+        """Return what a column is called in the record's own rows."""
+        table = inspect(self.datamodel.obj).relationships[child.name].mapper.local_table.name
+        return OF_ROWS.get(table, {}).get(name) or self.label_columns.get(name, name)
 
     def own_tab(self, name: str) -> Own | None:
         """Return a tab of the view's own by name."""

@@ -285,3 +285,6 @@ LABELS: dict[str, Any] = {
     "website": _l("Website"),
     "write_off": _l("Written off as"),
 }
+
+# Columns that are called otherwise in the rows of one table.
+OF_ROWS = {"party_contact": {"name": _l("Full name")}}

@@ -23,6 +23,11 @@ def lasting(minutes: int) -> str:
     return ngettext("%(num)s working day", "%(num)s working days", minutes // DAY)
 
 
+def norm(minutes: int | None) -> str | Markup:
+    """Return a norm in words, a dash for none."""
+    return lasting(minutes) if minutes else Markup('<span class="muted" aria-hidden="true">—</span>')
+
+
 def clock(lead: Lead, hours: Calendar, *, at: datetime) -> tuple[str, str]:
     """Return how a lead's clock stands: a word for its colour ("late", "soon", "due", "done", "none") and the words."""
     if lead.response_minutes == 0:

@@ -17,7 +17,7 @@ from app.i18n import gettext as _
 from app.web import line_cells as cells
 from app.web.crm_form import CrmForm, Translations, fill
 from app.web.form_converter import FormConverter
-from app.web.labels import LABELS
+from app.web.labels import LABELS, OF_ROWS
 from app.web.line_cells import CellLink
 from app.web.records import Records
 from app.web.request_cache import request_cache
@@ -209,7 +209,8 @@ def as_data(row: Any, columns: Iterable[str]) -> dict[str, Any]:
 def line_form(entity: Any, columns: Iterable[str]) -> type[LineForm]:
     """Return a form class for one row of an entity."""
     converter = LineConverter(Records(entity, search=None))
-    return cast("type[LineForm]", converter.create_form(LABELS, list(columns), base=LineForm))
+    labels = LABELS | OF_ROWS.get(entity.__tablename__, {})
+    return cast("type[LineForm]", converter.create_form(labels, list(columns), base=LineForm))
 
 
 def lines_fields(entity: Any, declared: Mapping[str, tuple[str, ...]], labels: dict[str, Any]) -> dict[str, LinesField]:

@@ -15,14 +15,19 @@ from app.models.attachment import Attachment
 from app.models.export_run import ExportRun
 from app.models.history import FieldChange
 from app.models.import_run import ImportProblem, ImportRun, ImportState
+from app.models.lead import LeadArrival, LeadRejection, LeadState
+from app.models.lead_source import LeadChannel, LeadSource
 from app.models.letter import Letter, LetterState
+from app.models.mailbox import Mailbox, MailKind, ReceivedMail
 from app.models.party import Party, PartyKind
 from app.models.person_export import PersonExport, PersonExportState
 from app.models.retention_rule import RetentionRule
 from app.models.sign_in import SignIn
 from app.outbox import Outbox
-from app.services import attachment, audit_seal, audit_verify, retention
+from app.services import attachment, audit_seal, audit_verify, intake, retention
 from app.services import bin as bins
+from app.services import lead_source as sources
+from app.services import mailbox as mailboxes
 from app.services.verify import Report
 from app.tasks import registry, running
 from tests.factories import Made
@@ -54,7 +59,8 @@ def told(session: Session, name: str) -> tuple[int, int | None]:
 def test_what_nobody_has_set_keeps_its_default(session: Session):
     found = {each.kind.name: each.days for each in retention.standing(session, at=NOW)}
     assert found == {
-        "person": 0, "letter": 0, "import_run": 365, "export_run": 1_095, "sign_in": 180, "person_export": 14,
+        "person": 0, "letter": 0, "received_mail": 1_095, "lead_arrival": 1_095, "import_run": 365,
+        "export_run": 1_095, "sign_in": 180, "person_export": 14,
     }  # fmt: skip
     assert {each.kind.name for each in retention.standing(session, at=NOW) if each.due is None} == {"person", "letter"}
 
@@ -163,6 +169,51 @@ def test_files_and_rejected_rows_of_an_import_go_and_its_numbers_stay(session: S
     assert sweep.payload == {"digests": [digest]}
 
 
+def test_a_mail_as_it_came_goes_and_who_wrote_when_stays(session: Session, tmp_path: Path):
+    source = LeadSource(name="Mail", channel=LeadChannel.email, language="nl")
+    sources.save(session, source)
+    box = Mailbox(
+        name="Sales", host="imap.example.com", login="sales@us.example", source=source, since=date(2020, 1, 1)
+    )
+    mailboxes.save(session, box)
+    mails = []
+    for uid, at in ((1, ago(1_096)), (2, ago(1_094))):
+        mail = ReceivedMail(
+            mailbox=box, validity=1, uid=uid, number=f"<{uid}@x>", kind=MailKind.own, received_at=at, size=3,
+            subject="Tulips",
+        )  # fmt: skip
+        session.add(mail)
+        session.flush()
+        mail.raw = attachment.store(
+            session, io.BytesIO(str(uid).encode()), files=tmp_path, name="m.eml", media_type="message/rfc822",
+            entity="received_mail", record_id=mail.id, at=at, by_id=None, purpose="mail",
+        )  # fmt: skip
+        mails.append(mail)
+    session.commit()
+    digest = mails[0].raw.sha256
+    assert told(session, "received_mail") == (1_095, 1)
+    assert take(session, "received_mail") == 1
+    assert [(mail.subject, mail.raw_id is None) for mail in mails] == [("Tulips", True), ("Tulips", False)]
+    assert session.scalars(select(Outbox).where(Outbox.topic == bins.SWEEP)).one().payload == {"digests": [digest]}
+    assert take(session, "received_mail") == 0
+
+
+def test_what_a_form_sent_goes_once_a_person_has_looked_at_it(session: Session, made: Made):
+    source = LeadSource(name="Website", channel=LeadChannel.form, language="nl")
+    sources.save(session, source)
+    for number, at in (("old", ago(1_096)), ("open", ago(1_096)), ("young", ago(1_094))):
+        sent = b'{"name": "Anna", "email": "anna@example.com", "text": "Tulips"}' if number != "open" else b"{broken"
+        lead = intake.receive(session, source, sent, at=at, about=intake.About(external_id=number)).lead
+        assert lead is not None
+        if number != "open":
+            lead.state, lead.rejected_reason = LeadState.rejected, LeadRejection.junk
+    session.commit()
+    assert take(session, "lead_arrival") == 1
+    kept = {row.external_id: (row.raw == retention.GONE, row.text) for row in session.scalars(select(LeadArrival))}
+    assert kept == {"old": (True, "Tulips"), "open": (False, None), "young": (False, "Tulips")}
+    assert take(session, "lead_arrival") == 0
+
+
 def test_ended_sign_ins_go(session: Session, made: Made):
     user = made.user("manager").id
     for key, ends, revoked in (("old", ago(181), None), ("revoked", NOW, ago(200)), ("live", NOW, None)):
@@ -224,7 +275,7 @@ def test_the_worker_does_it_every_night_and_says_so(app: Any, session: Session, 
     assert session.scalars(select(ExportRun)).all() == []
     ran = {rule.name: rule.ran_rows for rule in session.scalars(select(RetentionRule))}
     assert ran["export_run"] == 1
-    assert set(ran) == {"import_run", "export_run", "sign_in", "person_export"}
+    assert set(ran) == {"received_mail", "lead_arrival", "import_run", "export_run", "sign_in", "person_export"}
 
 
 def retention_time() -> Any:
