@@ -17,7 +17,19 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     from app.services import access, chain, find, history, letter_office, notification, party_metric, password, sealing
     from app.tasks import dispatch
     from app.views import register_all
-    from app.web import cells, errors, guard, headers, locale, looking, password_gate, security, shell, signing_in
+    from app.web import (
+        attributes,
+        cells,
+        errors,
+        guard,
+        headers,
+        locale,
+        looking,
+        password_gate,
+        security,
+        shell,
+        signing_in,
+    )
 
     app = Flask(__name__, static_folder="static", template_folder="templates")
     app.config.from_mapping(settings if settings is not None else load_settings())
@@ -31,6 +43,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     notification.install()
     find.install()
     party_metric.install()
+    attributes.install()
     with app.app_context():
         prepare_engine(db.engine)
         headers.init_app(app)

@@ -13,11 +13,12 @@ from markupsafe import Markup, escape
 from wtforms import Field, SelectField
 from wtforms.fields.choices import Choice
 from wtforms.validators import InputRequired, ValidationError
-from wtforms.widgets import TextInput, html_params
+from wtforms.widgets import TextInput
 
 from app.errors import DomainError
 from app.i18n import gettext, label_of, language
 from app.money import format_decimal, parse_decimal
+from app.web.attributes import html_params
 from app.web.standard import standard_list, standard_options
 
 

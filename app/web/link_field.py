@@ -7,11 +7,11 @@ from flask import url_for
 from markupsafe import Markup
 from wtforms import Field
 from wtforms.validators import ValidationError
-from wtforms.widgets import html_params
 
 from app.db import db
 from app.i18n import gettext
 from app.services import access
+from app.web.attributes import html_params
 from app.web.lookup import KEY_DIGITS, Adder, adder_of, stem_of
 from app.web.request_cache import request_cache
 
