@@ -20,6 +20,7 @@ from tests.servers import CannotStart, missing, postgres, run  # noqa: E402
 
 RESULTS = ROOT / "var" / "test"
 WORKERS = "2"
+STEAL = ["--dist", "worksteal"]  # the last long tests do not all fall to one of them
 NO_TESTS = 5
 INTERRUPTED = 130
 
@@ -77,13 +78,13 @@ def on_sqlite(arguments: list[str]) -> Row:
     """Run everything but the browser on SQLite."""
     env = environment()
     env.pop("CRM_TEST_DATABASE_URL", None)
-    return pytest("sqlite", env, ["-n", WORKERS, "-m", "not browser and not postgres", *arguments])
+    return pytest("sqlite", env, ["-n", WORKERS, *STEAL, "-m", "not browser and not postgres", *arguments])
 
 
 def on_postgres(arguments: list[str]) -> Row:
     """Run what asks a database on PostgreSQL: the server named by CRM_TEST_DATABASE_URL, else a private one."""
     env = environment()
-    options = ["-n", WORKERS, "-m", "not browser and not once", *arguments]
+    options = ["-n", WORKERS, *STEAL, "-m", "not browser and not once", *arguments]
     if env.get("CRM_TEST_DATABASE_URL"):
         return pytest("postgres", env, options)
     if why := missing().get("postgres"):

@@ -125,7 +125,15 @@ def _stem_here(appbuilder: Any) -> str:
     return str(getattr(view, "menu_stem", request.path.split("/")[1] if request.path.count("/") > 1 else ""))
 
 
+def _url_of(item: Any) -> str:
+    """Return where an entry leads; it is worked out once, as it never changes."""
+    kept: dict[str, str] = current_app.extensions.setdefault("menu_urls", {})
+    if item.name not in kept:
+        kept[item.name] = item.get_url()
+    return kept[item.name]
+
+
 def _entry(item: Any, here: str) -> Entry:
-    url = item.get_url()
+    url = _url_of(item)
     stem = url.split("/")[1] if url.count("/") > 1 else ""
     return Entry(str(item.label), url, item.icon or "circle", request.path == url or (bool(stem) and stem == here))

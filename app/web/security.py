@@ -187,12 +187,20 @@ class CrmSecurityManager(SecurityManager):
         user = getattr(g, "user", None)
         if isinstance(user, LocalProxy):
             user = user._get_current_object()  # noqa: SLF001 -- werkzeug's documented way to the thing itself
+        kept: tuple[Any, set[tuple[str, str]]] | None = g.get("_reader")
+        if kept is None or kept[0] is not user:
+            kept = user, self._rights_of(user)
+            if has_request_context():
+                g._reader = kept  # noqa: SLF001 -- of this request
+        return (permission_name, view_name) in kept[1] and _within_key(permission_name, view_name)
+
+    def _rights_of(self, user: Any) -> set[tuple[str, str]]:
+        """Return all rights of somebody by his roles and groups; none for who is not signed in or is locked."""
         user = self._get_safe_user(user)
         if user is None or not user.is_authenticated or not user.is_active:
-            return False
-        if not _within_key(permission_name, view_name):
-            return False
-        return bool(self._has_view_access(user, permission_name, view_name))
+            return set()
+        role_ids = [role.id for role in self.get_user_roles(user)]
+        return self._rights(role_ids) if role_ids else set()
 
     def get_user_menu_access(self, menu_names: list[str] | None = None) -> set[str]:
         """Return the names of all menu entries: the menu itself leaves out areas that cannot be seen."""
