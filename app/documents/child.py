@@ -101,6 +101,7 @@ class Renderer:
                 font_config=self._fonts,
                 pdf_tags=True,
                 pdf_identifier=request["identifier"].encode(),
+                pdf_variant=request.get("variant"),
             )
         except FatalURLFetchingError:
             wanted = ", ".join(self._fetcher.refused[:3])[:200]

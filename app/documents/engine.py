@@ -13,7 +13,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -185,12 +185,15 @@ def render(
     timeout: float = TIMEOUT,
     assets: Mapping[str, bytes] | None = None,
     overlay: Mapping[str, str] | None = None,
+    styles: Sequence[str] = STYLES,
+    variant: str = "",
     pool: Pool | None = None,
 ) -> bytes:
     """Return the PDF of a template with plain data: texts, numbers, lists, dictionaries, and nothing with methods.
 
     `assets` are files that the template may show as `crm:<name>` ("crm:logo.png"); `overlay` are texts of templates
-    that take the place of files. The same arguments give the same bytes on the same machine.
+    that take the place of files; `variant` may be a kind of PDF for archives ("pdf/a-3u"). The same arguments give the
+    same bytes on the same machine.
     Raises DocumentError when the template is broken or takes longer than `timeout` seconds.
     """
     request = {
@@ -198,8 +201,9 @@ def render(
         "data": {**data, "language": language if language in LANGUAGES else "en"},
         "assets": {name: base64.b64encode(content).decode() for name, content in (assets or {}).items()},
         "overlay": dict(overlay or {}),
-        "styles": list(STYLES),
+        "styles": list(styles),
         "seconds": timeout,
+        **({"variant": variant} if variant else {}),
     }
     text = json.dumps(request, ensure_ascii=False, sort_keys=True, allow_nan=False)
     request["identifier"] = hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -65,8 +65,9 @@ class MadeDocument(Entity, Owned):
     __is_shared__ = False
     __table_args__ = (
         CheckConstraint("(file_id IS NULL) OR (sha256 IS NOT NULL)", name="file_known"),
-        CheckConstraint("state NOT IN ('issued', 'sent') OR (sha256 IS NOT NULL AND issued_at IS NOT NULL)",
-                        name="issued_complete"),  # fmt: skip
+        CheckConstraint(
+            "state NOT IN ('issued', 'sent') OR (sha256 IS NOT NULL AND issued_at IS NOT NULL)", name="issued_complete"
+        ),
         CheckConstraint("state <> 'approved' OR approved_at IS NOT NULL", name="approved_complete"),
         Index("ix_made_document_entity_record_id", "entity", "record_id"),
         Index("ix_made_document_state_id", "state", "id"),

@@ -5,7 +5,7 @@ Nothing is rendered here. What is needed and missing is refused with the place w
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from app.errors import DomainError, Refusals
 from app.i18n import LANGUAGES, in_language, label_of
 from app.i18n import gettext as _
 from app.models.base import Owned
-from app.models.document_template import DocumentTemplate
+from app.models.document_template import DocumentTemplate, DocumentTemplateVersion, PageSize
 from app.models.made_document import MadeDocument, MadeState
 from app.models.organisation import Organisation
 from app.models.party import Party
@@ -23,8 +23,10 @@ from app.search import search_text
 from app.services import document_field, document_kinds
 from app.services import document_template as templates
 from app.services import organisation as organisations
+from app.services import period as periods
 from app.services.access import Actor
 from app.services.document_field import Field, Paper, Place
+from app.services.document_source import compiled
 
 RENDER = "document.render"
 MOST_ROWS = 5_000
@@ -68,7 +70,8 @@ def make(
         raise DomainError(_("This template is not in use: publish it first"), field="template")
     paper = paper_of(template, record)
     told = language if language in LANGUAGES else template.language
-    data = taken(session, paper, record, told)
+    ours = _ours(session, template, record)
+    data = taken(session, paper, record, told, on=periods.today(ours, at))
     missing = missing_of(paper, record, data)
     if missing:
         raise MissingData(missing)
@@ -78,7 +81,7 @@ def make(
         title=_title(template, data, told),
         number=data.get("number"),
         language=told,
-        organisation=_ours(session, template, record),
+        organisation=ours,
         party=_party(record),
         entity=record.__stem__,
         record_id=record.id,
@@ -102,10 +105,10 @@ def paper_of(template: DocumentTemplate, record: Any) -> Paper:  # noqa: ANN401
     return paper
 
 
-def taken(session: Session, paper: Paper, record: Any, language: str) -> dict[str, Any]:  # noqa: ANN401
-    """Return the values of all fields as plain data; the ones that a record has not are None."""
+def taken(session: Session, paper: Paper, record: Any, language: str, *, on: date) -> dict[str, Any]:  # noqa: ANN401
+    """Return the values of all fields on a day as plain data; the ones that a record has not are None."""
     with in_language(language):
-        found = paper.data(session, record, language)
+        found = {document_kinds.MADE_ON.name: on} | paper.data(session, record, language)
     values = {each.name: _plain(each, found.get(each.name)) for each in paper.fields}
     return values | {document_field.CURRENCY: found.get(document_field.CURRENCY)}
 
@@ -154,3 +157,19 @@ def _give(made: MadeDocument, record: Any, by: Actor | None) -> None:  # noqa: A
         made.owner_id, made.team_id = record.owner_id, record.team_id
     elif by is not None:
         made.owner_id, made.team_id = by.user_id, by.team_id
+
+
+def layout_of(version: DocumentTemplateVersion | DocumentTemplate, paper: Paper) -> dict[str, Any]:
+    """Return the compiled parts of a version and its page, as `documents.studio.Layout` takes them.
+
+    Raises DomainError at the part that is wrong.
+    """
+    margins = (version.margin_top, version.margin_right, version.margin_bottom, version.margin_left)
+    return {
+        "body": compiled(version.body, paper, field="body"),
+        "header": compiled(version.header, paper, field="header", in_margin=True),
+        "footer": compiled(version.footer, paper, field="footer", in_margin=True),
+        "style": version.style,
+        "page_size": str(version.page_size or PageSize.a4),
+        "margins": margins,
+    }

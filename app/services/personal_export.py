@@ -48,6 +48,7 @@ MORE: Mapping[str, tuple[str, ...]] = {
     "deal": ("id", "state", "amount", "currency", "expected_on", "created_at", "closed_at"),
     "deal_line": ("deal_id", "position", "quantity", "unit_price", "net"),
     "quote": ("id", "edition", "state", "sent_on", "valid_until", "answered_at", "currency", "net", "tax", "gross"),
+    "made_document": ("id", "kind", "state", "number", "issued_at"),
     "quote_line": ("quote_id", "position", "quantity", "unit_price", "net", "tax_amount", "gross"),
     "delivery": ("id", "order_id", "kind", "state", "planned_on", "shipped_at", "delivered_at"),
     "sale_order": ("id", "state", "ordered_on", "delivery_on", "currency", "net", "tax", "gross"),

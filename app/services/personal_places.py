@@ -195,6 +195,13 @@ PLACES: tuple[Place, ...] = (
         why=_BOOKS,
     ),
     Place(
+        table="made_document",
+        way=Way.document,
+        what=_l("Documents made from templates, and what they say"),
+        columns=_all(_K, "title", "number", "data") | _all(_S, "rejected_reason") | _all(Fate.rebuilt, "search_text"),
+        why=_BOOKS,
+    ),
+    Place(
         table="payment",
         way=Way.document,
         what=_l("Payments: notes and references"),

@@ -26,6 +26,7 @@ TOPICS = {
     "bulk.run": _l("Changing many records"),
     "delivery.render": _l("Making a delivery note"),
     "directory.check": _l("Asking the company's directory who is still there"),
+    "document.render": _l("Making a document from a template"),
     "handover.run": _l("Handing records over"),
     "invoice.render": _l("Making the file of a document"),
     "import.run": _l("Importing a file"),

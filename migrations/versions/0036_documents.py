@@ -56,9 +56,7 @@ def index(table: str, *names: str) -> None:
 
 def only_one(name: str, columns: list[str], where: str) -> None:
     with op.batch_alter_table("document_template", schema=None) as batch_op:
-        batch_op.create_index(
-            name, columns, unique=True, sqlite_where=sa.text(where), postgresql_where=sa.text(where)
-        )
+        batch_op.create_index(name, columns, unique=True, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
 
 
 def templates() -> None:
@@ -84,9 +82,7 @@ def templates() -> None:
     )
     index(table, "organisation_id")
     kinds = ["kind", "language"]
-    only_one(
-        "uq_document_template_default", [*kinds, "organisation_id"], "is_default AND organisation_id IS NOT NULL"
-    )
+    only_one("uq_document_template_default", [*kinds, "organisation_id"], "is_default AND organisation_id IS NOT NULL")
     only_one("uq_document_template_default_of_all", kinds, "is_default AND organisation_id IS NULL")
     version = "document_template_version"
     op.create_table(

@@ -76,6 +76,9 @@ DOCUMENT = {
     "charge": money("0"),
     "search_text": TEXT,
 } | OWNED
+PAGE = {"page_size": "a4", "header": "", "footer": "", "style": ""} | dict.fromkeys(
+    ("margin_top", "margin_right", "margin_bottom", "margin_left"), 20
+)
 DRAFT = DOCUMENT | {"state": "draft", "language": "nl", "delivery_on": "2026-03-31"}
 
 ROWS: dict[str, list[dict[str, Any]]] = {
@@ -610,6 +613,22 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "invoice_tax": [
         {"id": at, "invoice_id": at, "position": 1, "category": "S", "rate": rate("0.21"), "base": base, "tax": tax}
         for at, base, tax in ((1, money("30"), money("6.30")), (2, money("10"), money("2.10")))
+    ],
+    "document_template": [
+        {"id": 1, "name": "Letter", "kind": "letter", "language": "nl", "is_active": True, "is_default": True}
+        | {"needs_approval": False, "body": "<p>Dag</p>"}
+        | PAGE
+        | ENTITY
+    ],
+    "document_template_version": [
+        {"id": 1, "template_id": 1, "number": 1, "published_at": AT, "body": "<p>Dag</p>"} | PAGE
+    ],
+    "made_document": [
+        {"id": 1, "state": "issued", "kind": "letter", "title": "Letter", "language": "nl", "organisation_id": 1}
+        | {"party_id": 1, "entity": "party", "record_id": 1, "template_version_id": 1, "is_archival": False}
+        | {"data": '{"fields": {"buyer.name": "Anna"}}', "file_id": 1, "sha256": "a" * 64, "issued_at": AT}
+        | {"search_text": TEXT}
+        | OWNED
     ],
     "invoice_snapshot": [],  # these three come with the issue, below
     "chain_link": [],
