@@ -25,6 +25,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
         headers,
         locale,
         looking,
+        making,
         password_gate,
         security,
         shell,
@@ -59,6 +60,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
         locale.init_app(app)
         cells.install(app)
         shell.init_app(app)
+        making.init_app(app)
         errors.init_app(app)
         register_all(appbuilder)
     if not app.testing:

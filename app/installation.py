@@ -18,7 +18,7 @@ from app.dump import copy_database
 from app.errors import DomainError
 from app.models.organisation import Organisation
 from app.roles import ADMIN, EVERYBODY, PRESETS
-from app.services import access, field_right, find
+from app.services import access, document_supplied, field_right, find
 from app.services import password as passwords
 from app.services import pipeline as pipelines
 from app.services import roles as role_sync
@@ -73,6 +73,9 @@ def prepare(app: Flask) -> Ready:
         if done.migrated:
             with unit_of_work(session):
                 complete(session)
+        if document_supplied.missing(session):
+            with unit_of_work(session):
+                document_supplied.install(session, at=clock.now())
         if find.is_due(session):
             with unit_of_work(session):
                 find.rebuild(session)

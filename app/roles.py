@@ -101,6 +101,9 @@ _LEADS = "see add change accept release convert attach merge reject reopen undo"
 _ORDERS = "see add change delete confirm deliver finish close reopen cancel share"
 _BILLS = "invoice invoice_part advance"
 _QUOTES = "see add change delete send release accept reject order new_version renew revoke share"
+_TEMPLATES = "see add change delete publish restore_version"
+_DOCUMENTS = "see add delete send ask_approval issue cancel"
+_APPROVES = f"{_DOCUMENTS} approve reject"
 _DELIVERIES = "see change delete ship deliver take_back cancel share"
 
 PRESETS: dict[str, Role] = {
@@ -129,6 +132,8 @@ PRESETS: dict[str, Role] = {
             "sales_plan": "see add change delete repeat",
             "letter": "see write",
             "letter_template": "see add change delete",
+            "document_template": _TEMPLATES,
+            "made_document": _APPROVES,
             "substitution": "see add change delete",
             "handover": "see add undo",
             "absence": "see add change delete",
@@ -155,6 +160,7 @@ PRESETS: dict[str, Role] = {
             "payment": "see",
             "sales_plan": "see",
             "letter": "write",
+            "made_document": _DOCUMENTS,
         },
     ),
     "Accountant": Role(
@@ -176,6 +182,8 @@ PRESETS: dict[str, Role] = {
             "payment": "see add change allocate refund cancel",
             "allocation": "see reverse",
             "letter": "see write resend mark_sent retry cancel",
+            "document_template": "see",
+            "made_document": _APPROVES,
         },
     ),
     "Marketer": Role(
@@ -211,6 +219,8 @@ PRESETS: dict[str, Role] = {
             "delivery": _DELIVERIES,
             "invoice": "see",
             "payment": "see",
+            "document_template": _TEMPLATES,
+            "made_document": _DOCUMENTS,
             "letter": "write",
         },
     ),
@@ -253,6 +263,8 @@ PRESETS: dict[str, Role] = {
             "payment": "see",
             "allocation": "see",
             "sales_plan": "see",
+            "document_template": "see",
+            "made_document": "see",
             "letter": "see",
             "handover": "see",
             "person_export": "see",

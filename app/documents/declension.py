@@ -54,7 +54,8 @@ def name_in(full_name: str, case: str) -> str:
         gender = Gender.MALE
     else:
         first = given.get(NamePart.FIRSTNAME)
-        gender = PetrovichGenderDetector().detect(firstname=first) if first else Gender.ANDROGYNOUS
+        detector = PetrovichGenderDetector()
+        gender = detector.detect(firstname=first) if first else Gender.ANDROGYNOUS  # type: ignore[no-untyped-call]
     wanted = Case.GENITIVE if case == GENITIVE else Case.DATIVE
     maker = PetrovichDeclinationMaker()
     return " ".join(maker.make(kind, gender, wanted, part) for kind, part in given.items())

@@ -113,7 +113,7 @@ def publish(session: Session, template: DocumentTemplate, *, by: Actor | None, a
 
 def published(session: Session, template: DocumentTemplate) -> DocumentTemplateVersion | None:
     """Return the version that documents are made from: the last one."""
-    if template.id is None:
+    if not template.id:
         return None
     found = select(DocumentTemplateVersion).where(DocumentTemplateVersion.template_id == template.id)
     return session.scalar(found.order_by(DocumentTemplateVersion.number.desc()).limit(1))

@@ -152,7 +152,7 @@ def _us(made: MadeDocument) -> str:
     return made.organisation.legal_name or made.organisation.name
 
 
-def of_record(session: Session, record: Any) -> Select[tuple[MadeDocument]]:  # noqa: ANN401, ARG001
+def of_record(session: Session, record: Any) -> Select[MadeDocument]:  # noqa: ANN401, ARG001
     """Return the documents made from a record, the newest first."""
     ours = (MadeDocument.entity == record.__stem__, MadeDocument.record_id == record.id)
     return select(MadeDocument).where(*ours).order_by(MadeDocument.id.desc())

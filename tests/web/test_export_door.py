@@ -72,6 +72,7 @@ FORMS = {
     *("edit_many_again", "begun", "upload", "settings", "verify", "rules_page", "set_up"),
     "snippet",
     "write_letter",
+    "make_document",
     *("new", "link", "forgot", "code", "callback", "begin", "connect"),
     *("login", "logout", "home", "health", "manifest", "static", "glossary", "mail", "compare"),
 }
