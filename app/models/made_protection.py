@@ -5,9 +5,9 @@ from app.models.made_document import MadeDocument
 from app.models.protection import KEPT, Trigger
 
 VERSION, MADE = "document_template_version", "made_document"
-# What may change of a made document; a party that is merged into another takes its documents along.
+# What may change: a merged party takes its documents along; of an erased one the data are emptied, the title cleared.
 FREE = frozenset(
-    {"state", "version", "changed_at", "owner_id", "team_id", "party_id", "record_id", "search_text"}
+    {"state", "title", "version", "changed_at", "owner_id", "team_id", "party_id", "record_id", "search_text"}
     | {"file_id", "sha256", "approved_by_id", "approved_at", "rejected_reason", "issued_at"}
 )
 ONCE = ("file_id", "sha256", "issued_at")  # filled once, never changed
@@ -19,8 +19,9 @@ _BACK = (
 
 def _changed(differs: str, text: str) -> str:
     kept = [column.name for column in MadeDocument.__table__.columns if column.name not in FREE]
-    said = [differs.format(f"new.{name}{text}", f"old.{name}{text}") if name == "data"
-            else differs.format(f"new.{name}", f"old.{name}") for name in kept]  # fmt: skip
+    said = [differs.format(f"new.{name}", f"old.{name}") for name in kept if name != "data"]
+    data = differs.format(f"new.data{text}", f"old.data{text}")
+    said.append(f"({data} AND new.data{text} <> '{{}}')")
     once = [f"(old.{name} IS NOT NULL AND {differs.format(f'new.{name}', f'old.{name}')})" for name in ONCE]
     return " OR ".join([*said, *once, _BACK])
 

@@ -200,4 +200,5 @@ def _is_plain(token: Any) -> bool:  # noqa: ANN401 -- of tinycss2
         return token.lower_name in _FUNCTIONS and all(
             _is_plain(each) or (each.type == "literal" and each.value in ",/") for each in token.arguments
         )
-    return bool(token.type in _PLAIN) or bool(token.type == "literal" and token.value == ",")
+    is_comma = token.type == "literal" and token.value == ","
+    return is_comma or token.type in _PLAIN

@@ -198,8 +198,10 @@ PLACES: tuple[Place, ...] = (
         table="made_document",
         way=Way.document,
         what=_l("Documents made from templates, and what they say"),
-        columns=_all(_K, "title", "number", "data") | _all(_S, "rejected_reason") | _all(Fate.rebuilt, "search_text"),
-        why=_BOOKS,
+        columns=_all(_E, "data")
+        | _all(_S, "title", "rejected_reason")
+        | _all(_K, "number")
+        | _all(Fate.rebuilt, "search_text"),
     ),
     Place(
         table="payment",

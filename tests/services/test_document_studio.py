@@ -270,8 +270,8 @@ def test_a_document_is_approved_issued_and_then_stays(session, order, template):
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE made_document SET data = '{}'",
-        "UPDATE made_document SET title = 'x'",
+        "UPDATE made_document SET data = '{\"fields\": 1}'",
+        "UPDATE made_document SET number = 'x'",
         "UPDATE made_document SET state = 'draft'",
         "UPDATE made_document SET sha256 = 'b'",
         "UPDATE made_document SET file_id = NULL",
