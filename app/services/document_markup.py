@@ -193,12 +193,10 @@ def _wrong_in(declarations: Iterable[Any]) -> list[tuple[int, str]]:
 
 def _is_plain(token: Any) -> bool:  # noqa: ANN401 -- of tinycss2
     if token.type == "dimension":
-        return token.lower_unit in _UNITS and abs(token.value) <= _LARGEST
+        return str(token.lower_unit) in _UNITS and abs(float(token.value)) <= _LARGEST
     if token.type in {"number", "percentage"}:
-        return abs(token.value) <= _LARGEST
+        return abs(float(token.value)) <= _LARGEST
     if token.type == "function":
-        return token.lower_name in _FUNCTIONS and all(
-            _is_plain(each) or (each.type == "literal" and each.value in ",/") for each in token.arguments
-        )
-    is_comma = token.type == "literal" and token.value == ","
-    return is_comma or token.type in _PLAIN
+        plain = all(_is_plain(each) or (each.type == "literal" and each.value in ",/") for each in token.arguments)
+        return plain and str(token.lower_name) in _FUNCTIONS
+    return str(token.type) in _PLAIN or (str(token.type) == "literal" and str(token.value) == ",")

@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 import zlib
 from contextlib import suppress
 
@@ -286,6 +287,26 @@ def test_loops_and_giants_end(body):
     pool = Pool(1)
     try:
         refusal = raw(pool, body, timeout=4)
+    finally:
+        pool.close()
+    assert refusal.reason
+
+
+@attack(166, "a layout that takes for ever")
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<div style='display: inline-block'>a b " * 50 + "</div>" * 50,
+        "<p style='width: 1mm'>" + "<span>a </span>" * 400_000 + "</p>",
+    ],
+)
+def test_a_pathological_layout_ends_and_harms_nobody(body):
+    pool = Pool(1)
+    try:
+        began = time.monotonic()
+        refusal = raw(pool, body, timeout=4)
+        assert time.monotonic() - began < studio.TIMEOUT
+        assert text_of(made("<p>well</p>", pool)) == ["well"]  # the next one has a child of its own
     finally:
         pool.close()
     assert refusal.reason
