@@ -3,6 +3,7 @@
 They are ordinary templates from then on: staff change them, take them out of use, or make others the default.
 """
 
+import re
 from datetime import datetime
 from typing import Final
 
@@ -19,6 +20,7 @@ FOOT: Final = (
     '<p class="right"><span data-field="seller.name"></span> · <span data-field="page"></span>'
     ' / <span data-field="pages"></span></p>'
 )
+_LINES: Final = re.compile(r"(</(?:p|h1|h3|div|thead|tr|table)>)(?=<)")  # a line for each part, to be read
 _LABEL: Final = '<div data-block="recipient"></div>'
 _SALES: Final = frozenset({PaperKind.quote, PaperKind.order, PaperKind.invoice, PaperKind.credit_note, PaperKind.act})
 _HEAD: Final = '<div data-block="letterhead"></div>'
@@ -75,7 +77,7 @@ def made(kind: PaperKind, language: str) -> DocumentTemplate:
         is_active=True,
         page_size=PageSize.label if is_label else PageSize.a4,
         **dict.fromkeys(("margin_top", "margin_right", "margin_bottom", "margin_left"), 6 if is_label else 20),
-        body=_body(kind, language, name),
+        body=_LINES.sub(r"\1\n", _body(kind, language, name)),
         header="",
         footer="" if kind in {PaperKind.label, PaperKind.mail} else FOOT,
         style="",

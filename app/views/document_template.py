@@ -15,7 +15,7 @@ from app.web import menu
 from app.web.api import CrudApi
 from app.web.crud import CrudView
 from app.web.records import Records
-from app.web.verbs import Verb
+from app.web.verbs import Verb, reason
 
 ORDER = 50
 MAIN = ["name", "kind", "language", "organisation", "is_active", "is_default", "needs_approval"]
@@ -48,6 +48,7 @@ VERBS = [
         templates.publish,
         label=_l("Publish"),
         icon="file-check",
+        why=lambda template: reason(templates.refuse_unchanged, db.session(), template),
         confirm=_l("From now on documents are made from this version. Publish it?"),
         needs_time=True,
         needs_actor=True,
@@ -78,6 +79,7 @@ class DocumentTemplateView(CrudView):
     many_name = _l("Document templates")
     hint = _l("A template says what a contract, a letter or an invoice of yours looks like.")
     card_template = "web/document_template_card.html"
+    form_template = "web/document_template_form.html"
     list_columns: ClassVar = ["name", "kind", "language", "organisation", "is_active", "is_default"]
     show_columns: ClassVar = [*MAIN, *PAGE]
     show_fieldsets: ClassVar = [(None, {"fields": MAIN}), (_l("Page"), {"fields": PAGE})]
