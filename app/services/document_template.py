@@ -96,7 +96,8 @@ def publish(session: Session, template: DocumentTemplate, *, by: Actor | None, a
     save(session, template)
     if is_blank(template.body):
         raise DomainError(_("An empty template makes no document"), field="body")
-    last = refuse_unchanged(session, template)
+    refuse_unchanged(session, template)
+    last = published(session, template)
     version = DocumentTemplateVersion(
         template=template,
         number=1 if last is None else last.number + 1,
@@ -109,12 +110,11 @@ def publish(session: Session, template: DocumentTemplate, *, by: Actor | None, a
     return version
 
 
-def refuse_unchanged(session: Session, template: DocumentTemplate) -> DocumentTemplateVersion | None:
-    """Return the last version, None when there is none. Raises DomainError when a template says what that says."""
+def refuse_unchanged(session: Session, template: DocumentTemplate) -> None:
+    """Raise DomainError when a template says just what its last version says."""
     last = published(session, template)
     if last is not None and not differs(template, last):
         raise DomainError(_("Nothing has changed since version %(number)s", number=last.number))
-    return last
 
 
 def published(session: Session, template: DocumentTemplate) -> DocumentTemplateVersion | None:
