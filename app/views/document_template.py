@@ -42,6 +42,10 @@ LABELS = {
     "style": _l("Style (CSS)"),
 }
 MARKERS = _l("HTML; the card of the template lists the fields, rows and blocks that can stand in it.")
+WRITTEN_SO = """<span data-field="number"></span>
+<table data-each="lines">…<span data-field="lines.text"></span>…</table>
+<p data-if="note">…</p> <p data-unless="note">…</p>
+<div data-block="parties"></div>"""
 VERBS = [
     Verb(
         "publish",
@@ -126,6 +130,10 @@ class DocumentTemplateView(CrudView):
         paper = document_field.of(record.kind)
         known = set(paper.all_names()) if paper is not None else set()
         return [name for name, needed in BLOCKS.items() if set(needed) <= known]
+
+    def written_so(self) -> str:
+        """Return an example of our markers."""
+        return WRITTEN_SO
 
     def is_published(self, record: DocumentTemplate) -> bool:
         """Say whether documents are made from a template just as it stands."""

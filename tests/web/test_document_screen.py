@@ -66,6 +66,7 @@ def test_a_template_is_written_refused_with_its_line_and_published(as_user: As, 
     card = office.get(f"/document_template/show/{template.id}").get_data(as_text=True)
     assert "not published yet" in card
     assert "gross.words" in card
+    assert "&lt;p data-if=&#34;note&#34;&gt;" in card  # the example is text
     office.post(f"/document_template/{template.id}/publish")
     session.expire_all()
     assert [each.number for each in template.versions] == [1]
