@@ -6,12 +6,24 @@ SQLite drops a table's triggers when a migration rebuilds it; that is why they a
 
 from sqlalchemy import Connection, bindparam, inspect, text
 
-from app.models import audit_protection, consent_protection, deal_protection, protection
+from app.models import audit_protection, consent_protection, contract_protection, deal_protection, protection
 from app.models.protection import Trigger
 
 # Tables with a folded `search_text`: part of a word is found through trigrams on both databases.
 SEARCHED = (
-    *("party", "product", "lead", "deal", "quote", "sale_order", "delivery", "invoice", "payment", "letter"),
+    *(
+        "party",
+        "product",
+        "lead",
+        "deal",
+        "quote",
+        "sale_order",
+        "delivery",
+        "invoice",
+        "payment",
+        "letter",
+        "contract",
+    ),
     "activity",
     *("search_entry", "search_word"),
 )
@@ -48,7 +60,7 @@ def sqlite_triggers() -> dict[str, str]:
     columns = protection.protected_columns()
     declared = search_triggers() | protection.sqlite_triggers(columns)
     declared |= audit_protection.sqlite_triggers() | consent_protection.sqlite_triggers()
-    declared |= deal_protection.sqlite_triggers()
+    declared |= deal_protection.sqlite_triggers() | contract_protection.sqlite_triggers()
     return {name: trigger.statement for name, trigger in declared.items()}
 
 
@@ -66,10 +78,12 @@ def make_triggers(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         audit = audit_protection.sqlite_triggers() if audited else {}
         audit |= consent_protection.sqlite_triggers(merges=merges) | deal_protection.sqlite_triggers()
+        audit |= contract_protection.sqlite_triggers()
         _sqlite(connection, tables, protection.sqlite_triggers(columns, settled=settled) | audit)
     elif connection.dialect.name == "postgresql":
         audit = audit_protection.postgresql_triggers() if audited else {}
         audit |= consent_protection.postgresql_triggers(merges=merges) | deal_protection.postgresql_triggers()
+        audit |= contract_protection.postgresql_triggers()
         _postgresql(connection, tables, protection.postgresql_triggers(columns, settled=settled) | audit)
 
 
