@@ -9,7 +9,8 @@ SIGNATURES = "contract_signature"
 _BINDING = ", ".join(f"'{state.value}'" for state in sorted(BINDING))
 _IS_SIGNED = f"(old.state IN ({_BINDING}) OR EXISTS (SELECT 1 FROM {SIGNATURES} WHERE contract_id = old.id))"
 _BACK = f"(old.state IN ({_BINDING}) AND new.state NOT IN ({_BINDING})) OR new.state = 'draft'"
-_OF_SIGNED = f"EXISTS (SELECT 1 FROM contract WHERE id = old.contract_id AND state <> 'draft')"
+_OF_SIGNED = "EXISTS (SELECT 1 FROM contract WHERE id = old.contract_id AND state <> 'draft')"
+_TWICE = f"EXISTS (SELECT 1 FROM {SIGNATURES} WHERE id = new.id OR (contract_id = new.contract_id AND side = new.side))"
 _EMPTIED = ("address", "agent", "noted_by_id")  # a person may be forgotten, an account may go
 
 
@@ -41,8 +42,7 @@ def sqlite_triggers() -> dict[str, Trigger]:
         f"{SIGNATURES}_keep_insert": (
             SIGNATURES,
             "INSERT",
-            f"EXISTS (SELECT 1 FROM {SIGNATURES} WHERE id = new.id"
-            " OR (contract_id = new.contract_id AND side = new.side))",
+            _TWICE,
             KEPT,
         ),
         f"{SIGNATURES}_keep_update": (SIGNATURES, "UPDATE", f"NOT ({_unchanged('new.{0} IS old.{0}')})", KEPT),
