@@ -101,6 +101,11 @@ _LEADS = "see add change accept release convert attach merge reject reopen undo"
 _ORDERS = "see add change delete confirm deliver finish close reopen cancel share"
 _BILLS = "invoice invoice_part advance"
 _QUOTES = "see add change delete send release accept reject order new_version renew revoke share"
+_CONTRACTS = (
+    "see add change delete submit send sign_ours sign_theirs owe fulfil reopen_obligation drop_obligation amend"
+    " revise renew_link revoke cancel choose_file keep_copy share"
+)
+_ALL_OF_CONTRACTS = f"{_CONTRACTS} approve reject prolong terminate"
 _DELIVERIES = "see change delete ship deliver take_back cancel share"
 
 PRESETS: dict[str, Role] = {
@@ -118,6 +123,7 @@ PRESETS: dict[str, Role] = {
             "import_run": "see",
             **_STAGES,
             "deal": _DEALS,
+            "contract": _ALL_OF_CONTRACTS,
             "lead": f"{_LEADS} delete share import",
             "lead_source": "see add change delete",
             "lead_form": "see add change delete",
@@ -146,6 +152,7 @@ PRESETS: dict[str, Role] = {
             "party": "see add change share",
             **_STAGES,
             "deal": _DEALS,
+            "contract": _CONTRACTS,
             "lead": f"{_LEADS} share",
             "lead_source": "see",
             "quote": _QUOTES,
@@ -169,6 +176,7 @@ PRESETS: dict[str, Role] = {
             "organisation": "see lock",
             "party": "see add change",
             "product": "see add change",
+            "contract": "see fulfil approve reject",
             "quote": "see",
             "order": f"{_ORDERS} {_BILLS}",
             "delivery": "see",
@@ -206,6 +214,7 @@ PRESETS: dict[str, Role] = {
             "product": "see add change",
             **_STAGES,
             "deal": "see",
+            "contract": _CONTRACTS,
             "quote": _QUOTES,
             "order": _ORDERS,
             "delivery": _DELIVERIES,
@@ -220,6 +229,7 @@ PRESETS: dict[str, Role] = {
             **_CATALOGUE,
             **_PERSONAL,
             "party": "see change",
+            "contract": "see",
             "quote": "see",
             "order": "see",
             "delivery": "see",
@@ -243,6 +253,7 @@ PRESETS: dict[str, Role] = {
             "import_run": "see",
             **_STAGES,
             "deal": "see",
+            "contract": "see",
             "lead": "see",
             "lead_source": "see",
             "lead_form": "see",
@@ -272,6 +283,7 @@ PRESETS: dict[str, Role] = {
             "product": "see add change",
             **_STAGES,
             "deal": "see add change move win lose reopen",
+            "contract": "see add change fulfil",
             "lead": "see add",
             "lead_source": "see",
             "order": "see add change confirm",

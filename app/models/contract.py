@@ -67,6 +67,18 @@ class Side(StrEnum):
     theirs = "theirs"
 
 
+class Rhythm(StrEnum):
+    """How often something is owed again."""
+
+    monthly = "monthly"
+    quarterly = "quarterly"
+    half_yearly = "half_yearly"
+    yearly = "yearly"
+
+
+MONTHS = {Rhythm.monthly: 1, Rhythm.quarterly: 3, Rhythm.half_yearly: 6, Rhythm.yearly: 12}
+
+
 label(
     ContractKind,
     sale=_l("Sale of goods"),
@@ -95,6 +107,13 @@ label(
     automatic=_l("It goes on by itself"),
     by_agreement=_l("It goes on when both agree"),
 )
+label(
+    Rhythm,
+    monthly=_l("Every month"),
+    quarterly=_l("Every quarter"),
+    half_yearly=_l("Every half-year"),
+    yearly=_l("Every year"),
+)
 label(Side, ours=_l("We"), theirs=_l("The other side"))
 
 CONTRACT_MOVES: Moves[ContractState] = {
@@ -110,6 +129,7 @@ CONTRACT_MOVES: Moves[ContractState] = {
 }
 # Both have signed: what was agreed stays as it is.
 BINDING = frozenset({ContractState.signed, ContractState.active, ContractState.expired, ContractState.terminated})
+UNSIGNED = frozenset({ContractState.approved, ContractState.sent})
 IN_FORCE = frozenset({ContractState.signed, ContractState.active})
 # Columns that may change once somebody has signed: none of them says what was agreed. Triggers keep everything else.
 FREE_AFTER_SIGNING = frozenset(
@@ -296,3 +316,8 @@ class ContractObligation(Line):
 
     def __str__(self) -> str:
         return self.text
+
+    @property
+    def rhythm(self) -> Rhythm | None:
+        """Return how often it is owed again, None for once."""
+        return next((each for each, months in MONTHS.items() if months == self.every_months), None)

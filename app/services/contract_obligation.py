@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import DomainError
 from app.i18n import gettext as _
-from app.models.contract import IN_FORCE, Contract, ContractObligation, ContractState, Side
+from app.models.contract import IN_FORCE, MONTHS, Contract, ContractObligation, ContractState, Rhythm, Side
 from app.services import period as periods
 from app.services.access import Actor
 from app.services.text import is_blank, line
@@ -24,7 +24,7 @@ def owe(
     text: str,
     side: Side,
     due_on: date,
-    every_months: int | None = None,
+    repeats: Rhythm | None = None,
 ) -> None:
     """Note what a side owes by a day, once or every few months.
 
@@ -34,11 +34,10 @@ def owe(
     told = line(text or "", limit=250, field="text")
     if is_blank(told):
         raise DomainError(_("Say what is owed"), field="text")
-    if every_months is not None and not 1 <= every_months <= 120:  # noqa: PLR2004 -- ten years
-        raise DomainError(_("Every 1 to 120 months is possible"), field="every_months")
     if len(contract.obligations) >= MOST:
         raise DomainError(_("At most %(most)s obligations are possible", most=MOST), field="text")
-    contract.obligations.append(ContractObligation(text=told, side=side, due_on=due_on, every_months=every_months))
+    every = MONTHS[repeats] if repeats is not None else None
+    contract.obligations.append(ContractObligation(text=told, side=side, due_on=due_on, every_months=every))
     session.flush()
 
 
@@ -46,20 +45,20 @@ def fulfil(
     session: Session,
     contract: Contract,
     *,
-    obligation: ContractObligation,
+    obligation: int,
     by: Actor,
     at: datetime,
     on: date | None = None,
 ) -> None:
     """Note that something is done; what repeats is due again, as long as the contract holds."""
-    _refuse_other(contract, obligation)
-    if obligation.done_on is not None:
+    owed = _own(contract, obligation)
+    if owed.done_on is not None:
         raise DomainError(_("This is done already"), field="obligation")
     today = periods.today(contract.organisation, at)
     if on is not None and on > today:
         raise DomainError(_("The date cannot be after today, %(day)s", day=today.isoformat()), field="on")
-    obligation.done_on, obligation.done_by_id = on or today, by.user_id
-    again = _again(contract, obligation)
+    owed.done_on, owed.done_by_id = on or today, by.user_id
+    again = _again(contract, owed)
     if again is not None:
         contract.obligations.append(again)
     session.flush()
@@ -82,26 +81,26 @@ def _is_same(one: ContractObligation, other: ContractObligation) -> bool:
     return (one.text, one.side, one.every_months) == (other.text, other.side, other.every_months)
 
 
-def reopen(session: Session, contract: Contract, *, obligation: ContractObligation) -> None:
+def reopen(session: Session, contract: Contract, *, obligation: int) -> None:
     """Note that something was not done after all; what was made of it as the next one goes away."""
-    _refuse_other(contract, obligation)
-    if obligation.done_on is None:
+    owed = _own(contract, obligation)
+    if owed.done_on is None:
         raise DomainError(_("This is not done yet"), field="obligation")
-    later = [each for each in contract.obligations if _is_same(each, obligation) and each.due_on > obligation.due_on]
+    later = [each for each in contract.obligations if _is_same(each, owed) and each.due_on > owed.due_on]
     if any(each.done_on is not None for each in later):
         raise DomainError(_("A later one is done already"), field="obligation")
-    if obligation.every_months is not None:
+    if owed.every_months is not None:
         contract.obligations = [each for each in contract.obligations if each not in later]
-    obligation.done_on = obligation.done_by_id = None
+    owed.done_on = owed.done_by_id = None
     session.flush()
 
 
-def drop(session: Session, contract: Contract, *, obligation: ContractObligation) -> None:
+def drop(session: Session, contract: Contract, *, obligation: int) -> None:
     """Take something away that is not owed. Raises DomainError for what was done."""
-    _refuse_other(contract, obligation)
-    if obligation.done_on is not None:
+    owed = _own(contract, obligation)
+    if owed.done_on is not None:
         raise DomainError(_("What was done stays"), field="obligation")
-    contract.obligations = [each for each in contract.obligations if each.id != obligation.id]
+    contract.obligations = [each for each in contract.obligations if each is not owed]
     session.flush()
 
 
@@ -111,9 +110,12 @@ def refuse_over(contract: Contract) -> None:
         raise DomainError(_("This contract is over"), field="state")
 
 
-def _refuse_other(contract: Contract, obligation: ContractObligation) -> None:
-    if obligation.contract_id != contract.id:
-        raise DomainError(_("This belongs to another contract"), field="obligation")
+def _own(contract: Contract, key: int) -> ContractObligation:
+    """Return what is owed under this contract; that of another one is not there."""
+    found = next((each for each in contract.obligations if each.id == key), None)
+    if found is None:
+        raise DomainError(_("This contract has no such obligation"), field="obligation")
+    return found
 
 
 def is_late(today: date) -> ColumnElement[bool]:

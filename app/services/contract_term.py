@@ -5,11 +5,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from dateutil.relativedelta import relativedelta
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session
 
-from app.models.contract import BINDING, Contract, ContractState
+from app.models.contract import BINDING, IN_FORCE, Contract, ContractState
 from app.services import access
+
+SOON = timedelta(days=60)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,13 @@ def renewed(first: date, *, after: date, until: date, months: int) -> tuple[date
         day = first + relativedelta(months=count * months)
         renewals += day > after
     return day, renewals
+
+
+def ending(today: date) -> ColumnElement[bool]:
+    """Return the condition that a contract in force ends within 60 days."""
+    return and_(
+        Contract.state.in_(IN_FORCE), Contract.parent_id.is_(None), Contract.ends_on.between(today, today + SOON)
+    )
 
 
 def set_end(contract: Contract, day: date | None) -> None:

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, cast, func, null, select, union_all
 from sqlalchemy.orm import Session
 
+from app.columns import Amount
 from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.contract import BINDING, IN_FORCE, Contract
@@ -58,18 +59,19 @@ def used(session: Session, contract: Contract, *, amount: Decimal | None) -> lis
     """Return what was ordered and invoiced under a contract, by currency, its own first; `amount` holds now."""
     back = case((Invoice.kind == InvoiceKind.credit_note, -Invoice.gross), else_=Invoice.gross)
     orders = (
-        select(SaleOrder.currency, func.sum(SaleOrder.gross))
+        select(SaleOrder.currency, func.sum(SaleOrder.gross).label("ordered"), cast(null(), Amount()).label("invoiced"))
         .where(SaleOrder.contract_id == contract.id, SaleOrder.state.in_(_COUNTED))
         .group_by(SaleOrder.currency)
     )
     invoices = (
-        select(Invoice.currency, func.sum(back))
+        select(Invoice.currency, cast(null(), Amount()), func.sum(back))
         .where(Invoice.contract_id == contract.id, Invoice.state != InvoiceState.draft)
         .group_by(Invoice.currency)
     )
     with access.everything(session, why="what a contract has come to does not depend on who asks"):
-        ordered: dict[str, Decimal] = {row[0]: row[1] for row in session.execute(orders)}
-        invoiced: dict[str, Decimal] = {row[0]: row[1] for row in session.execute(invoices)}
+        rows = session.execute(union_all(orders, invoices)).all()
+    ordered: dict[str, Decimal] = {row[0]: row[1] for row in rows if row[1] is not None}
+    invoiced: dict[str, Decimal] = {row[0]: row[2] for row in rows if row[2] is not None}
     others = sorted({*ordered, *invoiced} - {contract.currency})
     return [
         Used(

@@ -43,7 +43,7 @@ def test_a_country_alone_sets_up_what_is_usual_there(app, session, country, name
     made = select(Tax.code, Tax.rate).where(Tax.country == code)
     assert set(session.execute(made).all()) == {(tax.code, tax.rate) for tax in taxes.presets(code)}
     series = select(NumberSeries.kind).where(NumberSeries.organisation_id == ours.id).order_by(NumberSeries.kind)
-    assert list(session.scalars(series)) == ["credit_note", "delivery", "invoice", "quote", "sale_order"]
+    assert list(session.scalars(series)) == ["contract", "credit_note", "delivery", "invoice", "quote", "sale_order"]
     assert units.known(session).code == "C62"
 
 
