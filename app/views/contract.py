@@ -148,8 +148,8 @@ class ContractView(Attention, CrudView):
     verbs: ClassVar = VERBS
     attentions: ClassVar = [
         (_l("To be approved"), "flt.state.eq=approval"),
-        (_l("Not signed by both"), "flt.state.unsigned=1"),
-        (_l("Ends within 60 days"), "flt.state.ending=1"),
+        (_l("Not signed by both"), "flt.state.open=1"),
+        (_l("Ends within 60 days"), "flt.state.ends=1"),
         (_l("Something is overdue"), "flt.state.late=1"),
     ]
     quick: ClassVar = None

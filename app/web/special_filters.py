@@ -47,12 +47,12 @@ SPECIAL: Mapping[tuple[str, str], Mapping[str, Special]] = {
             _l("Something is overdue"),
             _l("Nothing is overdue"),
         ),
-        "ending": Special(
+        "ends": Special(
             lambda _session: contract_term.ending(clock.today(choose_time_zone())),
             _l("Ends within 60 days"),
             _l("Does not end within 60 days"),
         ),
-        "unsigned": Special(
+        "open": Special(
             lambda _session: Contract.state.in_(UNSIGNED), _l("Not signed by both"), _l("Signed by both")
         ),
     },

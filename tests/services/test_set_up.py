@@ -53,7 +53,7 @@ def test_given_again_it_adds_nothing(session):
     ours = own_company(session, "nl", name=" Grachten  Handel B.V. ", about=ABOUT, bank=BANK)
     assert own_company(session, "NL") is ours
     assert counts(session) == before
-    assert (before["organisation"], before["number_series"], before["payment_term"]) == (1, 5, 1)
+    assert (before["organisation"], before["number_series"], before["payment_term"]) == (1, 6, 1)
     assert [account.iban for account in ours.bank_accounts] == ["NL91ABNA0417164300"]
 
 

@@ -61,7 +61,7 @@ def test_a_manager_draws_up_a_contract_and_a_head_approves_it(as_user, session, 
     session.commit()
     manager = as_user("manager")
     typed = TYPED | {"party": str(party.id), "organisation": str(ours.id), "valid_from": "", "terms": ""}
-    typed |= {"owner": str(made.user("manager").id)}
+    typed |= {"owner": str(made.user("manager").id), "team": str(made.user("manager").profile.team_id)}
     refused = manager.post("/contract/add", typed | {"renewal": "automatic", "subject": ""})
     assert refused.status_code == 422
     assert 'data-field="subject"' in refused.text
@@ -132,7 +132,7 @@ def test_lists_find_what_needs_somebody(as_user, session, made, sent):
     obligations.owe(session, late, text="Water", side=Side.ours, due_on=date(2020, 1, 31))
     session.commit()
     manager = as_user("manager")
-    for query, found in (("unsigned=1", [sent]), ("late=1", [late]), ("ending=1", [late])):
+    for query, found in (("open=1", [sent]), ("late=1", [late]), ("ends=1", [late])):
         page = manager.get(f"/contract/list/?flt.state.{query}").text
         keys = {int(key) for key in re.findall(r'class="row-link" href="/contract/show/(\d+)', page)}
         assert (query, keys) == (query, {each.id for each in found})
