@@ -52,9 +52,7 @@ SPECIAL: Mapping[tuple[str, str], Mapping[str, Special]] = {
             _l("Ends within 60 days"),
             _l("Does not end within 60 days"),
         ),
-        "open": Special(
-            lambda _session: Contract.state.in_(UNSIGNED), _l("Not signed by both"), _l("Signed by both")
-        ),
+        "open": Special(lambda _session: Contract.state.in_(UNSIGNED), _l("Not signed by both"), _l("Signed by both")),
     },
 }
 
