@@ -6,6 +6,7 @@ from decimal import Decimal
 from random import Random
 
 from dateutil.relativedelta import relativedelta
+from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -123,7 +124,7 @@ def _tell(session: Session, plan: _Plan) -> list[Contract]:
     due = begins + relativedelta(months=3 if at % 2 else 6)
     obligations.owe(session, one, text=report, side=Side.ours, due_on=due, repeats=Rhythm.quarterly)
     obligations.owe(session, one, text=advance, side=Side.theirs, due_on=begins + timedelta(days=14))
-    signing.sign_ours(session, one, at=moment, by=by, name=by.name)
+    signing.sign_ours(session, one, at=moment, by=by, name=_full(session, by))
     if fate == "sent":
         return [one]
     signing.sign_theirs(session, one, at=moment, by=by, name=party.name[:120])
@@ -136,6 +137,11 @@ def _tell(session: Session, plan: _Plan) -> list[Contract]:
     return [one]
 
 
+def _full(session: Session, by: Actor) -> str:
+    """Return the full name of somebody of the team."""
+    return str(session.get(User, by.user_id))
+
+
 def _amend(session: Session, one: Contract, by: Actor, moment: datetime) -> Contract:
     """Raise the amount by an amendment that both sign."""
     amended = contracts.amend(session, one)
@@ -144,6 +150,6 @@ def _amend(session: Session, one: Contract, by: Actor, moment: datetime) -> Cont
     contracts.save(session, amended)
     contracts.submit(session, amended)
     contracts.approve(session, amended, at=moment, by=by)
-    signing.sign_ours(session, amended, at=moment, by=by, name=by.name)
+    signing.sign_ours(session, amended, at=moment, by=by, name=_full(session, by))
     signing.sign_theirs(session, amended, at=moment, by=by, name=one.party.name[:120])
     return amended

@@ -186,6 +186,10 @@ class ContractView(Attention, CrudView):
         if ours is not None and not form["valid_from"].data:
             form["valid_from"].data = periods.today(ours, clock.now())
 
+    def value(self, record: Any, name: str) -> Any:
+        """Say nothing of the number of an amendment where there is none."""
+        return "" if name == "amendment" and not record.amendment else super().value(record, name)
+
     # --- card -----------------------------------------------------------------------------------------------------
 
     def _offers(self, record: Any, tried: Any) -> list[Offer]:

@@ -142,6 +142,7 @@ LABELS: dict[str, Any] = {
     "legal_name": _l("Legal name"),
     "level": _l("May"),
     "lines": _l("Lines"),
+    "link_until": _l("Customer's page open until"),
     "lock_date": _l("Locked up to and including"),
     "lost_from": _l("Lost in stage"),
     "lost_note": _l("How it was lost"),

@@ -104,6 +104,7 @@ def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
         "activity": 54,
         "discount_rule": 3,
         "price_list": 4,
+        "contract": 22,
         "deal": 60,
         "lead_source": 3,
         "lead": 40,
