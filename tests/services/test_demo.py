@@ -160,6 +160,7 @@ def fill_again(session: Session) -> None:
         "activity": 0,
         "discount_rule": 0,
         "price_list": 0,
+        "contract": 0,
         "deal": 0,
         "lead_source": 0,
         "lead": 0,
