@@ -429,7 +429,11 @@ def expected(  # noqa: PLR0911
     if guard is None:
         open_to_all = {"IndexView.health": 200, "ManifestView.manifest": 200}
         open_to_all |= dict.fromkeys(
-            ("PasswordView.link", "QuotePublicView.show", "QuotePublicView.pdf"), 404
+            (
+                *("PasswordView.link", "QuotePublicView.show", "QuotePublicView.pdf"),
+                *("ContractPublicView.show", "ContractPublicView.pdf"),
+            ),
+            404,
         )  # no such link
         open_to_all["FeedView.feed"] = 404  # there is no such address
         open_to_all |= {"PublicFormView.page": 404, "PublicFormView.snippet": 404}  # nor such a form
