@@ -104,6 +104,11 @@ _QUOTES = "see add change delete send release accept reject order new_version re
 _TEMPLATES = "see add change delete publish restore_version"
 _DOCUMENTS = "see add delete send ask_approval issue cancel"
 _APPROVES = f"{_DOCUMENTS} approve reject"
+_CONTRACTS = (
+    "see add change delete submit send sign_ours sign_theirs owe fulfil reopen_obligation drop_obligation amend"
+    " revise renew_link revoke cancel choose_file keep_copy share"
+)
+_ALL_OF_CONTRACTS = f"{_CONTRACTS} approve reject prolong terminate"
 _DELIVERIES = "see change delete ship deliver take_back cancel share"
 
 PRESETS: dict[str, Role] = {
@@ -121,6 +126,7 @@ PRESETS: dict[str, Role] = {
             "import_run": "see",
             **_STAGES,
             "deal": _DEALS,
+            "contract": _ALL_OF_CONTRACTS,
             "lead": f"{_LEADS} delete share import",
             "lead_source": "see add change delete",
             "lead_form": "see add change delete",
@@ -151,6 +157,7 @@ PRESETS: dict[str, Role] = {
             "party": "see add change share",
             **_STAGES,
             "deal": _DEALS,
+            "contract": _CONTRACTS,
             "lead": f"{_LEADS} share",
             "lead_source": "see",
             "quote": _QUOTES,
@@ -175,6 +182,7 @@ PRESETS: dict[str, Role] = {
             "organisation": "see lock",
             "party": "see add change",
             "product": "see add change",
+            "contract": "see fulfil approve reject",
             "quote": "see",
             "order": f"{_ORDERS} {_BILLS}",
             "delivery": "see",
@@ -214,6 +222,7 @@ PRESETS: dict[str, Role] = {
             "product": "see add change",
             **_STAGES,
             "deal": "see",
+            "contract": _CONTRACTS,
             "quote": _QUOTES,
             "order": _ORDERS,
             "delivery": _DELIVERIES,
@@ -230,6 +239,7 @@ PRESETS: dict[str, Role] = {
             **_CATALOGUE,
             **_PERSONAL,
             "party": "see change",
+            "contract": "see",
             "quote": "see",
             "order": "see",
             "delivery": "see",
@@ -253,6 +263,7 @@ PRESETS: dict[str, Role] = {
             "import_run": "see",
             **_STAGES,
             "deal": "see",
+            "contract": "see",
             "lead": "see",
             "lead_source": "see",
             "lead_form": "see",
@@ -284,6 +295,7 @@ PRESETS: dict[str, Role] = {
             "product": "see add change",
             **_STAGES,
             "deal": "see add change move win lose reopen",
+            "contract": "see add change fulfil",
             "lead": "see add",
             "lead_source": "see",
             "order": "see add change confirm",

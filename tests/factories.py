@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.models.contract import Contract
 from app.models.deal import Deal
 from app.models.export_run import ExportFormat, ExportKind, ExportRun, ExportState
 from app.models.invoice import Invoice, InvoiceLine
@@ -23,6 +24,9 @@ from app.models.quote import Quote, QuoteLine
 from app.models.sale_order import SaleOrder, SaleOrderLine
 from app.models.tax import Tax
 from app.models.team import Team
+from app.services import access
+from app.services import contract as contracts
+from app.services import contract_signing as signing
 from app.services import deal as deals
 from app.services import invoice as invoices
 from app.services import lead as leads
@@ -175,6 +179,26 @@ class Made:
         """An invoice that was issued on a day, at noon."""
         record = self.invoice(*lines, **values)
         invoices.issue(self.session, record, at=datetime(on.year, on.month, on.day, 12, tzinfo=UTC))
+        return record
+
+    def contract(self, *, state: str = "draft", at: datetime | None = None, **values: Any) -> Contract:
+        """A contract over 1,200.00 for the year 2026, brought to a state: draft, approved, sent or active."""
+        moment = at or datetime(2026, 3, 31, 12, tzinfo=UTC)
+        given = {"subject": "Care of the garden", "terms": "We water the tulips.", "currency": "EUR"}
+        given |= {"amount": Decimal(1200), "language": "en"} | self._document(values)
+        given = {"valid_from": date(2026, 1, 1), "valid_until": date(2026, 12, 31)} | given
+        record = Contract(**given)
+        contracts.save(self.session, record)
+        self.session.flush()
+        by = access.SYSTEM
+        if state != "draft":
+            contracts.submit(self.session, record)
+            contracts.approve(self.session, record, at=moment, by=by)
+        if state in {"sent", "active"}:
+            contracts.send(self.session, record, at=moment)
+        if state == "active":
+            signing.sign_ours(self.session, record, at=moment, by=by, name="Willem")
+            signing.sign_theirs(self.session, record, at=moment, by=by, name="Anna de Vries")
         return record
 
     def payment(self, amount: str = "10.00", *, on: date = date(2026, 3, 31), **values: Any) -> Payment:

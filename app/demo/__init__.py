@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.demo import (
     catalogue,
+    contract,
     deal,
     goals,
     kinship,
@@ -72,6 +73,7 @@ def fill(
         done.added |= trade.ensure(session, organisation=company, products=wares, people=people, today=today)
         done.added |= plans.ensure(session, people=people, today=today)
         done.added["deal"] = deal.ensure(session, products=wares, people=people, today=today)
+        done.added["contract"] = contract.ensure(session, organisation=company, people=people, today=today)
         done.added |= lead.ensure(session, people=people, today=today)
         for stem, count in prices.ensure(session, wares=wares, today=today).items():
             done.added[stem] = done.added.get(stem, 0) + count

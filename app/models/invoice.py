@@ -31,11 +31,13 @@ from app.money import TaxCategory
 
 if TYPE_CHECKING:
     from app.models.attachment import Attachment
+    from app.models.contract import Contract
     from app.models.number_series import NumberSeries
     from app.models.organisation import Organisation
     from app.models.party import Party
     from app.models.payment_term import PaymentTerm
     from app.models.sale_order import SaleOrder
+
 
 ZERO = Decimal(0)
 
@@ -148,6 +150,8 @@ class Invoice(Entity, Owned):
     party: Mapped["Party"] = relationship("Party")
     order_id: Mapped[int | None] = mapped_column(ForeignKey("sale_order.id"), index=True)
     order: Mapped["SaleOrder | None"] = relationship("SaleOrder")
+    contract_id: Mapped[int | None] = mapped_column(ForeignKey("contract.id"), index=True)
+    contract: Mapped["Contract | None"] = relationship("Contract")
     is_advance: Mapped[bool] = mapped_column(default=False, server_default=false())
     credits_id: Mapped[int | None] = mapped_column(ForeignKey("invoice.id"), index=True)
     credits: Mapped["Invoice | None"] = relationship("Invoice", remote_side="Invoice.id")

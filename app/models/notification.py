@@ -39,6 +39,8 @@ class NotificationKind(StrEnum):
     lead_waits = "lead_waits"
     lead_late = "lead_late"
     letter_came = "letter_came"
+    contract_ends = "contract_ends"
+    obligation_late = "obligation_late"
 
 
 label(
@@ -54,6 +56,8 @@ label(
     lead_waits=_l("A lead of mine waits for an answer"),
     lead_late=_l("A lead was not answered in time"),
     letter_came=_l("A letter comes for a record of mine, or comes back"),
+    contract_ends=_l("A contract of mine ends soon"),
+    obligation_late=_l("What a contract of mine asks for is overdue"),
     reminder=_l("I am reminded of what I have planned"),
 )
 ALWAYS = frozenset({NotificationKind.export_alarm})  # nobody switches it off

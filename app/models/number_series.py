@@ -25,6 +25,7 @@ class SeriesKind(StrEnum):
     credit_note = "credit_note"
     quote = "quote"
     delivery = "delivery"
+    contract = "contract"
 
 
 class Restart(StrEnum):
@@ -42,6 +43,7 @@ label(
     credit_note=_l("Credit notes"),
     quote=_l("Quotes"),
     delivery=_l("Deliveries"),
+    contract=_l("Contracts"),
 )
 label(Restart, yearly=_l("Every year"), monthly=_l("Every month"), never=_l("Never"))
 

@@ -15,16 +15,19 @@ from app.lifecycle import Moves
 from app.models.base import Entity, Line, Owned
 from app.models.document_line import DocumentLine, line_checks
 from app.models.line_price import LinePrice
+from app.models.public_link import Linked
 
 if TYPE_CHECKING:
     from flask_appbuilder.security.sqla.models import User
 
     from app.models.attachment import Attachment
+    from app.models.contract import Contract
     from app.models.deal import Deal
     from app.models.number_series import NumberSeries
     from app.models.organisation import Organisation
     from app.models.party import Party
     from app.models.payment_term import PaymentTerm
+
 
 ZERO = Decimal(0)
 
@@ -59,7 +62,7 @@ QUOTE_MOVES: Moves[QuoteState] = {
 }
 
 
-class Quote(Entity, Owned):
+class Quote(Entity, Owned, Linked):
     """One version of a quote; its number comes when it is sent, and all versions share it.
 
     `edition` counts the versions, `replaces` is the one before. The customer's page is reached by a link of which only
@@ -102,6 +105,8 @@ class Quote(Entity, Owned):
     party: Mapped["Party"] = relationship("Party")
     deal_id: Mapped[int | None] = mapped_column(ForeignKey("deal.id"), index=True)
     deal: Mapped["Deal | None"] = relationship("Deal")
+    contract_id: Mapped[int | None] = mapped_column(ForeignKey("contract.id"), index=True)
+    contract: Mapped["Contract | None"] = relationship("Contract")
     sent_on: Mapped[date | None] = mapped_column(Date(), index=True)
     valid_until: Mapped[date | None] = mapped_column(Date())
     delivery_on: Mapped[date | None] = mapped_column(Date())
@@ -120,9 +125,6 @@ class Quote(Entity, Owned):
     gross: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
     file_id: Mapped[int | None] = mapped_column(ForeignKey("attachment.id"), index=True, info={"internal": True})
     file: Mapped["Attachment | None"] = relationship("Attachment")
-    link_nonce: Mapped[str | None] = mapped_column(String(32), info={"internal": True})
-    link_sha256: Mapped[str | None] = mapped_column(String(64), unique=True, info={"internal": True})
-    link_ended_at: Mapped[datetime | None] = mapped_column(Instant(), info={"internal": True})
     answered_at: Mapped[datetime | None] = mapped_column(Instant())
     answered_name: Mapped[str | None] = mapped_column(String(120), info=PERSONAL)
     answered_address: Mapped[str | None] = mapped_column(String(45), info=PERSONAL)

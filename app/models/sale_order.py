@@ -17,12 +17,14 @@ from app.models.document_line import DocumentLine, line_checks
 from app.models.line_price import LinePrice
 
 if TYPE_CHECKING:
+    from app.models.contract import Contract
     from app.models.deal import Deal
     from app.models.number_series import NumberSeries
     from app.models.organisation import Organisation
     from app.models.party import Party
     from app.models.payment_term import PaymentTerm
     from app.models.quote import Quote
+
 
 ZERO = Decimal(0)
 
@@ -101,6 +103,8 @@ class SaleOrder(Entity, Owned):
     deal: Mapped["Deal | None"] = relationship("Deal")
     quote_id: Mapped[int | None] = mapped_column(ForeignKey("quote.id"), index=True)
     quote: Mapped["Quote | None"] = relationship("Quote")
+    contract_id: Mapped[int | None] = mapped_column(ForeignKey("contract.id"), index=True)
+    contract: Mapped["Contract | None"] = relationship("Contract")
     external_source: Mapped[str | None] = mapped_column(String(40))
     external_id: Mapped[str | None] = mapped_column(String(64))
     external_sha256: Mapped[str | None] = mapped_column(String(64), info={"internal": True})  # of what the shop sent

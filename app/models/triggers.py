@@ -6,13 +6,20 @@ SQLite drops a table's triggers when a migration rebuilds it; that is why they a
 
 from sqlalchemy import Connection, bindparam, inspect, text
 
-from app.models import audit_protection, consent_protection, deal_protection, made_protection, protection
+from app.models import (
+    audit_protection,
+    consent_protection,
+    contract_protection,
+    deal_protection,
+    made_protection,
+    protection,
+)
 from app.models.protection import Trigger
 
 # Tables with a folded `search_text`: part of a word is found through trigrams on both databases.
 SEARCHED = (
     *("party", "product", "lead", "deal", "quote", "sale_order", "delivery", "invoice", "payment", "letter"),
-    *("activity", "made_document"),
+    *("activity", "made_document", "contract"),
     *("search_entry", "search_word"),
 )
 SHADOWS = tuple(f"{table}_fts" for table in SEARCHED)
@@ -49,6 +56,7 @@ def sqlite_triggers() -> dict[str, str]:
     declared = search_triggers() | protection.sqlite_triggers(columns)
     declared |= audit_protection.sqlite_triggers() | consent_protection.sqlite_triggers()
     declared |= deal_protection.sqlite_triggers() | made_protection.sqlite_triggers()
+    declared |= contract_protection.sqlite_triggers()
     return {name: trigger.statement for name, trigger in declared.items()}
 
 
@@ -66,12 +74,12 @@ def make_triggers(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         audit = audit_protection.sqlite_triggers() if audited else {}
         audit |= consent_protection.sqlite_triggers(merges=merges) | deal_protection.sqlite_triggers()
-        audit |= made_protection.sqlite_triggers()
+        audit |= made_protection.sqlite_triggers() | contract_protection.sqlite_triggers()
         _sqlite(connection, tables, protection.sqlite_triggers(columns, settled=settled) | audit)
     elif connection.dialect.name == "postgresql":
         audit = audit_protection.postgresql_triggers() if audited else {}
         audit |= consent_protection.postgresql_triggers(merges=merges) | deal_protection.postgresql_triggers()
-        audit |= made_protection.postgresql_triggers()
+        audit |= made_protection.postgresql_triggers() | contract_protection.postgresql_triggers()
         _postgresql(connection, tables, protection.postgresql_triggers(columns, settled=settled) | audit)
 
 

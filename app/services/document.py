@@ -20,6 +20,7 @@ from app.errors import Conflict, DomainError, NotFound
 from app.i18n import LANGUAGES, label_of
 from app.i18n import gettext as _
 from app.models.base import Line
+from app.models.contract import Contract
 from app.models.invoice import Invoice, InvoiceLine
 from app.models.organisation import Organisation
 from app.models.party import Party
@@ -30,7 +31,7 @@ from app.models.sale_order import SaleOrder, SaleOrderLine
 from app.models.tax import Tax
 from app.models.unit import Unit
 from app.money import LineIn, Options, Priced
-from app.services import access
+from app.services import access, contract_use
 from app.services import price as prices
 from app.services import tax as taxes
 from app.services import unit as units
@@ -159,8 +160,21 @@ def head(session: Session, document: Document, found: Collected) -> Head | None:
             "buyer_reference", lambda: line(document.buyer_reference or "", limit=120) or None
         ),
         "note": found.take("note", lambda: lines(document.note or "", limit=_NOTE_LENGTH) or None),
+        "contract": _contract(session, document, party, organisation, found),
     }
     return Head(organisation, party, currency, values)
+
+
+def _contract(
+    session: Session, document: Document, party: Party, organisation: Organisation, found: Collected
+) -> Contract | None:
+    """Return the contract that a document names, judged."""
+    contract = linked(session, document, "contract", Contract)
+    if contract is not None:
+        known = state_of(document)
+        is_new = not known.persistent or any(known.attrs[n].history.has_changes() for n in ("contract", "contract_id"))
+        found.take("contract", partial(contract_use.refuse, document, contract, party, organisation, is_new=is_new))
+    return contract
 
 
 def written_in(document: Quote | Invoice, about: Head, found: Collected) -> str:
@@ -311,7 +325,14 @@ def _is_changed(each: Line) -> bool:
 
 def refuse_changes(document: Document, *, free: frozenset[str], text: str) -> None:
     """Raise DomainError at the first column, other than the free ones, that was changed; lines count too."""
-    state = state_of(document)
+    refuse_columns(document, free=free, text=text)
+    if lines_changed(document):
+        raise DomainError(text, field="lines")
+
+
+def refuse_columns(record: Any, *, free: frozenset[str], text: str) -> None:  # noqa: ANN401
+    """Raise DomainError at the first column or link of a record, other than the free ones, that was changed."""
+    state = state_of(record)
     for attribute in state.mapper.column_attrs:
         if attribute.key not in free and state.attrs[attribute.key].history.has_changes():
             raise DomainError(text, field=attribute.key.removesuffix("_id"))
@@ -319,11 +340,9 @@ def refuse_changes(document: Document, *, free: frozenset[str], text: str) -> No
         ours = {column.name for column in relation.local_columns}
         if not relation.uselist and not ours <= free and state.attrs[relation.key].history.has_changes():
             raise DomainError(text, field=relation.key)
-    if lines_changed(document):
-        raise DomainError(text, field="lines")
 
 
-def lock(session: Session, document: Document, *others: Document | None) -> None:
+def lock(session: Session, document: Document | Contract, *others: Document | None) -> None:
     """Keep others from changing a document, and from changing those that it depends on, until the transaction ends.
 
     Raises DomainError when its state has just changed, Conflict when anything else of it has.

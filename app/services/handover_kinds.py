@@ -22,7 +22,7 @@ from app.services import access, colleague
 AUTHORED: tuple[type[Any], ...] = (Letter, SalesPlan)
 CLOSED = frozenset(
     {"archived", "cancelled", "closed", "converted", "delivered", "done", "expired", "fulfilled", "lost", "merged"}
-    | {"rejected", "replaced", "sent", "solved", "won"}
+    | {"rejected", "replaced", "sent", "solved", "terminated", "won"}
 )
 PARTY = "party"
 TEAMS = "team"  # how many teams somebody heads, beside how many records of each kind are his

@@ -49,6 +49,7 @@ __all__ = [
 _COPIED = (
     "organisation",
     "party",
+    "contract",
     "owner_id",
     "team_id",
     "payment_term",

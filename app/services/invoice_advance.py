@@ -70,7 +70,7 @@ def refuse_advance(order: SaleOrder) -> None:
 
 def of_order(order: SaleOrder) -> Invoice:
     """Return a new draft invoice of an order, without lines."""
-    same = ("organisation", "party", "owner_id", "team_id", "currency", "payment_term", "delivery_on")
+    same = ("organisation", "party", "contract", "owner_id", "team_id", "currency", "payment_term", "delivery_on")
     more = ("buyer_reference", "prices_include_tax", "returns", "note")
     values = {name: getattr(order, name) for name in (*same, *more)}
     return Invoice(kind=InvoiceKind.invoice, state=InvoiceState.draft, order=order, is_advance=False, **values)

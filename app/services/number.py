@@ -32,6 +32,7 @@ _PREFIXES = {
     SeriesKind.credit_note: "CN-",
     SeriesKind.quote: "Q-",
     SeriesKind.delivery: "D-",
+    SeriesKind.contract: "C-",
 }
 _FROZEN = ("organisation_id", "kind", "prefix", "pattern", "restart")
 _MOST_PADDING = 9

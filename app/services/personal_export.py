@@ -47,6 +47,12 @@ MORE: Mapping[str, tuple[str, ...]] = {
     "lead_arrival": ("lead_id", "received_at"),
     "deal": ("id", "state", "amount", "currency", "expected_on", "created_at", "closed_at"),
     "deal_line": ("deal_id", "position", "quantity", "unit_price", "net"),
+    "contract": (
+        *("id", "amendment", "kind", "state", "amount", "currency", "valid_from", "valid_until", "ends_on"),
+        *("sent_on", "terminated_on"),
+    ),
+    "contract_signature": ("contract_id", "side", "signed_on", "is_electronic"),
+    "contract_obligation": ("contract_id", "side", "due_on", "done_on"),
     "quote": ("id", "edition", "state", "sent_on", "valid_until", "answered_at", "currency", "net", "tax", "gross"),
     "made_document": ("id", "kind", "state", "number", "issued_at"),
     "quote_line": ("quote_id", "position", "quantity", "unit_price", "net", "tax_amount", "gross"),

@@ -14,6 +14,7 @@ def _all(fate: Fate, *names: str) -> dict[str, Fate]:
 
 _E, _S, _K = Fate.erased, Fate.scrubbed, Fate.kept
 _BOOKS = _l("The law wants issued documents and their amounts kept as they are.")
+_SIGNED = _l("What both sides have signed, and who did, must be provable as long as claims may come of it.")
 _PROOF = _l("Purpose and day stay: that somebody agreed, or took it back, must be provable.")
 
 PLACES: tuple[Place, ...] = (
@@ -126,6 +127,31 @@ PLACES: tuple[Place, ...] = (
         way=Way.document,
         what=_l("E-mails that came in"),
         columns=_all(_E, "number", "from_address", "from_name", "subject", "error"),
+    ),
+    Place(
+        table="contract",
+        way=Way.document,
+        what=_l("Contracts: subjects, terms and notes"),
+        columns=_all(_K, "number", "subject", "terms", "tax_note", "place")
+        | _all(_E, "note")
+        | _all(_S, "reason")
+        | _all(Fate.rebuilt, "search_text"),
+        why=_SIGNED,
+    ),
+    Place(
+        table="contract_signature",
+        way=Way.line,
+        under="contract",
+        what=_l("Contracts: who has signed, and from where"),
+        columns=_all(_K, "name", "position") | _all(_E, "address", "agent"),
+        why=_SIGNED,
+    ),
+    Place(
+        table="contract_obligation",
+        way=Way.line,
+        under="contract",
+        what=_l("Contracts: what is owed"),
+        columns=_all(_S, "text"),
     ),
     Place(
         table="quote",

@@ -30,7 +30,17 @@ USUAL = timedelta(days=30)  # how long a quote is valid that does not say so
 PORTION = 200
 # What may change when a quote is sent: nothing that was offered.
 _FREE = frozenset({"owner_id", "team_id", "search_text", "version", "changed_at"})
-_COPIED = ("organisation", "party", "deal", "owner_id", "team_id", "payment_term", "buyer_reference", "currency")
+_COPIED = (
+    "organisation",
+    "party",
+    "deal",
+    "contract",
+    "owner_id",
+    "team_id",
+    "payment_term",
+    "buyer_reference",
+    "currency",
+)
 _PRICING = ("prices_include_tax", "returns", "discount", "charge", "note", "delivery_on")
 LINE = ("product", "text", "quantity", "unit", "unit_price", "discount_percent", "tax", "price_steps", "parameters")
 

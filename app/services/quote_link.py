@@ -1,15 +1,11 @@
 """The customer's own page of a quote: its link, who may follow it, and the answer that ends it.
 
-The part that nobody can guess is worked out from a random number in the row and the installation's key, so the worker
-can write it into a letter and the database holds its hash alone: neither the row nor the letter tells it. Whatever is
-wrong with a link (unknown, used, revoked, over, replaced) looks the same from outside.
+How such a link is made is told in services.public_link. Whatever is wrong with one (unknown, used, revoked, over,
+replaced) looks the same from outside.
 """
 
-import hashlib
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -19,53 +15,31 @@ from app.errors import DomainError, NotFound
 from app.i18n import gettext as _
 from app.lifecycle import move
 from app.models.quote import QUOTE_MOVES, Quote, QuoteState
-from app.roles import Scope
-from app.services import access, sealing
+from app.services import access, public_link
 from app.services import document as documents
 from app.services import period as periods
-from app.services.access import Actor
+from app.services.public_link import GUEST, NAME_LENGTH, REASON_LENGTH, Said, end
 from app.services.text import is_blank, line
 
+__all__ = ["NAME_LENGTH", "PLACE", "REASON_LENGTH", "Said", "answer", "end", "followed", "is_alive", "make", "url"]
+
 PLACE = "{link}"  # where a letter that waits keeps the place of its link
-GUEST = Actor(None, "customer", Scope.none)
-_NONCE = 16  # bytes
-_LENGTH = 64  # hexadecimal digits of a token
-NAME_LENGTH, REASON_LENGTH, AGENT_LENGTH = 120, 500, 250
-
-
-@dataclass(frozen=True, kw_only=True)
-class Said:
-    """An answer: who gives it, why not, and from where it came."""
-
-    name: str
-    reason: str | None = None
-    address: str | None = None
-    agent: str | None = None
+_KIND = "quote"
 
 
 def make(quote: Quote) -> None:
     """Give a quote a new link; the one before ends."""
-    quote.link_nonce = secrets.token_hex(_NONCE)
-    quote.link_sha256 = _digest(_token(quote.link_nonce))
-    quote.link_ended_at = None
-
-
-def end(quote: Quote, *, at: datetime) -> None:
-    """Let the link of a quote lead nowhere any more."""
-    if quote.link_sha256 is not None and quote.link_ended_at is None:
-        quote.link_ended_at = at
+    public_link.make(quote, kind=_KIND)
 
 
 def is_alive(quote: Quote) -> bool:
     """Say whether a quote has a link that works, as far as its row says."""
-    return quote.state == QuoteState.sent and quote.link_sha256 is not None and quote.link_ended_at is None
+    return quote.state == QuoteState.sent and public_link.is_there(quote)
 
 
 def url(quote: Quote, *, public_url: str) -> str | None:
     """Return the address of the customer's page, None when there is none."""
-    if not is_alive(quote) or quote.link_nonce is None:
-        return None
-    return f"{public_url.rstrip('/')}/q/{_token(quote.link_nonce)}"
+    return public_link.url(quote, kind=_KIND, public_url=public_url, base="/q") if is_alive(quote) else None
 
 
 @contextmanager
@@ -100,31 +74,15 @@ def note(quote: Quote, to: QuoteState, said: Said, *, at: datetime) -> None:
     move(QUOTE_MOVES, quote, to)
     end(quote, at=at)
     quote.answered_at, quote.answered_name = at, name
-    quote.answered_address = (said.address or "")[:45] or None
-    quote.answered_agent = _plain(said.agent or "")[:AGENT_LENGTH] or None
+    quote.answered_address, quote.answered_agent = said.known_address, said.known_agent
     quote.rejected_reason = reason if to == QuoteState.rejected else None
 
 
 def _find(session: Session, token: str, *, at: datetime) -> Quote:
-    if len(token) != _LENGTH or not token.isascii():
-        raise NotFound
     wanted = select(Quote).where(
-        Quote.link_sha256 == _digest(token), Quote.link_ended_at.is_(None), Quote.state == QuoteState.sent
+        Quote.link_sha256 == public_link.hashed(token), Quote.link_ended_at.is_(None), Quote.state == QuoteState.sent
     )
     quote = session.scalars(wanted).one_or_none()
     if quote is None or quote.valid_until is None or quote.valid_until < periods.today(quote.organisation, at):
         raise NotFound
     return quote
-
-
-def _token(nonce: str) -> str:
-    return sealing.fingerprint(f"quote link {nonce}")
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _plain(text: str) -> str:
-    """Return what a browser says of itself without anything that is not a letter or sign."""
-    return "".join(char for char in text if char.isprintable())

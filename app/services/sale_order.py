@@ -53,7 +53,18 @@ __all__ = [
 
 # What may change once an order is confirmed: nothing that was agreed.
 _FREE = frozenset(
-    {"note", "delivery_on", "buyer_reference", "owner_id", "team_id", "deal_id", "search_text", "version", "changed_at"}
+    {
+        "note",
+        "delivery_on",
+        "buyer_reference",
+        "owner_id",
+        "team_id",
+        "deal_id",
+        "contract_id",
+        "search_text",
+        "version",
+        "changed_at",
+    }
 )
 
 

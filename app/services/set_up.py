@@ -147,6 +147,7 @@ def _series(session: Session, organisation: Organisation, custom: Custom) -> Non
         SeriesKind.sale_order: "S",
         SeriesKind.quote: "Q",
         SeriesKind.delivery: "D",
+        SeriesKind.contract: "C",
     }
     for kind, prefix in wanted.items():
         if numbers.default(session, organisation, kind) is None:

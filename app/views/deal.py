@@ -30,6 +30,7 @@ from app.services import pipeline as pipelines
 from app.views.deal_acts import INLINE, VERBS
 from app.web import audited, duration, menu, stage_bar
 from app.web.api import CrudApi
+from app.web.attention import Attention
 from app.web.board_declared import Board
 from app.web.calendar import Calendar
 from app.web.card_chain import CHAIN, Chained
@@ -40,7 +41,6 @@ from app.web.crm_form import CrmForm
 from app.web.document import LINE, DocumentLineForm
 from app.web.filters import Wanted
 from app.web.lines import LinesField
-from app.web.listing import name_of
 from app.web.planner import Coming
 from app.web.records import Records
 from app.web.request_cache import request_cache
@@ -60,11 +60,6 @@ SHOWN = [
     (_l("Where it stands"), {"fields": STANDING[1:]}),
     (_l("More"), {"fields": MORE}),
 ]
-ATTENTION = (
-    ("alone", _l("Without a next step")),
-    ("late", _l("The next step is overdue")),
-    ("rots", _l("Untouched for too long")),
-)
 LINES = Lines(
     DealLine,
     "DealLine",
@@ -84,7 +79,7 @@ def fieldsets(columns: Sequence[str]) -> list[tuple[Any, dict[str, Any]]]:
     ]
 
 
-class DealView(Chained, StageBoard):
+class DealView(Attention, Chained, StageBoard):
     """List, board, forecast, form and card of deals."""
 
     datamodel = Records(Deal, save=deals.save, options=LOADED)
@@ -144,6 +139,11 @@ class DealView(Chained, StageBoard):
         ),
     ]
     verbs: ClassVar = VERBS
+    attentions: ClassVar = [
+        (_l("Without a next step"), "flt.stage.alone=1&flt.state.eq=open"),
+        (_l("The next step is overdue"), "flt.stage.late=1&flt.state.eq=open"),
+        (_l("Untouched for too long"), "flt.stage.rots=1&flt.state.eq=open"),
+    ]
     quick: ClassVar = None
 
     # --- forms ----------------------------------------------------------------------------------------------------
@@ -230,17 +230,6 @@ class DealView(Chained, StageBoard):
     def told_money(self, amount: Any, currency: str) -> str:
         """Return an amount as the reader writes it."""
         return format_money(amount, currency, language())
-
-    # --- what needs attention -------------------------------------------------------------------------------------
-
-    def attention(self, home: str) -> Sequence[tuple[str, str, str, bool]]:
-        """Return the lists of deals that need somebody: text, address, address of the counter, whether it is here."""
-        found = []
-        for operator, label in ATTENTION:
-            query = f"{name_of(Wanted('stage', operator, '1'))}=1&flt.state.eq=open"
-            is_here = f"flt.stage.{operator}" in request.args
-            found.append((str(label), f"{home}?{query}", f"{self.route_base}/list/count?{query}", is_here))
-        return found
 
     @expose("/forecast")
     @has_access

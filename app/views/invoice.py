@@ -48,7 +48,16 @@ LOADED = [
     selectinload(Invoice.organisation),
     selectinload(Invoice.file),
 ]
-HEAD = ["party", "organisation", "delivery_on", "delivery_until", "payment_term", "buyer_reference", "language"]
+HEAD = [
+    "party",
+    "organisation",
+    "delivery_on",
+    "delivery_until",
+    "payment_term",
+    "contract",
+    "buyer_reference",
+    "language",
+]
 PRICING = ["currency", "exchange_rate", "prices_include_tax", "returns", "discount", "charge"]
 MORE = ["note", "credit_reason", "owner", "team"]
 FORM = [*HEAD, *PRICING, *MORE, "lines"]
@@ -107,7 +116,8 @@ class InvoiceView(Chained, DocumentView):
     add_form_extra_fields: ClassVar = {"lines": document_lines(InvoiceLine)}
     edit_form_extra_fields: ClassVar = {"lines": document_lines(InvoiceLine)}
     search_columns: ClassVar = [
-        "kind", "state", "settlement", "party", "issued_on", "due_on", "currency", "organisation", "owner", "team",
+        "kind", "state", "settlement", "party", "contract", "issued_on", "due_on", "currency", "organisation",
+        "owner", "team",
     ]  # fmt: skip
     order_columns: ClassVar = ["number", "issued_on", "due_on", "gross", "state"]
     base_order = ("id", "desc")

@@ -1,7 +1,7 @@
 """Notifications: the bell's last ones, the page of all, what each person wants to be told of."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask import abort, current_app, flash, g, redirect, request
@@ -212,6 +212,8 @@ def _told(one: Notification, record: Any, people: dict[int, str]) -> Told:
         NotificationKind.lead_waits: _("A lead waits for your answer"),
         NotificationKind.lead_late: _("A lead was not answered in time"),
         NotificationKind.letter_came: _("A letter has come"),
+        NotificationKind.contract_ends: _("A contract ends soon"),
+        NotificationKind.obligation_late: _("What a contract asks for is overdue"),
     }[one.kind]
     name = _named_by_kind(record) if record is not None else _("A record that is gone, or that you no longer see")
     more = _more(one, record, people) if record is not None else ""
@@ -239,7 +241,7 @@ def _told_of_handover(one: Notification, who: str) -> Told:
     return Told(one.id, text, record, "", one.made_at, is_read=one.read_at is not None, is_open=True)
 
 
-def _more(one: Notification, record: Any, people: dict[int, str]) -> str:
+def _more(one: Notification, record: Any, people: dict[int, str]) -> str:  # noqa: PLR0911 -- one a kind
     if isinstance(record, ApiKey):
         return _("It ends on %(day)s.", day=day(record.expires_on)) if record.expires_on else ""
     if one.activity is not None:
@@ -247,6 +249,8 @@ def _more(one: Notification, record: Any, people: dict[int, str]) -> str:
         return _("This note is deleted.") if gone else activities.excerpt(one.activity.body or "", people)
     if one.kind is NotificationKind.export_alarm:
         return export_words.told(one.said or "")
+    if one.kind in {NotificationKind.contract_ends, NotificationKind.obligation_late}:
+        return day(date.fromisoformat(one.said)) if one.said else ""
     if one.kind in {NotificationKind.lead_waits, NotificationKind.lead_late}:
         return lead_words.told(one.kind, one.said or "")
     if one.kind is NotificationKind.change_of_state:

@@ -29,7 +29,7 @@ from app.web.schema import Lines
 
 ORDER = 18
 LOADED = [selectinload(SaleOrder.party), selectinload(SaleOrder.owner), selectinload(SaleOrder.organisation)]
-HEAD = ["party", "organisation", "ordered_on", "delivery_on", "payment_term", "buyer_reference"]
+HEAD = ["party", "organisation", "ordered_on", "delivery_on", "payment_term", "contract", "buyer_reference"]
 PRICING = ["currency", "prices_include_tax", "returns", "discount", "charge"]
 MORE = ["note", "owner", "team"]
 TOLD = ["deal", "quote", "external_source", "external_id", "cancelled_reason", "closed_reason", "margin"]
@@ -68,7 +68,17 @@ class OrderView(Chained, Portions, DocumentView):
     edit_fieldsets: ClassVar = FIELDSETS
     add_form_extra_fields: ClassVar = {"lines": document_lines(SaleOrderLine)}
     edit_form_extra_fields: ClassVar = {"lines": document_lines(SaleOrderLine)}
-    search_columns: ClassVar = ["state", "party", "ordered_on", "delivery_on", "currency", "deal", "owner", "team"]
+    search_columns: ClassVar = [
+        "state",
+        "party",
+        "ordered_on",
+        "delivery_on",
+        "currency",
+        "deal",
+        "contract",
+        "owner",
+        "team",
+    ]
     order_columns: ClassVar = ["number", "ordered_on", "delivery_on", "gross", "state"]
     base_order = ("id", "desc")
     key_facts: ClassVar = ["state", "party", "owner"]

@@ -247,6 +247,7 @@ class PartyView(Consents, Merging, CrudView):
     related: ClassVar = [
         Related("deal", "party"),
         Related("lead", "party"),
+        Related("contract", "party"),
         Related("order", "party"),
         Related("invoice", "party"),
         Related("payment", "party"),

@@ -37,7 +37,16 @@ from app.web.verbs import Verb, reason
 
 ORDER = 16
 LOADED = [selectinload(Quote.party), selectinload(Quote.owner), selectinload(Quote.organisation)]
-HEAD = ["party", "organisation", "valid_until", "delivery_on", "payment_term", "buyer_reference", "language"]
+HEAD = [
+    "party",
+    "organisation",
+    "valid_until",
+    "delivery_on",
+    "payment_term",
+    "contract",
+    "buyer_reference",
+    "language",
+]
 PRICING = ["currency", "prices_include_tax", "discount", "charge"]
 MORE = ["note", "owner", "team"]
 FORM = [*HEAD, *PRICING, *MORE, "lines"]
@@ -210,7 +219,7 @@ class QuoteView(Chained, WithFile, DocumentView):
     edit_fieldsets: ClassVar = FIELDSETS
     add_form_extra_fields: ClassVar = {"lines": document_lines(QuoteLine)}
     edit_form_extra_fields: ClassVar = {"lines": document_lines(QuoteLine)}
-    search_columns: ClassVar = ["state", "party", "sent_on", "valid_until", "currency", "owner", "team"]
+    search_columns: ClassVar = ["state", "party", "sent_on", "valid_until", "currency", "contract", "owner", "team"]
     order_columns: ClassVar = ["number", "sent_on", "valid_until", "gross", "state"]
     base_order = ("id", "desc")
     key_facts: ClassVar = ["state", "party", "valid_until", "owner"]

@@ -5,7 +5,7 @@ A link that does not work answers alike, whatever is wrong with it: unknown, use
 
 from typing import Any
 
-from flask import g, make_response, render_template, request
+from flask import request
 from flask_appbuilder import BaseView, expose
 from wtforms import BooleanField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
@@ -13,16 +13,16 @@ from wtforms.validators import InputRequired, Length
 from app import clock
 from app.db import db, unit_of_work
 from app.documents import quote as papers
-from app.errors import DomainError, NotFound, Refusals, TooManyTries
-from app.i18n import LANGUAGES, in_language
+from app.errors import DomainError, NotFound
 from app.i18n import gettext as _
+from app.i18n import in_language
 from app.i18n import lazy_gettext as _l
 from app.models.quote import QuoteState
 from app.services import quote_link as links
 from app.services import quote_paper
-from app.services.quote_link import Said
-from app.web import often
+from app.services.public_link import Said
 from app.web.crm_form import CrmForm
+from app.web.public_page import PublicPage, asked, private, refuse
 from app.web.signing_in import client_address
 from app.web.stored_file import sent
 
@@ -50,11 +50,12 @@ class RejectForm(CrmForm):
     reason = TextAreaField(_l("Why not?"), [InputRequired(), Length(max=links.REASON_LENGTH)], render_kw={"rows": 3})
 
 
-class QuotePublicView(BaseView):
+class QuotePublicView(PublicPage, BaseView):
     """One quote by its link; see the module's text."""
 
     route_base = "/q"
     default_view = "show"
+    template = "web/quote_public.html"
 
     @expose("/<string:token>", methods=["GET"])
     def show(self, token: str) -> Any:
@@ -68,9 +69,9 @@ class QuotePublicView(BaseView):
             with links.followed(db.session(), token, at=clock.now()) as quote:
                 if quote.file is None:
                     raise NotFound
-                return _private(sent(quote.file))
+                return private(sent(quote.file))
         except NotFound:
-            return self._ended()
+            return self.ended()
 
     @expose("/<string:token>/accept", methods=["POST"])
     def accept(self, token: str) -> Any:
@@ -105,25 +106,25 @@ class QuotePublicView(BaseView):
             with unit_of_work(db.session()) as work:
                 links.answer(work, token, to, said, at=clock.now())
         except NotFound:
-            return self._ended()
+            return self.ended()
         except DomainError as refusal:
-            form.refuse(refusal.errors if isinstance(refusal, Refusals) else {refusal.field or "": [refusal.text]})
+            refuse(form, refusal)
             shown = accepting or AcceptForm(formdata=None), rejecting or RejectForm(formdata=None)
             return self._read(token, *shown, 422)
-        with in_language(_asked(code)):
-            return self._page("done", title=_("Thank you"), is_accepted=to == QuoteState.accepted)
+        with in_language(asked(code)):
+            return self.page("done", title=_("Thank you"), is_accepted=to == QuoteState.accepted)
 
     def _read(self, token: str, accepting: CrmForm, rejecting: CrmForm, status: int = 200) -> Any:
         try:
             with links.followed(db.session(), token, at=clock.now()) as quote:
                 content, has_file, state = quote_paper.content(quote), quote.file is not None, str(quote)
         except NotFound:
-            return self._ended()
-        code = _asked(content["document"]["language"])
+            return self.ended()
+        code = asked(content["document"]["language"])
         content["document"] = content["document"] | {"language": code}
         doc, _assets = papers.printed(content)
         with in_language(code):
-            return self._page(
+            return self.page(
                 "read",
                 status=status,
                 title=_("Quote %(number)s", number=state),
@@ -134,43 +135,6 @@ class QuotePublicView(BaseView):
                 rejecting=rejecting,
                 code=code,
             )
-
-    def _ended(self) -> Any:
-        """Answer to a link that does not work; whoever tries many waits."""
-        try:
-            often.refuse_too_often(client_address(), at=clock.now())
-        except TooManyTries as refusal:
-            answer = self._page("wait", title=_("Please wait"), status=429, text=refusal.text)
-            answer.headers["Retry-After"] = str(refusal.seconds)
-            return answer
-        with in_language(_asked("")):
-            return self._page("ended", title=_("This link has ended"), status=404)
-
-    @staticmethod
-    def _page(state: str, *, title: str, status: int = 200, **about: Any) -> Any:
-        shown = render_template("web/quote_public.html", state=state, title=title, **about)
-        answer = _private(make_response(shown))
-        answer.status_code = status
-        return answer
-
-
-def _private(answer: Any) -> Any:
-    """Return an answer that no cache keeps, no search engine lists and no other page learns the address of."""
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    answer.headers["Cache-Control"] = "no-store"
-    answer.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
-    return answer
-
-
-def _asked(code: str) -> str:
-    """Return the language that the reader chose on the page, else that of the quote, else of the browser's session."""
-    chosen = request.args.get("lang", "")
-    if chosen in LANGUAGES:
-        return chosen
-    if code in LANGUAGES:
-        return code
-    session_code = getattr(g, "locale", None)
-    return session_code if session_code in LANGUAGES else (request.accept_languages.best_match(LANGUAGES) or "en")
 
 
 def register(appbuilder: Any) -> None:

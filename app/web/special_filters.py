@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.i18n import lazy_gettext as _l
+from app.models.contract import UNSIGNED, Contract
 from app.models.deal import Deal
-from app.services import deal_rot, planned
+from app.services import contract_obligation, contract_term, deal_rot, planned
+from app.web.locale import choose_time_zone
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,20 @@ SPECIAL: Mapping[tuple[str, str], Mapping[str, Special]] = {
             _l("Untouched for too long"),
             _l("Touched within the norm"),
         ),
-    }
+    },
+    ("contract", "state"): {
+        "late": Special(
+            lambda _session: contract_obligation.with_late(clock.today(choose_time_zone())),
+            _l("Something is overdue"),
+            _l("Nothing is overdue"),
+        ),
+        "ends": Special(
+            lambda _session: contract_term.ending(clock.today(choose_time_zone())),
+            _l("Ends within 60 days"),
+            _l("Does not end within 60 days"),
+        ),
+        "open": Special(lambda _session: Contract.state.in_(UNSIGNED), _l("Not signed by both"), _l("Signed by both")),
+    },
 }
 
 

@@ -577,6 +577,22 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "lead_form_field": [{"id": 1, "form_id": 1, "position": 1, "field": "email", "is_required": True}],
     "lead_form_text": [{"id": 1, "form_id": 1, "language": "nl", "title": "Vraag het ons"}],
+    "contract": [
+        {"id": 1, "state": "active", "number": "C-2026-00001", "amendment": 0, "kind": "service", "organisation_id": 1}
+        | {"party_id": 1, "deal_id": 1, "subject": "Care of the garden", "terms": "We water.", "language": "nl"}
+        | {"amount": money("1200"), "currency": "EUR", "valid_from": "2026-01-01", "valid_until": "2026-12-31"}
+        | {"renewal": "automatic", "renew_months": 12, "notice_days": 30, "reminder_days": 30, "renewals": 0}
+        | {"sent_on": "2025-12-20", "ends_on": "2026-12-31", "remind_on": "2026-11-01", "search_text": TEXT}
+        | OWNED
+    ],
+    "contract_signature": [
+        {"id": 1, "contract_id": 1, "side": "theirs", "signed_on": "2025-12-22", "name": "Anna", "is_electronic": True}
+        | {"content_sha256": "d" * 64, "address": "203.0.113.7", "noted_at": AT}
+    ],
+    "contract_obligation": [
+        {"id": 1, "contract_id": 1, "side": "ours", "text": "Water the tulips", "due_on": "2026-04-30"}
+        | {"every_months": 1}
+    ],
     "quote": [
         DOCUMENT
         | {"id": 1, "state": "draft", "edition": 1, "language": "nl", "valid_until": "2026-04-30"}

@@ -13,7 +13,15 @@ from sqlalchemy.orm import Session
 
 from app import migrating
 from app.db import Model, prepare_engine
-from app.models import audit_protection, consent_protection, deal_protection, made_protection, protection, triggers
+from app.models import (
+    audit_protection,
+    consent_protection,
+    contract_protection,
+    deal_protection,
+    made_protection,
+    protection,
+    triggers,
+)
 from app.services import access, verify
 from app.services import search as searches
 from tests.migrations import rows
@@ -81,7 +89,7 @@ def declared_triggers(connection: Connection) -> dict[str, str]:
     columns = protection.protected_columns()
     declared = protection.postgresql_triggers(columns) | audit_protection.postgresql_triggers()
     declared |= consent_protection.postgresql_triggers() | deal_protection.postgresql_triggers()
-    declared |= made_protection.postgresql_triggers()
+    declared |= made_protection.postgresql_triggers() | contract_protection.postgresql_triggers()
     return {name: f"{trigger.table}: {trigger.function}" for name, trigger in declared.items()}
 
 

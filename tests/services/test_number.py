@@ -128,6 +128,7 @@ def test_an_organisation_gets_a_series_for_each_kind_once(session, made):
         (SeriesKind.credit_note, "CN-"),
         (SeriesKind.quote, "Q-"),
         (SeriesKind.delivery, "D-"),
+        (SeriesKind.contract, "C-"),
     ]
     assert numbers.make_defaults(session, us) == first
 

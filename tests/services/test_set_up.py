@@ -43,7 +43,7 @@ def test_a_country_alone_sets_up_what_is_usual_there(app, session, country, name
     made = select(Tax.code, Tax.rate).where(Tax.country == code)
     assert set(session.execute(made).all()) == {(tax.code, tax.rate) for tax in taxes.presets(code)}
     series = select(NumberSeries.kind).where(NumberSeries.organisation_id == ours.id).order_by(NumberSeries.kind)
-    assert list(session.scalars(series)) == ["credit_note", "delivery", "invoice", "quote", "sale_order"]
+    assert list(session.scalars(series)) == ["contract", "credit_note", "delivery", "invoice", "quote", "sale_order"]
     assert units.known(session).code == "C62"
 
 
@@ -53,7 +53,7 @@ def test_given_again_it_adds_nothing(session):
     ours = own_company(session, "nl", name=" Grachten  Handel B.V. ", about=ABOUT, bank=BANK)
     assert own_company(session, "NL") is ours
     assert counts(session) == before
-    assert (before["organisation"], before["number_series"], before["payment_term"]) == (1, 5, 1)
+    assert (before["organisation"], before["number_series"], before["payment_term"]) == (1, 6, 1)
     assert [account.iban for account in ours.bank_accounts] == ["NL91ABNA0417164300"]
 
 

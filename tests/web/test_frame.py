@@ -46,7 +46,7 @@ def created(page: str) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "may_add"),
     [
-        ("manager", [f"/{area}/add" for area in ("lead", "deal", "activity", "party", "quote", "order")]),
+        ("manager", [f"/{area}/add" for area in ("lead", "deal", "activity", "party", "quote", "order", "contract")]),
         (
             "accountant",
             [

@@ -55,6 +55,10 @@ PUBLIC = {
     "QuotePublicView.pdf": "answers to the random part of a quote's link",
     "QuotePublicView.accept": "answers to the random part of a quote's link",
     "QuotePublicView.reject": "answers to the random part of a quote's link",
+    "ContractPublicView.show": "answers to the random part of a contract's link",
+    "ContractPublicView.pdf": "answers to the random part of a contract's link",
+    "ContractPublicView.accept": "answers to the random part of a contract's link",
+    "ContractPublicView.decline": "answers to the random part of a contract's link",
     "SecondStepView.code": "answers to a right password only",
     "SecondStepView.set_up": "answers to a right password only",
     "LookView.end": "ends one's own look, whoever one looks as",
@@ -425,7 +429,11 @@ def expected(  # noqa: PLR0911
     if guard is None:
         open_to_all = {"IndexView.health": 200, "ManifestView.manifest": 200}
         open_to_all |= dict.fromkeys(
-            ("PasswordView.link", "QuotePublicView.show", "QuotePublicView.pdf"), 404
+            (
+                *("PasswordView.link", "QuotePublicView.show", "QuotePublicView.pdf"),
+                *("ContractPublicView.show", "ContractPublicView.pdf"),
+            ),
+            404,
         )  # no such link
         open_to_all["FeedView.feed"] = 404  # there is no such address
         open_to_all |= {"PublicFormView.page": 404, "PublicFormView.snippet": 404}  # nor such a form
