@@ -28,7 +28,7 @@ from app.web.filters import conditions as conditions_of
 from app.web.keyset import Page
 from app.web.labels import LABELS
 from app.web.lookup import stem_of
-from app.web.periods import PERIODS
+from app.services.named_days import PERIODS
 from app.web.records import COUNT_CAP
 from app.web.special_filters import special_of
 from app.web.standard import standard_options
