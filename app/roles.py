@@ -99,6 +99,7 @@ _PRICE_DESK = {
 _MARGINS = dict.fromkeys(("order.margin", "invoice.margin"), "see")
 _LEADS = "see add change accept release convert attach merge reject reopen undo"
 _ORDERS = "see add change delete confirm deliver finish close reopen cancel share"
+_SEGMENTS = "see add change delete recount refresh combine share"
 _BILLS = "invoice invoice_part advance"
 _QUOTES = "see add change delete send release accept reject order new_version renew revoke share"
 _DELIVERIES = "see change delete ship deliver take_back cancel share"
@@ -127,6 +128,7 @@ PRESETS: dict[str, Role] = {
             "invoice": "see",
             "payment": "see",
             "sales_plan": "see add change delete repeat",
+            "segment": _SEGMENTS,
             "letter": "see write",
             "letter_template": "see add change delete",
             "substitution": "see add change delete",
@@ -154,6 +156,7 @@ PRESETS: dict[str, Role] = {
             "invoice": "see",
             "payment": "see",
             "sales_plan": "see",
+            "segment": _SEGMENTS,
             "letter": "write",
         },
     ),
@@ -189,6 +192,7 @@ PRESETS: dict[str, Role] = {
             "lead": "see",
             "lead_source": "see",
             "lead_form": "see add change",
+            "segment": _SEGMENTS,
         },
     ),
     "Back office": Role(
@@ -253,6 +257,7 @@ PRESETS: dict[str, Role] = {
             "payment": "see",
             "allocation": "see",
             "sales_plan": "see",
+            "segment": "see",
             "letter": "see",
             "handover": "see",
             "person_export": "see",
@@ -278,6 +283,7 @@ PRESETS: dict[str, Role] = {
             "delivery": "see",
             "invoice": "see",
             "payment": "see add",
+            "segment": "see",
         },
     ),
 }

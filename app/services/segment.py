@@ -120,6 +120,12 @@ def sample(session: Session, found: Select[Any]) -> list[Party]:
     return list(session.execute(rows).unique().scalars())
 
 
+def page(session: Session, found: Select[Any], *, after: int, most: int) -> list[Party]:
+    """Return the next counterparties by their keys of those that a statement finds."""
+    rows = select(Party).where(Party.id.in_(found), Party.id > after).order_by(Party.id).limit(most)
+    return list(session.execute(rows).unique().scalars())
+
+
 # --- how many there were ----------------------------------------------------------------------------------------------
 
 
@@ -148,7 +154,7 @@ def counted(session: Session, keys: list[int]) -> dict[int, SegmentCount]:
 def why(session: Session, segment: Segment, party: Party, *, at: datetime) -> list[Reason]:
     """Return each part of a segment's conditions with whether a counterparty meets it, in the order of the tree."""
     compiler = Compiler(session, today(session, at=at))
-    parts = list(_walk(tree_of(segment), 0))
+    parts = list(walk(tree_of(segment), 0))
     asked: dict[str, Any] = {}
     for number, (part, _depth) in enumerate(parts):
         try:
@@ -165,11 +171,12 @@ def why(session: Session, segment: Segment, party: Party, *, at: datetime) -> li
     ]
 
 
-def _walk(part: Group | Is | Has, depth: int) -> Iterator[tuple[Group | Is | Has, int]]:
+def walk(part: Group | Is | Has, depth: int) -> Iterator[tuple[Group | Is | Has, int]]:
+    """Yield each part of a tree with its depth, in its order."""
     yield part, depth
     if isinstance(part, Group):
         for each in part.parts:
-            yield from _walk(each, depth + 1)
+            yield from walk(each, depth + 1)
 
 
 def _truth(found: Any) -> bool | None:  # noqa: ANN401 -- as a database says it

@@ -218,7 +218,7 @@ class PartyView(Consents, Merging, CrudView):
     edit_fieldsets: ClassVar = [*FIELDSETS, (None, {"fields": list(LINES)})]
     search_columns: ClassVar = [
         "kind", "is_customer", "is_supplier", "country", "owner", "team", "created_at", "changed_at",
-        "parent", "completeness", "archived_at", "preferred_channel", "call_time", "interest", *SHOWN,
+        "parent", "completeness", "archived_at", "preferred_channel", "call_time", "interest", "segment", *SHOWN,
     ]  # fmt: skip
     other_columns: ClassVar = [*MAIN, *NUMBERS, *REACH, *MORE, "completeness", *SHOWN]
     order_columns: ClassVar = ["name", "tax_number", "country", "changed_at", "completeness"]

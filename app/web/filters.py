@@ -19,9 +19,12 @@ from app.db import db, metadata
 from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.handover import Handover
+from app.models.party import Party
+from app.models.segment import Segment
 from app.models.tag import Tagging
 from app.services import access, comparison, condition, handover_kinds
 from app.services import handover as handovers
+from app.services import segment as segments
 from app.services import tag as tags
 from app.services.comparison import CHOICE, FROM_TODAY, Today, compared, from_today, truth, values
 from app.services.condition import Group
@@ -40,6 +43,7 @@ OF_MINE: dict[str, Callable[[Any, frozenset[int]], ColumnElement[bool]]] = {
     "eq": lambda column, keys: column.in_(keys),
     "neq": lambda column, keys: sa.or_(column.not_in(keys), column.is_(None)),
 }
+SEGMENT = "segment"  # of counterparties: a key
 TAGS = "tags"  # of every entity whose cards take tags
 MINE = "mine"  # a person: the reader; a team: his own and those below it
 IDLE, GIVEN = "idle", "given"  # of an owner: nobody is working on the record; it changed hands in a hand-over
@@ -139,6 +143,8 @@ def conditions(entity: type[Any], wanted: Iterable[Wanted], declared: Iterable[s
 def _of_one(entity: type[Any], one: Wanted) -> ColumnElement[bool]:
     """Return the condition of one filter."""
     column = column_of(entity, one.column)
+    if entity is Party and one.column == SEGMENT:
+        return _in_segment(one)
     made = _tagged(entity, one) if one.column == TAGS else _condition(entity, column, one)
     return _of_beside(entity, made, column) if one.column in beside(entity) else made
 
@@ -150,6 +156,24 @@ def _tagged(entity: type[Any], one: Wanted) -> ColumnElement[bool]:
     if one.operator == "empty":
         return tags.having(entity, "empty", _empty(one.value))
     return tags.having(entity, one.operator, values(one.value) if one.operator == "in" else str(one.value)[:200])
+
+
+def _in_segment(one: Wanted) -> ColumnElement[bool]:
+    """Return the condition that a counterparty is in a segment; of one that asks what the reader may not see nobody is.
+
+    A refusal would leave the filter out, and the list would show everybody.
+    """
+    if one.operator not in {"eq", "neq"}:
+        raise DomainError(_("Unknown operator “%(operator)s”", operator=str(one.operator)[:20]), field=one.column)
+    session = db.session()
+    found = access.get(session, Segment, typed(Segment.__table__.c.id, one.value))
+    if found is None:
+        return sa.false()
+    try:
+        members = segments.members(session, found, at=clock.now())
+    except DomainError:
+        return sa.false()
+    return Party.id.in_(members) if one.operator == "eq" else Party.id.not_in(members)
 
 
 def _condition(entity: type[Any], column: Any, one: Wanted) -> ColumnElement[bool]:

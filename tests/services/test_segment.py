@@ -266,14 +266,18 @@ def test_a_figure_that_one_may_not_see_cannot_be_asked(session: Session, made: M
     """The owner of a segment may ask; who reads it without that right gets a refusal, not an answer."""
     party = made.party("Mine")
     kept = segment(session, part)
-    actor = access.Actor(made.user("robot").id, "robot", access.Scope.own, reaches=(("party", "see", access.EVERYTHING),))
+    actor = access.Actor(
+        made.user("robot").id, "robot", access.Scope.own, reaches=(("party", "see", access.EVERYTHING),)
+    )
     with access.acting(session, actor):
         with pytest.raises(DomainError, match="right") as refusal:
             segments.members(session, kept, at=AT)
         assert refusal.value.field == "definition"
         with pytest.raises(DomainError, match="right"):
             segments.save(session, Segment(name="Probe", definition=tree(part)))
-        assert [one.met for one in segments.why(session, kept, party, at=AT)][1:] == [None] * (3 if "none" in part else 1)
+        assert [one.met for one in segments.why(session, kept, party, at=AT)][1:] == [None] * (
+            3 if "none" in part else 1
+        )
 
 
 # --- why --------------------------------------------------------------------------------------------------------------
