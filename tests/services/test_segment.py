@@ -88,7 +88,7 @@ def test_fields_of_the_counterparty(session: Session, made: Made):
         (date(2027, 3, 1), 300, False),
     ],
 )
-def test_a_birthday_comes_round(session: Session, made: Made, at: date, days: int, found: bool):  # noqa: FBT001
+def test_a_birthday_comes_round(session: Session, made: Made, at: date, days: int, found: bool):
     made.party("Leap", kind=PartyKind.person, birthday=date(1992, 2, 29))
     asked = condition.parsed(tree({"field": "birthday", "is": "comes", "value": days}))
     moment = datetime(at.year, at.month, at.day, 12, tzinfo=UTC)
