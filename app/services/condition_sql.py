@@ -5,6 +5,8 @@ counterparty counts as far as the reader sees it; a field that he may not see re
 were never counted has none: its numbers are zero, its days empty.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
@@ -64,12 +66,8 @@ class Compiler:
         return condition.compiled(tree, self._leaf)
 
     def _leaf(self, one: Is | Has) -> ColumnElement[bool]:
-        try:
+        with _told(one):
             return self._has(one) if isinstance(one, Has) else self._is(one)
-        except (ValueError, OverflowError, InvalidOperation):
-            raise refused(_("“%(value)s” is no value to compare with here", value=_shown(one.value))) from None
-        except DomainError as error:
-            raise error if error.field == "definition" else refused(str(error)) from None
 
     # --- single conditions ----------------------------------------------------------------------------------------
 
@@ -108,7 +106,7 @@ class Compiler:
 
     def _read(self, field: Field, value: str) -> Any:  # noqa: ANN401 -- in the column's type
         if not value:
-            raise ValueError(value)
+            raise refused(_("“%(field)s” still needs a value", field=str(field.label)))
         kind = sa.Integer() if field.way == CATEGORY else field.column.type
         return comparison.read(kind, value, lambda: self.today)
 
@@ -169,13 +167,25 @@ class Compiler:
             field = thing.fields.get(each.field)
             if field is None:
                 raise refused(_("One cannot ask for “%(field)s”", field=each.field[:60]))
-            found = found.where(self._compared(field, each))
+            with _told(each):
+                found = found.where(self._compared(field, each))
         return found
 
 
 def refused(text: str) -> DomainError:
     """Return the refusal of a condition."""
     return DomainError(text, field="definition")
+
+
+@contextmanager
+def _told(one: Is | Has) -> Iterator[None]:
+    """Say of which condition a value cannot be read."""
+    try:
+        yield
+    except (ValueError, OverflowError, InvalidOperation):
+        raise refused(_("“%(value)s” is no value to compare with here", value=_shown(one.value))) from None
+    except DomainError as error:
+        raise error if error.field == "definition" else refused(str(error)) from None
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401

@@ -45,6 +45,7 @@ from app.web.merging import MERGE, UNMERGE, Merging
 from app.web.merging import TAB as TWINS
 from app.web.records import Records
 from app.web.schema import LinkedField
+from app.web.segmenting import Segmenting
 from app.web.verbs import Verb
 
 ORDER = 14
@@ -201,7 +202,7 @@ class Account:
         return {currency: amount for currency, amount in found.items() if amount}
 
 
-class PartyView(Consents, Merging, CrudView):
+class PartyView(Consents, Merging, Segmenting, CrudView):
     """List, forms and card of counterparties."""
 
     datamodel = PARTIES

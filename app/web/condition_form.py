@@ -7,7 +7,7 @@ to the tree is the value of the pressed button: "single:r", "has:r.1", "group:r"
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from flask import render_template, request
 from markupsafe import Markup
@@ -19,13 +19,14 @@ from app.i18n import gettext as _
 from app.models.base import entity_of
 from app.roles import SEE
 from app.services import access, condition
-from app.services.condition import JOINS, Group, Has, Is, Join
+from app.services.condition import JOINS, Group, Has, Is
 from app.services.condition_field import PARTY, THINGS, Thing
 from app.services.condition_field import Field as Asked
 from app.web import condition_words as words
 from app.web.lines import ADD
 from app.web.link_field import all_of_few, is_few
 from app.web.lookup import OFFERED
+from app.web.standard import standard_list
 
 NAME = "definition"
 _KEY = re.compile(r"c-(r(?:\.\d{1,3}){0,8})-([a-z]{2,10})")
@@ -61,7 +62,7 @@ def _part(place: str, found: dict[str, dict[str, list[str]]]) -> Part:
         operator = given.get("is", "eq")
         return Is(given["field"], operator, tuple(several) if len(several) > 1 else "".join(several))
     join = given.get("join", "all")
-    return Group(cast("Join", join) if join in JOINS else "all", inner)
+    return Group(join if join in JOINS else "all", inner)
 
 
 def _has(given: dict[str, str], where: tuple[Is, ...]) -> Has:
@@ -156,6 +157,11 @@ class Builder:
     measures = staticmethod(words.measures)
 
     @staticmethod
+    def currencies() -> list[tuple[str, str]]:
+        """Return the currencies of sums."""
+        return list(standard_list("currency"))
+
+    @staticmethod
     def choices(field: Asked, operator: str) -> list[tuple[str, str]] | None:
         """Return what a value is chosen from, None where it is typed or looked up."""
         if operator == "empty":
@@ -208,7 +214,7 @@ class ConditionField(Field):
             try:
                 self.tree = condition.parsed(self.data)
             except DomainError as refusal:
-                self.process_errors = [*self.process_errors, str(refusal)]
+                self.process_errors.append(str(refusal))
 
     def drawn(self, **about: Any) -> str:
         """Return the builder as HTML."""

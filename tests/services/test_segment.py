@@ -18,6 +18,7 @@ from app.services import product_category as categories
 from app.services import segment as segments
 from app.services import tag as tags
 from app.services.segment_members import Combining
+from tests.attack import attack
 from tests.factories import Made
 
 AT = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -179,6 +180,7 @@ def test_archived_merged_and_anonymised_ones_are_left_out(session: Session, made
     assert names(session, {"field": "archived_at", "is": "empty", "value": "0"}) == ["Archived"]
 
 
+@attack(183, "SQL, a foreign field or table, or nonsense in the JSON of a segment's conditions")
 @pytest.mark.parametrize(
     ("part", "text"),
     [
@@ -209,6 +211,34 @@ def test_what_no_condition_can_be_is_refused_and_nothing_is_kept(session: Sessio
         segments.save(session, made)
     assert refusal.value.field == "definition"
     assert made not in session
+
+
+def nested(deep: int) -> dict[str, Any]:
+    made: dict[str, Any] = NL
+    for _each in range(deep):
+        made = {"any": [made]}
+    return made
+
+
+@attack(184, "conditions nested or repeated without end")
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        (nested(5), "nested"),
+        (nested(40), "nested"),
+        ({"any": [NL] * 60}, "At most 60"),
+        ({"any": [{"any": [NL] * 30}] * 1000}, "At most 60"),
+        ({"has": "order", "where": [{"field": "net", "is": "ge", "value": "1"}] * 60}, "At most 60"),
+        ({"field": "country", "is": "in", "value": ["NL"] * 101}, "At most 100"),
+        ({"has": "order", "days": 10**9}, "whole number of days"),
+        ({"has": "order", "count": {"is": "ge", "value": 10**12}}, "no value to compare"),
+    ],
+)
+def test_a_bomb_of_conditions_is_refused_before_it_is_sql(session: Session, part: Any, text: str):
+    with pytest.raises(DomainError, match=text) as refusal:
+        segments.save(session, Segment(name="Bomb", definition=tree(part)))
+    assert refusal.value.field == "definition"
+    segments.save(session, Segment(name="Deepest", definition=tree(nested(4))))
 
 
 def test_a_live_segment_needs_a_condition_and_a_name(session: Session):
@@ -242,6 +272,7 @@ def test_each_reader_finds_his_own_rows_only(session: Session, made: Made):
         assert segments.counted(session, [shared.id])[shared.id].members == 1
 
 
+@attack(186, "records of others, asked for by what belongs to a counterparty")
 def test_orders_of_others_are_no_way_to_look_into_them(session: Session, made: Made):
     mine = made.buyer("Mine", owner="manager")
     ordered(made, mine, ("1", "1000.00"))  # of nobody: a manager does not see it
@@ -252,6 +283,7 @@ def test_orders_of_others_are_no_way_to_look_into_them(session: Session, made: M
         assert names(session, {"has": "order", "count": {"is": "eq", "value": 0}}) == ["Mine"]
 
 
+@attack(185, "a figure that one may not see, told by a condition on it")
 @pytest.mark.parametrize(
     "part",
     [

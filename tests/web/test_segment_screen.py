@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models.segment import Segment
+from app.models.segment import Segment, SegmentMember
 from app.services import segment as segments
+from tests.attack import attack
 from tests.conftest import Browser
 from tests.factories import Made
 
@@ -88,6 +89,7 @@ def test_the_card_says_who_is_in_and_why(as_user: As, session: Session, made: Ma
     assert ("Dutch" in listed, "Segment: Ours" in listed) == (True, True)
 
 
+@attack(187, "the list of a segment that refuses: everybody, or a number of others")
 def test_the_list_of_a_segment_that_asks_too_much_is_empty(as_user: As, session: Session, made: Made):
     """The marketer sees all parties, but no figures of money: leaving the filter out would show him everybody."""
     made.party("Dutch")
@@ -96,6 +98,24 @@ def test_the_list_of_a_segment_that_asks_too_much_is_empty(as_user: As, session:
     assert "Dutch" not in page
     card = as_user("marketer").client.get(f"/segment/show/{one.id}").get_data(as_text=True)
     assert "needs a right that you do not have" in card
+
+
+def test_ticked_parties_and_whole_lists_go_into_a_static_segment(as_user: As, session: Session, made: Made):
+    first, second = made.party("First", owner="head"), made.party("Second", owner="head")
+    made.party("Russian", owner="head", country="RU")
+    session.commit()
+    browser = as_user("head")
+    form = {"csrf_token": browser.signed(), "rowid": str(first.id)}
+    page = browser.client.post("/party/many/segment", data=form).get_data(as_text=True)
+    assert ('name="fresh"' in page, "Add to a segment" in page) == (True, True)
+    refused = browser.client.post("/party/many/segment", data=form | {"segment": "", "fresh": " "})
+    assert (refused.status_code, session.scalars(select(Segment)).all()) == (422, [])
+    browser.client.post("/party/many/segment", data=form | {"segment": "", "fresh": "Fair"})
+    one = session.scalars(select(Segment)).one()
+    assert [row.party_id for row in session.scalars(select(SegmentMember))] == [first.id]
+    everything = {"csrf_token": browser.signed(), "all": "1", "segment": str(one.id)}
+    browser.client.post("/party/many/segment?flt.country.eq=NL", data=everything)
+    assert sorted(row.party_id for row in session.scalars(select(SegmentMember))) == sorted([first.id, second.id])
 
 
 def test_rest_gives_members_within_the_readers_rows(as_user: As, session: Session, made: Made):

@@ -35,7 +35,7 @@
 
   const count = async () => {
     const html = await ask({ only: "found" }).catch(() => null);
-    const found = place().querySelector("[data-found]");
+    const found = place().querySelector("[data-cond-found]");
     if (html !== null && found) found.innerHTML = html;
   };
 
