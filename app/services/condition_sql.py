@@ -144,6 +144,9 @@ class Compiler:
         measured, wanted = _measure(thing, one)
         having = comparison.OPERATORS[one.operator](measured, wanted)
         found = self._rows(thing, one)
+        is_none = one.measure == COUNT and (one.operator, wanted) in {("eq", 0), ("le", 0), ("lt", 1)}
+        if is_none:
+            return Party.id.not_in(found)
         if HOLDS[one.operator](type(wanted)(0), wanted):  # who has none meets it as well
             return Party.id.not_in(found.group_by(thing.party).having(not_(having)))
         if one.measure == COUNT and one.operator == "ge" and wanted == 1:
