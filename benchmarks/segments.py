@@ -4,9 +4,10 @@
     python -m tests.servers postgres -- python -m benchmarks.segments --rows 100000
 
 Aim: 300 ms for conditions on indexed columns, since the builder counts while one edits. Measured with 100,000
-counterparties and 200,000 orders on two busy cores, median in ms, SQLite / PostgreSQL: one country 79 / 44, turnover 59 / 88,
-recency and number 200 / 125, an order of 30 days 95 / 117, none of two 298 / 111. Beyond the aim lies what reads every order:
-two orders or more 392 / 642 (the figure "orders" says it in a fifth), never ordered 471 / 348, a sum of a year 1600 / 428.
+counterparties and 200,000 orders on two busy cores, median in ms, SQLite / PostgreSQL: one country 79 / 44, turnover
+59 / 88, recency and number 200 / 125, an order of 30 days 95 / 117, none of two 298 / 111. Beyond the aim lies what
+reads every order: two orders or more 392 / 642 (the figure "orders" says it in a fifth), never ordered 471 / 348, a sum
+of a year 1600 / 428.
 """
 
 import argparse
