@@ -99,6 +99,7 @@ _PRICE_DESK = {
 _MARGINS = dict.fromkeys(("order.margin", "invoice.margin"), "see")
 _LEADS = "see add change accept release convert attach merge reject reopen undo"
 _ORDERS = "see add change delete confirm deliver finish close reopen cancel share"
+_SEGMENTS = "see add change delete recount refresh combine share"
 _BILLS = "invoice invoice_part advance"
 _QUOTES = "see add change delete send release accept reject order new_version renew revoke share"
 _TEMPLATES = "see add change delete publish restore_version"
@@ -136,6 +137,7 @@ PRESETS: dict[str, Role] = {
             "invoice": "see",
             "payment": "see",
             "sales_plan": "see add change delete repeat",
+            "segment": _SEGMENTS,
             "letter": "see write",
             "letter_template": "see add change delete",
             "document_template": _TEMPLATES,
@@ -166,6 +168,7 @@ PRESETS: dict[str, Role] = {
             "invoice": "see",
             "payment": "see",
             "sales_plan": "see",
+            "segment": _SEGMENTS,
             "letter": "write",
             "made_document": _DOCUMENTS,
         },
@@ -205,6 +208,7 @@ PRESETS: dict[str, Role] = {
             "lead": "see",
             "lead_source": "see",
             "lead_form": "see add change",
+            "segment": _SEGMENTS,
         },
     ),
     "Back office": Role(
@@ -276,6 +280,7 @@ PRESETS: dict[str, Role] = {
             "sales_plan": "see",
             "document_template": "see",
             "made_document": "see",
+            "segment": "see",
             "letter": "see",
             "handover": "see",
             "person_export": "see",
@@ -302,6 +307,7 @@ PRESETS: dict[str, Role] = {
             "delivery": "see",
             "invoice": "see",
             "payment": "see add",
+            "segment": "see",
         },
     ),
 }

@@ -23,6 +23,7 @@ from app.demo import (
     party,
     plans,
     prices,
+    segments,
     shop_payment,
     team,
     trade,
@@ -85,6 +86,7 @@ def fill(
                     session, issued, organisation=company, by_id=people.ids["accountant"], today=today
                 )
         done.added["sales_plan"] = goals.ensure(session, people=people, today=today)
+        done.added["segment"] = segments.ensure(session, people=people)
         done.added["party"] += kinship.ensure(session, today=today, counts=total < SHOP)
         for stem in ("party", "invoice", "payment") if total >= SHOP else ("party",):  # written in bulk
             find.rebuild(session, stem)

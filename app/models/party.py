@@ -90,10 +90,12 @@ class Party(Entity, Owned):
         "price_list": ("price_list",),
         "=order": ("orders_count", "first_order_on", "last_order_on", "orders_per_year"),
         "=invoice": ("turnover", "average_check", "open_balance", "payment_lag_days", "last_touch_on"),
+        "=segment": ("segment",),
     }
     __beside__: ClassVar = {
         **{name: f"party_metric.{name}" for name in SHOWN},
         "interest": "party_interest.topic",
+        "segment": "segment_member.segment_id",
     }
     __searched_guarded__ = frozenset({"phone", "email", "contacts", "channels"})  # what its search text holds of them
     __searched_openly__ = ("name_key", "tax_number", "registration_number", "external_id")  # what else it does

@@ -25,6 +25,7 @@ TABLES: dict[str, str] = {
     **dict.fromkeys(("price_list", "price_item", "discount_rule"), PRICES),
     **dict.fromkeys(("audit_seal", "chain_link", "file_link", "deleted_file"), HASHES),
     **dict.fromkeys(("setting", "export_rule", "retention_rule", "work_schedule", "company_holiday"), RULES),
+    **dict.fromkeys(("segment", "segment_count"), "conditions that find many, and how many: its members are keys"),
     "sales_plan": "what our own people and teams are to reach, by their keys",
     "erasure": "written without a word about the person: a reason that names him is refused",
 }

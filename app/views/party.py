@@ -45,6 +45,7 @@ from app.web.merging import MERGE, UNMERGE, Merging
 from app.web.merging import TAB as TWINS
 from app.web.records import Records
 from app.web.schema import LinkedField
+from app.web.segmenting import Segmenting
 from app.web.verbs import Verb
 
 ORDER = 14
@@ -201,7 +202,7 @@ class Account:
         return {currency: amount for currency, amount in found.items() if amount}
 
 
-class PartyView(Consents, Merging, CrudView):
+class PartyView(Consents, Merging, Segmenting, CrudView):
     """List, forms and card of counterparties."""
 
     datamodel = PARTIES
@@ -218,7 +219,7 @@ class PartyView(Consents, Merging, CrudView):
     edit_fieldsets: ClassVar = [*FIELDSETS, (None, {"fields": list(LINES)})]
     search_columns: ClassVar = [
         "kind", "is_customer", "is_supplier", "country", "owner", "team", "created_at", "changed_at",
-        "parent", "completeness", "archived_at", "preferred_channel", "call_time", "interest", *SHOWN,
+        "parent", "completeness", "archived_at", "preferred_channel", "call_time", "interest", "segment", *SHOWN,
     ]  # fmt: skip
     other_columns: ClassVar = [*MAIN, *NUMBERS, *REACH, *MORE, "completeness", *SHOWN]
     order_columns: ClassVar = ["name", "tax_number", "country", "changed_at", "completeness"]

@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, and_, false, or_, tuple_
 
 from app.errors import DomainError
-from app.web.filters import Span, read
+from app.services.comparison import Span
+from app.web.filters import read
 
 LONGEST = 2_000
 

@@ -241,6 +241,7 @@ LABELS: dict[str, Any] = {
     "scheme": _l("Scheme"),
     "second_factor": _l("Second factor"),
     "sent_on": _l("Sent on"),
+    "segment": _l("Segment"),
     "series": _l("Series"),
     "settlement": _l("Settlement"),
     "shared_with": _l("Shared with"),

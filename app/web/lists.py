@@ -19,7 +19,10 @@ from sqlalchemy.orm import MANYTOONE, selectinload
 from app.columns import Exact, Instant
 from app.db import db
 from app.i18n import gettext as _
+from app.i18n import lazy_gettext as _l
 from app.services import access
+from app.services.comparison import FROM_TODAY
+from app.services.named_days import PERIODS
 from app.web import guarded, listing, settings
 from app.web.card import CardView
 from app.web.fields import choices_of
@@ -27,12 +30,16 @@ from app.web.filters import GIVEN, IDLE, MINE, TAGS, Wanted, beside, column_of, 
 from app.web.filters import conditions as conditions_of
 from app.web.keyset import Page
 from app.web.labels import LABELS
-from app.web.lookup import stem_of
-from app.web.periods import PERIODS
+from app.web.lookup import entity_of, stem_of
 from app.web.records import COUNT_CAP
 from app.web.special_filters import special_of
 from app.web.standard import standard_options
 
+_FROM_TODAY = {
+    "last": _l("within the last (days)"),
+    "over": _l("longer ago than (days)"),
+    "next": _l("within the next (days)"),
+}
 SIGNS = {"ge": "≥", "le": "≤", "gt": ">", "lt": "<", "neq": "≠"}
 
 
@@ -192,12 +199,18 @@ class ListView(CardView):
         about["may_be_idle"] = IDLE in operators
         if about["kind"] == "date":
             about["periods"] = [(key, text) for key, (text, _span) in PERIODS.items()]
-        if column.foreign_keys and name in self.datamodel.list_properties:
-            entity = self.datamodel.get_related_model(name)
+        if entity := self._linked_by(name, column):
             about["lookup"] = stem_of(entity)
             about["mine"] = {"user": _("Me"), "team": _("My team")}.get(about["lookup"], "")
             about["text"] = self._name_of(name, standing.get("eq") or standing.get("neq") or "")
         return about
+
+    def _linked_by(self, name: str, column: Any) -> Any:
+        """Return the entity whose records a filter's value names, None where it names none."""
+        if name in beside(self.datamodel.obj):
+            return next((entity_of(key.column.table.name) for key in column.foreign_keys), None)
+        linked = column.foreign_keys and name in self.datamodel.list_properties
+        return self.datamodel.get_related_model(name) if linked else None
 
     @staticmethod
     def _options(column: Any, standing: dict[str, str]) -> Markup | None:
@@ -229,7 +242,7 @@ class ListView(CardView):
         """Return what a filter's linked record is called, as far as the reader may see it."""
         if value == MINE:
             return _("My team") if stem_of(self.datamodel.get_related_model(name)) == "team" else _("Me")
-        entity = self.datamodel.get_related_model(name)
+        entity = self._linked_by(name, column_of(self.datamodel.obj, name))
         chosen = access.get(db.session(), entity, int(value)) if value.isdecimal() else None
         return str(chosen) if chosen is not None else ""
 
@@ -245,6 +258,8 @@ class ListView(CardView):
             return _("Nobody is working on it") if value in {"1", "true"} else _("Somebody is working on it")
         if one.operator == GIVEN:
             return _("Handed over (%(number)s)", number=value)
+        if one.operator in FROM_TODAY:
+            return f"{label} {_FROM_TODAY[one.operator]} {value}"
         return f"{label}{self._sign(one.operator)} {self._told_value(one.column, column, value)}"
 
     @staticmethod
@@ -259,6 +274,6 @@ class ListView(CardView):
         options = choices_of(column)
         if options is not None:
             return str(dict(options).get(value, value))
-        if column.foreign_keys and name in self.datamodel.list_properties:
+        if self._linked_by(name, column):
             return self._name_of(name, value) or value
         return value

@@ -260,6 +260,8 @@ SET_BASED = frozenset(
         "app/services/invoice_issue.py",  # the snapshot of a document that is at hand
         "app/services/party_merge.py",  # rows of a merge, reached through it
         "app/services/party_metric.py",  # figures of counterparties, counted over all rows, by key
+        "app/services/segment.py",  # how many members its reader has counted
+        "app/services/segment_members.py",  # keys of members, by a statement that is cut to the actor's rows
         "app/services/sign_in.py",  # login_attempt belongs to nobody
     }
 )

@@ -497,6 +497,13 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         | OWNED
         | {"owner_id": None},
     ],
+    "segment": [
+        {"id": 1, "name": "Bulb buyers", "kind": "static", "search_text": "  bulb  buyers", "frozen_at": AT}
+        | {"definition": '{"version": 1, "all": [{"field": "country", "is": "eq", "value": "NL"}]}'}
+        | OWNED
+    ],
+    "segment_member": [{"id": 1, "segment_id": 1, "party_id": 1, "at": AT}],
+    "segment_count": [{"segment_id": 1, "user_id": 1, "members": 1, "at": AT}],
     "number_series": [
         {
             "id": at,

@@ -109,6 +109,7 @@ def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
         "lead_source": 3,
         "lead": 40,
         "sales_plan": 56,
+        "segment": 5,
     }
     assert told == [(160, 160)]
     assert list(done.passwords) == [person.username for person in PERSONS]
@@ -165,6 +166,7 @@ def fill_again(session: Session) -> None:
         "lead_source": 0,
         "lead": 0,
         "sales_plan": 0,
+        "segment": 0,
     }
     numbers = session.execute(select(Party.external_id).order_by(Party.external_id)).scalars().all()
     assert numbers == [

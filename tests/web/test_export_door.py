@@ -33,6 +33,7 @@ COUNTED = {
     "parcel": "everything about one person as a file: the log",
     "get_list": "REST, by pages of at most 100: counted by person and day",
     "get": "REST, one record: counted by person and day",
+    "get_members": "REST, members of a segment by pages of at most 100: counted by person and day",
     "get_fact": "REST, the plans of a month with sums: counted by person and day",
 }
 ONE_PAGE = {

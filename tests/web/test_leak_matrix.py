@@ -62,12 +62,15 @@ ALSO = {"tag": CHANGE, "untag": CHANGE, "put_tags": CHANGE}
 # … and those that ask for a right of another area.
 ELSEWHERE = {
     "erase_people": ("erasure", "erase"),
+    "add_to_segment": ("segment", CHANGE),
+    "build": ("party", SEE),
+    "get_members": ("party", SEE),
     "plan": ("activity", "add"),
     "get_consents": ("party.personal", SEE),
     **dict.fromkeys(("add_consent", "post_consents"), ("party.personal", CHANGE)),
 }
 OFF = {"connect"}  # not there where the installation has no directory
-ON_MANY = {"act_on_many", "delete_many", "edit_many", "merge_ticked"}  # they name records by ticks
+ON_MANY = {"act_on_many", "delete_many", "edit_many", "merge_ticked", "add_to_segment"}  # they name records by ticks
 NAMELESS = {*ON_MANY, *NOTHING_NAMED, *OFF}
 NAMES = {"pk", "verb", "version", "filename"}  # everything else that an address names is a part, which is not there
 

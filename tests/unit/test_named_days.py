@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from app.web.periods import PERIODS, span
+from app.services.named_days import PERIODS, span
 
 SUNDAY = date(2026, 11, 22)
 FIRST_AND_LAST = {
