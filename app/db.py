@@ -8,7 +8,7 @@ act that was refused.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from flask_appbuilder import Model as _FabModel
@@ -115,14 +115,11 @@ def unit_of_work(session: Session | None = None) -> Iterator[Session]:
 def _write_fallen(work: Session) -> None:
     """Write what must outlive a unit of work that was undone; where that fails too, the first error is what is told."""
     acts = work.info.pop(_FALLEN, [])
-    if not acts:
-        return
-    try:
-        for act in acts:
-            act(work)
-        work.commit()
-    except SQLAlchemyError:
-        work.rollback()
+    work.info["depth"] = 0
+    if acts:
+        with suppress(SQLAlchemyError), unit_of_work(work):
+            for act in acts:
+                act(work)
 
 
 def after_rollback(session: Session, act: Callable[[Session], None]) -> None:

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from app.i18n import gettext as _
+from app.services.gate import Answer
 from app.services.letter_office import Office
 
 _PORTS = {"smtp": 587, "smtps": 465}
@@ -141,23 +142,25 @@ def deliver(
     server: Server,
     *,
     sender: str,
-    recipient: str,
+    passed: Answer,
     content: bytes,
     before_data: Callable[[], None],
     patience: Patience | None = None,
 ) -> str:
-    """Hand one letter over and return the server's words.
+    """Hand one letter over to the address that the gate has passed, and return the server's words.
 
     `before_data` is called once the server has accepted sender and recipient; what it raises ends the conversation.
     Raises Refused, Later or Unclear.
     """
+    if not passed.ok or passed.address is None:
+        raise ValueError("the gate has not passed this letter")
     patience = patience or Patience()
     client: smtplib.SMTP | None = None
     leaving = False
     try:
         client = _greeted(server, sender.rpartition("@")[2], patience.step)
         _expect(client.mail(sender))
-        _expect(client.rcpt(recipient))
+        _expect(client.rcpt(passed.address))
         before_data()
         _expect(client.docmd("DATA"), wanted=_GO_ON)
         leaving = True

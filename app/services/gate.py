@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     String,
     Subquery,
+    Table,
     and_,
     case,
     cast,
@@ -117,18 +118,29 @@ def may_contact(
         address = addresses.of_party(party, channel, contact_id=contact_id)
     if party is not None and contact_id is None and address is not None:
         contact_id = addresses.contact_of(party, address)
-    about = {"channel": channel, "kind": kind, "address": address, "contact_id": contact_id}
-    about["party_id"] = party.id if party is not None else None
+
+    def answer(*, reason: NoContact | None = None, until: datetime | None = None) -> Answer:
+        return Answer(
+            ok=reason is None,
+            channel=channel,
+            kind=kind,
+            reason=reason,
+            until=until,
+            address=address,
+            party_id=party.id if party is not None else None,
+            contact_id=contact_id,
+        )
+
     one = _one(party, channel, address, contact_id)
     rules = policy(session, organisation_id)
     found = session.execute(of_many(one, channel=channel, kind=kind, rules=rules, at=at)).one()
     if found.reason is not None:
-        return Answer(ok=False, reason=NoContact(found.reason), **about)
+        return answer(reason=NoContact(found.reason))
     if party is not None and _may_wait(channel, kind):
         until = quiet_time.until(rules, quiet_time.zones_of(party, address), at=at)
         if until is not None:
-            return Answer(ok=False, reason=NoContact.quiet, until=until, **about)
-    return Answer(ok=True, **about)
+            return answer(reason=NoContact.quiet, until=until)
+    return answer()
 
 
 def _may_wait(channel: ContactChannel, kind: ContactKind) -> bool:
@@ -159,9 +171,7 @@ def of_many(
     """
     party = metadata.tables[Party.__tablename__]
     alone = _alone(who, party, channel=channel, kind=kind, rules=rules, at=at).label("alone")
-    judged = (
-        select(*who.c, alone).select_from(who.outerjoin(party, party.c.id == who.c.party_id)).subquery("judged")
-    )
+    judged = select(*who.c, alone).select_from(who.outerjoin(party, party.c.id == who.c.party_id)).subquery("judged")
     place = func.row_number().over(
         partition_by=(judged.c.address, judged.c.alone), order_by=(judged.c.party_id, judged.c.contact_id)
     )
@@ -171,7 +181,7 @@ def of_many(
 
 
 def _alone(
-    who: Subquery, party: Any, *, channel: ContactChannel, kind: ContactKind, rules: ContactPolicy, at: datetime
+    who: Subquery, party: Table, *, channel: ContactChannel, kind: ContactKind, rules: ContactPolicy, at: datetime
 ) -> ColumnElement[Any]:
     """Return why one row may not be written to, whatever the others are; the gravest reason first."""
     found: list[tuple[ColumnElement[bool], NoContact]] = [
@@ -181,12 +191,12 @@ def _alone(
     if kind in _WISHED:
         found.append((party.c.archived_at.is_not(None), NoContact.archived))
     if channel is ContactChannel.email:
-        found.append((_of_channel(who, PartyChannel.bounced_at), NoContact.bounced))
+        found.append((_of_channel(who, "bounced_at"), NoContact.bounced))
     for reason, (kinds, called) in STOPS.items():
         if kind in kinds:
             found.append((_left_alone(who, channel, reason), called))
     if kind is ContactKind.marketing:
-        found.append((_of_channel(who, PartyChannel.opted_out_at), NoContact.opted_out))
+        found.append((_of_channel(who, "opted_out_at"), NoContact.opted_out))
         found += _consent(who, channel)
         if rules.cap_count:
             found.append((_sent_lately(who, rules, at) >= rules.cap_count, NoContact.capped))
@@ -202,11 +212,9 @@ def _left_alone(who: Subquery, channel: ContactChannel, reason: SuppressionReaso
     return exists().where(same, *standing)
 
 
-def _of_channel(who: Subquery, moment: Any) -> ColumnElement[bool]:
+def _of_channel(who: Subquery, moment: str) -> ColumnElement[bool]:
     kept = metadata.tables[PartyChannel.__tablename__]
-    return exists().where(
-        kept.c.value == who.c.address, kept.c.party_id == who.c.party_id, kept.c[moment.key].is_not(None)
-    )
+    return exists().where(kept.c.value == who.c.address, kept.c.party_id == who.c.party_id, kept.c[moment].is_not(None))
 
 
 def _consent(who: Subquery, channel: ContactChannel) -> list[tuple[ColumnElement[bool], NoContact]]:
@@ -269,16 +277,14 @@ def usual() -> ContactPolicy:
     """Return the policy that holds until somebody sets another; it belongs to no session."""
     names = ("cap_count", "cap_days", "quiet_from", "quiet_until", "quiet_days", "soft_count", "soft_days")
     table = metadata.tables[ContactPolicy.__tablename__]
-    defaults = {name: table.c[name].default.arg for name in names}
+    defaults: dict[str, Any] = {name: getattr(table.c[name].default, "arg", None) for name in names}
     return ContactPolicy(**{name: each(None) if callable(each) else each for name, each in defaults.items()})
 
 
 def note_contact(session: Session, answer: Answer, *, at: datetime) -> None:
     """Count a letter of marketing that has left, so that the next are put off by the policy."""
     if answer.kind is ContactKind.marketing and answer.party_id is not None:
-        session.add(
-            ContactMade(party_id=answer.party_id, contact_id=answer.contact_id, channel=answer.channel, at=at)
-        )
+        session.add(ContactMade(party_id=answer.party_id, contact_id=answer.contact_id, channel=answer.channel, at=at))
         session.flush()
 
 

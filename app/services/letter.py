@@ -58,8 +58,9 @@ def resend(session: Session, letter: Letter, *, at: datetime) -> None:
 
 
 def retry(session: Session, letter: Letter, *, at: datetime) -> None:
-    """Try a letter again that has failed."""
-    refuse_unless(letter, LetterState.failed)
+    """Try a letter again that has failed, or that the sandbox has held back."""
+    if letter.state is not LetterState.withheld:
+        refuse_unless(letter, LetterState.failed)
     _queue(session, letter, at)
 
 

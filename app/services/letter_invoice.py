@@ -12,6 +12,7 @@ from app.models.attachment import Attachment
 from app.models.invoice import Invoice
 from app.models.letter import INVOICE, Letter
 from app.models.party import ChannelKind, Party
+from app.models.suppression import ContactKind
 from app.services import access
 from app.services import document as documents
 from app.services import letter_office as offices
@@ -57,6 +58,7 @@ def send_invoice(
             record_id=invoice.id,
             attachment=invoice.file,
             purpose=INVOICE,
+            kind=ContactKind.transactional,
             belongs_with=invoice,
             at=at,
             by=by,
@@ -64,7 +66,8 @@ def send_invoice(
     except Refusals as refusal:
         raise Refusals({_FIELDS.get(field, field): texts for field, texts in refusal.errors.items()}) from None
     except DomainError as refusal:
-        raise DomainError(refusal.text, field=_FIELDS.get(refusal.field or "", refusal.field)) from None
+        refusal.field = _FIELDS.get(refusal.field or "", refusal.field)
+        raise
 
 
 def refuse_draft(invoice: Invoice) -> None:

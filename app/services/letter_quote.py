@@ -11,6 +11,7 @@ from app.i18n import in_language, written_day
 from app.models.attachment import Attachment
 from app.models.letter import QUOTE, Letter
 from app.models.quote import Quote, QuoteState
+from app.models.suppression import ContactKind
 from app.services import access
 from app.services import letter_office as offices
 from app.services import quote as quotes
@@ -61,6 +62,7 @@ def send_quote(
             record_id=quote.id,
             attachment=quote.file,
             purpose=QUOTE,
+            kind=ContactKind.transactional,
             belongs_with=quote,
             at=at,
             by=by,
@@ -68,7 +70,8 @@ def send_quote(
     except Refusals as refusal:
         raise Refusals({_FIELDS.get(field, field): texts for field, texts in refusal.errors.items()}) from None
     except DomainError as refusal:
-        raise DomainError(refusal.text, field=_FIELDS.get(refusal.field or "", refusal.field)) from None
+        refusal.field = _FIELDS.get(refusal.field or "", refusal.field)
+        raise
 
 
 NUMBER = "{number}"  # where the words that a draft's dialog offers keep the place of its number

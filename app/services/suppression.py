@@ -1,5 +1,6 @@
 """Addresses that are left alone: put on the list by people, by reports of mail servers, by those who are written to."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -107,6 +108,14 @@ def lift(session: Session, row: Suppression, *, why: str, at: datetime) -> None:
 
 # --- what did not arrive ----------------------------------------------------------------------------------------------
 
+# No such mailbox, system or address, it has moved without a word, or is closed. Source: RFC 3463, 3.2 and 3.3
+_LASTING = re.compile(r"(?<![\d.])5\.(?:1\.(?:1|2|3|6|10)|2\.1)(?!\w|\.\d)")
+
+
+def is_lasting(verdict: str) -> bool:
+    """Say whether a mail server's words mean that an address will never work; what looks like spam may work again."""
+    return _LASTING.search(verdict) is not None
+
 
 def bounced(session: Session, channel: ContactChannel, address: str, *, is_hard: bool, at: datetime) -> bool:
     """Count a letter that did not arrive; say whether the address is left alone from now on.
@@ -143,10 +152,10 @@ def _mark(session: Session, address: str | None, **moment: datetime | None) -> N
 # --- who was erased ---------------------------------------------------------------------------------------------------
 
 
-def known_addresses(session: Session, party: Party, contact_id: int | None) -> set[tuple[ContactChannel, str]]:
+def known_addresses(party: Party, contact_id: int | None) -> set[tuple[ContactChannel, str]]:
     """Return where a person can be reached: the counterparty's own and its contacts', or one contact's alone."""
     found: set[tuple[ContactChannel, str]] = set()
-    people = [one for one in party.contacts if contact_id in {None, one.id}]
+    people: list[Party | PartyContact] = [one for one in party.contacts if contact_id in {None, one.id}]
     for one in [*people, *([party] if contact_id is None else [])]:
         if one.email:
             found.add((ContactChannel.email, one.email))

@@ -35,6 +35,10 @@ def send(work: Work) -> None:
     claim = _claimed(work)
     if claim is None:
         return
+    if claim.is_sandboxed:
+        with _writing(work) as session:
+            _held(work, ledger.withheld(session, claim, at=clock.now()))
+        return
     try:
         content = _content(work, claim)
     except (NotFound, ValueError) as problem:
@@ -44,7 +48,7 @@ def send(work: Work) -> None:
         answer = smtp.deliver(
             smtp.Server.of(work.settings["CRM_SMTP_URL"]),
             sender=claim.from_address,
-            recipient=claim.to_address,
+            passed=claim.passed,
             content=content,
             before_data=lambda: _begin_data(work, claim),
         )

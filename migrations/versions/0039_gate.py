@@ -75,9 +75,7 @@ def suppressions() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_suppression")),
     )
     standing = "lifted_at IS NULL"
-    index(
-        "ix_suppression_standing", "suppression", "channel", "digest", "reason", where=standing, unique=True
-    )
+    index("ix_suppression_standing", "suppression", "channel", "digest", "reason", where=standing, unique=True)
     index("ix_suppression_address", "suppression", "address", "channel", where=standing)
     index("ix_suppression_since", "suppression", "since", "id")
     index("ix_suppression_by_id", "suppression", "by_id")

@@ -22,6 +22,7 @@ from app.exchange import smtp
 from app.models.letter import Letter, LetterState
 from app.models.organisation import Organisation
 from app.models.setting import Setting
+from app.models.suppression import ContactKind
 from app.outbox import Errand, Outbox
 from app.services import attachment as attachments
 from app.services import chain
@@ -223,6 +224,7 @@ def plain(session, us, **values):
         "entity": None,
         "record_id": None,
         "purpose": "letter",
+        "kind": ContactKind.personal,
         "at": NOON,
         "by": None,
     }
@@ -247,7 +249,7 @@ def test_not_now_is_tried_again_after_a_while(session, us, do, server):
 def test_never_is_final_and_keeps_the_words_of_the_server(session, us, do, server):
     for will in ("550 5.1.1 no such user", "end 554 5.7.1 spam"):
         server.will.append(will)
-        letter = plain(session, us)
+        letter = plain(session, us, to_address=f"{will[4:7].strip()}@tulpen.example")
         assert do(letter) is True
         assert (letter.state, letter.answer) == (LetterState.failed, will.removeprefix("end "))
         assert len(jobs(session, letter)) == 1

@@ -19,6 +19,7 @@ from app.models.mailbox import Mailbox, MailboxAfter, MailboxSecurity, MailKind,
 from app.models.notification import Notification, NotificationKind
 from app.models.organisation import Organisation
 from app.models.party import PartyContact
+from app.models.suppression import ContactKind
 from app.outbox import Outbox
 from app.services import attachment, chain, mail_intake, received_mail
 from app.services import lead_source as sources
@@ -110,6 +111,7 @@ def letter_to(session: Session, address: str, record: Any = None, party: Any = N
         body="…",
         language="en",
         purpose="letter",
+        kind=ContactKind.personal,
         at=NOON,
         by=None,
         **({"entity": None, "record_id": None} | about),
