@@ -189,6 +189,9 @@ PRESETS: dict[str, Role] = {
             "lead": "see",
             "lead_source": "see",
             "lead_form": "see add change",
+            "suppression": "see add lift",
+            "contact_refusal": "see",
+            "contact_policy": "see",
         },
     ),
     "Back office": Role(
@@ -259,6 +262,7 @@ PRESETS: dict[str, Role] = {
             "erasure": "see",
             "retention_rule": "see",
             "audit": "see export",
+            **dict.fromkeys(("suppression", "contact_refusal", "contact_policy"), "see"),
         },
     ),
     "API client": Role(

@@ -1,10 +1,10 @@
 """Who may be written to: addresses that are left alone, letters that failed, the policy, and what was refused."""
 
-from datetime import datetime, time
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Time
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app import clock
@@ -200,8 +200,9 @@ class ContactPolicy(Entity):
     """How often and when one of our companies writes, and how many failures end an address.
 
     Units: at most `cap_count` letters of marketing to one person within `cap_days`, 0 for any number. Nothing that
-    could wait leaves from `quiet_from` to `quiet_until` (over midnight) of the person's own time, nor on the days in
-    `quiet_days` ("67": Saturday and Sunday). `soft_count` temporary failures within `soft_days` count as a lasting one.
+    could wait leaves from `quiet_from` to `quiet_until` ("21:00", over midnight) of the person's own time, nor on the
+    days in `quiet_days` ("67": Saturday and Sunday). `soft_count` temporary failures within `soft_days` count as a
+    lasting one.
     """
 
     __tablename__ = "contact_policy"
@@ -217,8 +218,8 @@ class ContactPolicy(Entity):
     organisation: Mapped["Organisation"] = relationship("Organisation")
     cap_count: Mapped[int] = mapped_column(Integer, default=2)
     cap_days: Mapped[int] = mapped_column(Integer, default=7)
-    quiet_from: Mapped[time] = mapped_column(Time(), default=lambda: time(21))
-    quiet_until: Mapped[time] = mapped_column(Time(), default=lambda: time(9))
+    quiet_from: Mapped[str] = mapped_column(String(5), default="21:00")
+    quiet_until: Mapped[str] = mapped_column(String(5), default="09:00")
     quiet_days: Mapped[str] = mapped_column(String(7), default="")
     soft_count: Mapped[int] = mapped_column(Integer, default=5)
     soft_days: Mapped[int] = mapped_column(Integer, default=30)

@@ -107,12 +107,14 @@ def may_contact(
     address: str | None = None,
     contact_id: int | None = None,
     organisation_id: int | None = None,
+    rules: ContactPolicy | None = None,
     at: datetime,
 ) -> Answer:
     """Say whether somebody may be written to at a moment.
 
     `party` is None for who is no counterparty (one of us, a lead). Without `address` it is the one that the party, or
-    the contact person, has. `organisation_id` is whose policy holds: that of our first company by default.
+    the contact person, has. `organisation_id` is whose policy holds, by default that of our first company; who asks
+    often gives `rules`.
     """
     if address is None and party is not None:
         address = addresses.of_party(party, channel, contact_id=contact_id)
@@ -131,9 +133,9 @@ def may_contact(
             contact_id=contact_id,
         )
 
-    one = _one(party, channel, address, contact_id)
-    rules = policy(session, organisation_id)
-    found = session.execute(of_many(one, channel=channel, kind=kind, rules=rules, at=at)).one()
+    who = one(party, channel, address, contact_id)
+    rules = rules if rules is not None else policy(session, organisation_id)
+    found = session.execute(of_many(who, channel=channel, kind=kind, rules=rules, at=at)).one()
     if found.reason is not None:
         return answer(reason=NoContact(found.reason))
     if party is not None and _may_wait(channel, kind):
@@ -147,7 +149,8 @@ def _may_wait(channel: ContactChannel, kind: ContactKind) -> bool:
     return kind is ContactKind.marketing or (kind is ContactKind.service and channel in _LOUD)
 
 
-def _one(party: Party | None, channel: ContactChannel, address: str | None, contact_id: int | None) -> Subquery:
+def one(party: Party | None, channel: ContactChannel, address: str | None, contact_id: int | None) -> Subquery:
+    """Return one recipient as `of_many` wants them."""
     digest = addresses.digest(channel, address) if address is not None else None
     return select(
         cast(literal(party.id if party is not None else None), Key).label("party_id"),

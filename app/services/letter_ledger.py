@@ -17,9 +17,19 @@ from app.i18n import gettext as _
 from app.lifecycle import allowed
 from app.models.history import Act, FieldChange, StateChange
 from app.models.letter import INVOICE, LETTER_MOVES, QUOTE, Letter, LetterFile, LetterState
-from app.models.suppression import ContactChannel
+from app.models.suppression import ContactChannel, ContactKind
 from app.outbox import Errand, Outbox, enqueue
-from app.services import access, gate, history, letter_invoice, letter_quote, sandbox, suppression
+from app.services import (
+    access,
+    gate,
+    history,
+    letter_invoice,
+    letter_office,
+    letter_quote,
+    preference,
+    sandbox,
+    suppression,
+)
 from app.services.gate import Answer
 from app.services.letter_writing import TOPIC
 
@@ -64,6 +74,7 @@ class Claim:
     files: tuple[File, ...]
     passed: Answer
     is_sandboxed: bool
+    unsubscribe: str | None = None
 
 
 def claim(session: Session, letter_id: int, *, at: datetime, lease: timedelta = LEASE) -> Claim | None:
@@ -95,7 +106,16 @@ def claim(session: Session, letter_id: int, *, at: datetime, lease: timedelta = 
     ]
     files = tuple(File(name=each.name, media_type=each.media_type, sha256=each.sha256) for each in held)
     held_back = sandbox.is_on(session)
+    said["unsubscribe"] = _way_out(passed)
     return Claim(letter_id=letter_id, token=token, files=files, passed=passed, is_sandboxed=held_back, **said)
+
+
+def _way_out(passed: Answer) -> str | None:
+    """Return by which address marketing ends with one click; no letter of another kind has one."""
+    if passed.kind is not ContactKind.marketing or passed.address is None:
+        return None
+    whom = preference.Whom(passed.party_id, passed.contact_id, passed.channel, passed.address)
+    return preference.one_click(whom, public_url=letter_office.ready().public_url)
 
 
 def _passed(session: Session, letter_id: int, *, at: datetime) -> Answer | None:

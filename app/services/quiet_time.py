@@ -4,7 +4,7 @@ Where a country has several zones and nothing tells which, a letter leaves only 
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -113,7 +113,7 @@ def _next(moment: datetime) -> datetime:
 def _is_quiet(rules: ContactPolicy, local: datetime) -> bool:
     if str(local.isoweekday()) in rules.quiet_days:
         return True
-    clock, begins, ends = local.time(), rules.quiet_from, rules.quiet_until
+    clock, begins, ends = local.time(), time.fromisoformat(rules.quiet_from), time.fromisoformat(rules.quiet_until)
     if begins == ends:
         return False
     if begins < ends:

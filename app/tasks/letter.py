@@ -100,6 +100,7 @@ def _content(work: Work, claim: Claim) -> bytes:
             body=claim.body,
             language=claim.language,
             files=files,
+            unsubscribe=claim.unsubscribe,
         )
     )
 

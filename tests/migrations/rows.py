@@ -704,8 +704,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         | ENTITY
     ],
     "contact_policy": [
-        {"id": 1, "organisation_id": 1, "cap_count": 2, "cap_days": 7, "quiet_from": "21:00:00.000000"}
-        | {"quiet_until": "09:00:00.000000", "quiet_days": "67", "soft_count": 5, "soft_days": 30}
+        {"id": 1, "organisation_id": 1, "cap_count": 2, "cap_days": 7, "quiet_from": "21:00"}
+        | {"quiet_until": "09:00", "quiet_days": "67", "soft_count": 5, "soft_days": 30}
         | ENTITY
     ],
     "mailbox_key": [{"mailbox_id": 1, "sealed": "…", "made_at": AT}],
