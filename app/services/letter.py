@@ -22,12 +22,14 @@ from app.services.letter_writing import TOPIC, refuse_twice, write
 
 __all__ = [
     "TOPIC",
+    "TRIED_AGAIN",
     "about",
     "addressee",
     "cancel",
     "is_about",
     "mark_sent",
     "refuse_draft",
+    "refuse_retry",
     "refuse_unless",
     "resend",
     "retry",
@@ -39,6 +41,9 @@ __all__ = [
     "text_of_quote",
     "write",
 ]
+
+
+TRIED_AGAIN = frozenset({LetterState.failed, LetterState.withheld})
 
 
 def about(record: Entity) -> Select[Letter]:
@@ -59,9 +64,14 @@ def resend(session: Session, letter: Letter, *, at: datetime) -> None:
 
 def retry(session: Session, letter: Letter, *, at: datetime) -> None:
     """Try a letter again that has failed, or that the sandbox has held back."""
-    if letter.state is not LetterState.withheld:
-        refuse_unless(letter, LetterState.failed)
+    refuse_retry(letter)
     _queue(session, letter, at)
+
+
+def refuse_retry(letter: Letter) -> None:
+    """Raise DomainError for a letter that has neither failed nor been held back."""
+    if letter.state not in TRIED_AGAIN:
+        refuse_unless(letter, LetterState.failed)
 
 
 def mark_sent(session: Session, letter: Letter, *, at: datetime) -> None:

@@ -27,7 +27,6 @@ from app.services import (
     letter_office,
     letter_quote,
     preference,
-    sandbox,
     suppression,
 )
 from app.services.gate import Answer
@@ -105,7 +104,7 @@ def claim(session: Session, letter_id: int, *, at: datetime, lease: timedelta = 
         *(each.attachment for each in letter.files),
     ]
     files = tuple(File(name=each.name, media_type=each.media_type, sha256=each.sha256) for each in held)
-    held_back = sandbox.is_on(session)
+    held_back = letter_office.is_sandbox()
     said["unsubscribe"] = _way_out(passed)
     return Claim(letter_id=letter_id, token=token, files=files, passed=passed, is_sandboxed=held_back, **said)
 

@@ -16,13 +16,14 @@ class Office:
 
     `problem` says why nothing can be sent, None when all is well. `sender` is the address that every letter comes
     from, "" when each organisation uses its own. `host` is the name by which the installation is reached,
-    `public_url` its address.
+    `public_url` its address. In the sandbox (`is_sandbox`) nothing leaves, and everything is written down.
     """
 
     problem: str | None
     sender: str
     host: str
     public_url: str = ""
+    is_sandbox: bool = False
 
 
 _provider: Callable[[], Office] | None = None
@@ -38,6 +39,11 @@ def use(provider: Callable[[], Office] | None) -> Callable[[], Office] | None:
 def sender() -> str:
     """Return the address that every letter comes from, "" where there is none."""
     return _provider().sender if _provider is not None else ""
+
+
+def is_sandbox() -> bool:
+    """Say whether everything that would leave is held back."""
+    return _provider is not None and _provider().is_sandbox
 
 
 def ready() -> Office:

@@ -100,9 +100,9 @@ def read(given: str) -> Whom:
 
 def _party(session: Session, whom: Whom) -> Party | None:
     """Return on which card the address stands now. Raises NotFound for a person who was erased."""
-    party = session.get(Party, whom.party_id) if whom.party_id is not None else None
+    party = access.get(session, Party, whom.party_id) if whom.party_id is not None else None
     while party is not None and party.merged_into_id is not None:
-        party = session.get(Party, party.merged_into_id)
+        party = access.get(session, Party, party.merged_into_id)
     erased = suppression.find(session, whom.channel, whom.address, SuppressionReason.erased)
     if erased is not None or (party is not None and party.anonymised_at is not None):
         raise NotFound
@@ -205,12 +205,12 @@ def _switch_off(
     }
     people = {None, *(one.id for one in party.contacts)}
     mine: set[tuple[int | None, str | None]] = {
-        (person, address) for person, address in given if address == whom.address and person in people
+        (person, place) for person, place in given if place == whom.address and person in people
     }
     if (whom.contact_id, None) in given:
         mine.add((whom.contact_id, None))
-    for contact_id, address in sorted(mine, key=str):
-        said = _said(purpose, ConsentState.withdrawn, how, at, contact_id=contact_id, address=address)
+    for contact_id, place in sorted(mine, key=str):
+        said = _said(purpose, ConsentState.withdrawn, how, at, contact_id=contact_id, address=place)
         consents.add(session, party, said=said, by=GUEST, at=at)
 
 

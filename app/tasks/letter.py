@@ -19,6 +19,7 @@ from app.exchange import smtp
 from app.i18n import gettext as _
 from app.services import attachment as attachments
 from app.services import letter_ledger as ledger
+from app.services import letter_office
 from app.services.letter_ledger import Claim
 from app.services.letter_writing import TOPIC
 from app.tasks.registry import LostClaim, Work, every_round, fresh_session, handles
@@ -69,7 +70,7 @@ def _claimed(work: Work) -> Claim | None:
     with _writing(work) as session:
         at = clock.now()
         rested = _away_until.get(url, at)
-        if problem is not None:
+        if problem is not None and not letter_office.is_sandbox():
             ledger.give_up(session, work.record_id, problem, at=at)
         elif rested > at:
             until = rested + REST * SystemRandom().uniform(0, SPREAD)

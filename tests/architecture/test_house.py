@@ -59,6 +59,7 @@ EVERYTHING: dict[str, int] = {
     "app/services/quote_link.py": 1,
     "app/services/sales_plan.py": 1,
     "app/services/retention.py": 2,
+    "app/services/preference.py": 3,
     "app/services/price.py": 1,
     "app/services/product.py": 1,
     "app/services/sign_in.py": 1,

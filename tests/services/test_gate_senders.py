@@ -13,6 +13,7 @@ from app.exchange import smtp
 from app.models.activity import Activity, ActivityKind
 from app.models.consent import Consent
 from app.models.letter import Letter, LetterState
+from app.models.organisation import Organisation
 from app.models.setting import Setting
 from app.models.suppression import (
     ContactChannel,
@@ -24,13 +25,13 @@ from app.models.suppression import (
 )
 from app.services import (
     access,
+    channel_desk,
     gate,
     letter_card,
     letter_invoice,
     letter_quote,
     password_link,
     reminder,
-    sandbox,
     suppression,
 )
 from app.services import letter as letters
@@ -45,6 +46,7 @@ EMAIL = ContactChannel.email
 TO = "inkoop@tulpen.example"
 # Who writes letters, and of which kind; who hands them to a mail server.
 WRITERS = {
+    "app/services/channel_desk.py": "personal",
     "app/services/letter_card.py": "personal",
     "app/services/letter_invoice.py": "transactional",
     "app/services/letter_quote.py": "transactional",
@@ -146,6 +148,7 @@ def senders(session, made, party, by):
     person.email = TO
     invoice = made.issued(("1", "10.00"), party=party)
     quote = made.quote(("1", "10.00"), party=party)
+    us = session.scalars(select(Organisation)).one()
     tomorrow = NOON + timedelta(days=1)
 
     def card():
@@ -171,15 +174,16 @@ def senders(session, made, party, by):
         "quote": lambda: letter_quote.send_quote(session, quote, at=NOON, by=None),
         "password.link": lambda: password_link.write(session, person, public_url="https://crm.example.org", at=NOON),
         "reminder": remind,
+        "test": lambda: channel_desk.send_test(session, us, to=TO, language="en", at=NOON, by=by),
     }
 
 
-EACH = ("card", "invoice", "quote", "password.link", "reminder")
+EACH = ("card", "invoice", "quote", "password.link", "reminder", "test")
 
 
 def test_these_are_all_senders(senders):
     assert set(senders) == set(EACH)
-    writers = {Path(where).stem.replace("letter_", "") for where in WRITERS}
+    writers = {Path(where).stem.replace("letter_", "").replace("channel_desk", "test") for where in WRITERS}
     assert writers | {"password.link"} == set(EACH)
 
 
@@ -241,9 +245,9 @@ def test_marketing_that_comes_in_the_quiet_time_waits_and_does_not_fail(session,
 
 
 def test_in_the_sandbox_a_letter_is_held_back_and_can_be_sent_later(session, senders):
-    sandbox.switch(session, on=True)
     letter = senders["card"]()
-    claim = ledger.claim(session, letter.id, at=NOON)
+    with office(is_sandbox=True):
+        claim = ledger.claim(session, letter.id, at=NOON)
     assert (claim.is_sandboxed, ledger.withheld(session, claim, at=NOON)) == (True, True)
     session.refresh(letter)
     assert (letter.state, letter.answer, letter.sent_at) == (
@@ -251,7 +255,6 @@ def test_in_the_sandbox_a_letter_is_held_back_and_can_be_sent_later(session, sen
         "The sandbox is on: nothing leaves",
         None,
     )
-    sandbox.switch(session, on=False)
     letters.retry(session, letter, at=NOON)
     assert ledger.claim(session, letter.id, at=NOON).is_sandboxed is False
 
