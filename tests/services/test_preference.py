@@ -152,3 +152,21 @@ def test_a_link_is_read_by_us_alone_and_forged_by_nobody(session, anna):
     for each in forged:
         with pytest.raises(NotFound):
             preference.read(each)
+
+
+def test_of_an_erased_person_the_hash_of_the_address_is_left_and_of_a_shared_one_nothing(session, made, party):
+    other = made.party("Twin", email="anna@bloem.example")
+    known = suppression.known_addresses(party, None)
+    assert sorted(address for channel, address in known if channel is EMAIL) == [
+        "anna@bloem.example",
+        "info@bloem.example",
+    ]
+    party.contacts.clear()
+    party.email = party.phone = None
+    session.flush()
+    suppression.forget(session, known, at=NOON)
+    assert suppression.find(session, EMAIL, "info@bloem.example").address is None
+    assert suppression.find(session, EMAIL, "anna@bloem.example") is None  # it is the other's too
+    assert suppression.find(session, SMS, "+31201234567").reason is SuppressionReason.erased
+    answer = gate.may_contact(session, other, EMAIL, ContactKind.transactional, address="info@bloem.example", at=LATER)
+    assert (answer.ok, answer.reason.value) == (False, "erased")
