@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from app.i18n import gettext as _
 from app.services.gate import Answer
 from app.services.letter_office import Office
+from app.services.mail_server import Outgoing
 
 _PORTS = {"smtp": 587, "smtps": 465}
 _OPTIONS = frozenset({"starttls", "ca"})
@@ -102,6 +103,14 @@ class Server:
             raise ValueError(f"there is no file {ca}")
         port = parts.port or _PORTS[parts.scheme]
         return cls(host=parts.hostname, port=port, security=security, user=user, password=password, ca=ca)
+
+
+def own(place: Outgoing, *, ca: Path | None = None) -> Server:
+    """Return the mail server of one of our companies as it is spoken with."""
+    security = Security(place.security)
+    if place.login and security is Security.none and not _is_local(place.host):
+        raise Refused(_("A password is not sent over the net in the clear"))
+    return Server(host=place.host, port=place.port, security=security, user=place.login, password=place.password, ca=ca)
 
 
 def _security(scheme: str, host: str, wish: str | None) -> Security:

@@ -13,7 +13,7 @@ from app.models.base import Entity
 from app.models.letter import LETTER_MOVES, Letter, LetterState
 from app.outbox import enqueue
 from app.services import access
-from app.services import letter_office as offices
+from app.services import mail_server as mail_servers
 from app.services.letter_invoice import addressee, refuse_draft, send_invoice, subject_of, text_of
 from app.services.letter_quote import send_quote
 from app.services.letter_quote import subject_of as subject_of_quote
@@ -96,7 +96,7 @@ def refuse_unless(letter: Letter, state: LetterState) -> None:
 
 
 def _queue(session: Session, letter: Letter, at: datetime) -> None:
-    offices.ready()
+    mail_servers.ready(session, letter.organisation)
     refuse_twice(session, letter)
     move(LETTER_MOVES, letter, LetterState.pending)
     letter.due_at, letter.tries, letter.answer = at, 0, None

@@ -15,7 +15,7 @@ from app.models.party import ChannelKind, Party
 from app.models.suppression import ContactKind
 from app.services import access
 from app.services import document as documents
-from app.services import letter_office as offices
+from app.services import mail_server as mail_servers
 from app.services.access import Actor
 from app.services.letter_writing import write
 
@@ -37,7 +37,7 @@ def send_invoice(
     A file that is still being made is waited for. Raises DomainError or Refusals at "state", "to", "subject", "text".
     """
     refuse_draft(invoice)
-    offices.ready()
+    mail_servers.ready(session, invoice.organisation)
     documents.lock(session, invoice)  # two at once would send it twice
     name, address = addressee(invoice.party)
     if not to and address is None:

@@ -29,8 +29,10 @@ from app.services import (
     preference,
     suppression,
 )
+from app.services import mail_server as mail_servers
 from app.services.gate import Answer
 from app.services.letter_writing import TOPIC
+from app.services.mail_server import Outgoing
 
 LEASE = timedelta(minutes=5)  # longer than all time-outs of a conversation up to DATA together
 DATA_LEASE = timedelta(minutes=25)  # the same for the text and the server's last answer
@@ -74,6 +76,7 @@ class Claim:
     passed: Answer
     is_sandboxed: bool
     unsubscribe: str | None = None
+    outgoing: Outgoing | None = None
 
 
 def claim(session: Session, letter_id: int, *, at: datetime, lease: timedelta = LEASE) -> Claim | None:
@@ -106,7 +109,14 @@ def claim(session: Session, letter_id: int, *, at: datetime, lease: timedelta = 
     files = tuple(File(name=each.name, media_type=each.media_type, sha256=each.sha256) for each in held)
     held_back = letter_office.is_sandbox()
     said["unsubscribe"] = _way_out(passed)
+    said["outgoing"] = mail_servers.outgoing(session, letter.organisation_id)
     return Claim(letter_id=letter_id, token=token, files=files, passed=passed, is_sandboxed=held_back, **said)
+
+
+def outgoing(session: Session, letter_id: int) -> Outgoing | None:
+    """Return by which mail server a letter would leave, None for that of the installation."""
+    organisation_id = session.scalar(select(Letter.organisation_id).where(Letter.id == letter_id))
+    return mail_servers.outgoing(session, organisation_id) if organisation_id is not None else None
 
 
 def _way_out(passed: Answer) -> str | None:
@@ -114,7 +124,7 @@ def _way_out(passed: Answer) -> str | None:
     if passed.kind is not ContactKind.marketing or passed.address is None:
         return None
     whom = preference.Whom(passed.party_id, passed.contact_id, passed.channel, passed.address)
-    return preference.one_click(whom, public_url=letter_office.ready().public_url)
+    return preference.one_click(whom, public_url=letter_office.ready(has_own=True).public_url)
 
 
 def _passed(session: Session, letter_id: int, *, at: datetime) -> Answer | None:

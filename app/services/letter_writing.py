@@ -26,7 +26,7 @@ from app.models.suppression import ContactChannel, ContactKind
 from app.outbox import enqueue
 from app.search import search_text
 from app.services import access, gate
-from app.services import letter_office as offices
+from app.services import mail_server as mail_servers
 from app.services.access import Actor
 from app.services.channel import EMAIL_LENGTH, normalise_email
 from app.services.collected import Collected
@@ -72,7 +72,7 @@ def write(
     no, Refusals with everything that is wrong by field
     ("to_address", "subject", "body", "reply_to").
     """
-    office = offices.ready()
+    office = mail_servers.ready(session, organisation)
     letter = Letter(
         state=LetterState.pending,
         organisation=organisation,

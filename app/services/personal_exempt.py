@@ -19,7 +19,9 @@ TABLES: dict[str, str] = {
     **dict.fromkeys(("product", "product_category", "product_parameter", "unit", "tax"), GOODS),
     **dict.fromkeys(("payment_term", "payment_term_text", "tag"), WORDS),
     **dict.fromkeys(("lead_source", "lead_form", "lead_form_field", "lead_form_text", "letter_template"), WORDS),
-    **dict.fromkeys(("lead_source_key", "lead_receiver", "mailbox", "mailbox_key"), OURS),
+    **dict.fromkeys(
+        ("lead_source_key", "lead_receiver", "mailbox", "mailbox_key", "mail_server", "mail_server_key"), OURS
+    ),
     **dict.fromkeys(("pipeline", "stage", "stage_check", "lost_reason", "stage_log"), WORDS),
     **dict.fromkeys(("price_list", "price_item", "discount_rule"), PRICES),
     **dict.fromkeys(("address_failure", "contact_made"), HASHES),

@@ -1,5 +1,7 @@
 """Who may be written to: a list of addresses that are left alone, failures, a policy, and what the gate refused.
 
+Each of our companies may have a mail server of its own, and signs its letters.
+
 Why: every letter asks one gate before it is written and again before it leaves, so that nobody is written to who does
 not wish it, cannot be reached or was erased. A letter says of which kind it is; one that the sandbox held back says so.
 A downgrade loses the list, the policy and what was counted; letters that were held back are cancelled.
@@ -142,7 +144,42 @@ def policy() -> None:
     )
 
 
+def servers() -> None:
+    op.create_table(
+        "mail_server",
+        sa.Column("organisation_id", Key, nullable=False),
+        sa.Column("host", sa.String(length=253), nullable=False),
+        sa.Column("port", sa.Integer(), nullable=False),
+        sa.Column("security", choice("mailboxsecurity", "tls", "starttls", "none"), nullable=False),
+        sa.Column("login", sa.String(length=254), nullable=True),
+        sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("return_path", sa.String(length=254), nullable=True),
+        sa.Column("dkim_domain", sa.String(length=253), nullable=True),
+        sa.Column("dkim_selector", sa.String(length=63), nullable=True),
+        sa.Column("dkim_public", sa.Text(), nullable=True),
+        sa.Column("verified_at", Instant(), nullable=True),
+        *entity(),
+        sa.CheckConstraint("port BETWEEN 1 AND 65535", name=op.f("ck_mail_server_port_possible")),
+        sa.CheckConstraint(
+            "(dkim_domain IS NULL) = (dkim_selector IS NULL)", name=op.f("ck_mail_server_dkim_complete")
+        ),
+        link("mail_server", "organisation_id", "organisation", "CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mail_server")),
+        sa.UniqueConstraint("organisation_id", name=op.f("uq_mail_server_organisation_id")),
+    )
+    op.create_table(
+        "mail_server_key",
+        sa.Column("server_id", Key, nullable=False),
+        sa.Column("purpose", sa.String(length=12), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("made_at", Instant(), nullable=False),
+        link("mail_server_key", "server_id", "mail_server", "CASCADE"),
+        sa.PrimaryKeyConstraint("server_id", "purpose", name=op.f("pk_mail_server_key")),
+    )
+
+
 def upgrade() -> None:
+    servers()
     suppressions()
     counted()
     policy()
@@ -165,5 +202,13 @@ def downgrade() -> None:
     with op.batch_alter_table("letter", schema=None) as batch_op:
         batch_op.drop_constraint(op.f("ck_letter_contactkind"), type_="check")
         batch_op.drop_column("kind")
-    for table in ("contact_policy", "contact_refusal", "contact_made", "address_failure", "suppression"):
+    for table in (
+        "mail_server_key",
+        "mail_server",
+        "contact_policy",
+        "contact_refusal",
+        "contact_made",
+        "address_failure",
+        "suppression",
+    ):
         op.drop_table(table)

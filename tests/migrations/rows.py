@@ -708,6 +708,12 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         | {"quiet_until": "09:00", "quiet_days": "67", "soft_count": 5, "soft_days": 30}
         | ENTITY
     ],
+    "mail_server": [
+        {"id": 1, "organisation_id": 1, "host": "smtp.example.com", "port": 587, "security": "starttls"}
+        | {"login": "office", "is_active": True}
+        | ENTITY
+    ],
+    "mail_server_key": [{"server_id": 1, "purpose": "password", "sealed": "…", "made_at": AT}],
     "mailbox_key": [{"mailbox_id": 1, "sealed": "…", "made_at": AT}],
     "received_mail": [
         {"id": 1, "mailbox_id": 1, "validity": 1, "uid": 1, "number": "<1@example.com>", "kind": "party", "size": 10}

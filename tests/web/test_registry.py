@@ -430,6 +430,7 @@ def expected(  # noqa: PLR0911
         open_to_all |= dict.fromkeys(
             ("PasswordView.link", "QuotePublicView.show", "QuotePublicView.pdf"), 404
         )  # no such link
+        open_to_all["PreferenceView.show"] = 404  # nor such a link
         open_to_all["FeedView.feed"] = 404  # there is no such address
         open_to_all |= {"PublicFormView.page": 404, "PublicFormView.snippet": 404}  # nor such a form
         open_to_all |= {"OidcView.begin": 404, "OidcView.callback": 404}  # no service is configured here
