@@ -27,10 +27,11 @@ from app.models.setting import Setting
 from app.models.suppression import ContactKind
 from app.outbox import Errand, Outbox
 from app.services import attachment as attachments
-from app.services import bounce_path, chain, mail_server
+from app.services import bounce_path, chain
 from app.services import invoice as invoices
 from app.services import letter as letters
 from app.services import letter_ledger as ledger
+from app.services import mail_server as mail_servers
 from app.tasks import letter as tasks
 from app.tasks import registry, running
 from app.tasks.registry import fresh_session
@@ -522,9 +523,9 @@ def test_a_company_with_a_server_of_its_own_sends_by_it_signed_and_with_its_own_
     place = MailServer(organisation=us, host="127.0.0.1", port=server.port, security=MailboxSecurity.none)
     place.dkim_domain, place.dkim_selector = "grachten.example", "crm1"
     place.return_path = "bounces@grachten.example"
-    mail_server.save(session, place)
+    mail_servers.save(session, place)
     session.flush()
-    mail_server.make_key(session, place, at=NOON)
+    mail_servers.make_key(session, place, at=NOON)
     letter = plain(session, us)
     do(letter, url="")  # the installation has none
     [taken] = server.taken
