@@ -47,5 +47,12 @@ def reach(session: Session, party: Party, *, at: datetime) -> list[Reach]:
     found = []
     for place, (contact_id, channel, address) in enumerate(known):
         why = [NoContact(word) if (word := said[place, kind.value]) else None for kind in KINDS]
-        found.append(Reach(contact_id, channel, address, why[0], why[1]))
+        found.append(Reach(contact_id, channel, _shown(party, channel, address), why[0], why[1]))
     return found
+
+
+def _shown(party: Party, channel: ContactChannel, address: str) -> str:
+    """Return an address as people write it, not as it is compared."""
+    if channel is not ContactChannel.paper:
+        return address
+    return next((str(place) for place in party.addresses if str(place).casefold().startswith(address)), address)
