@@ -93,6 +93,7 @@ def unit_of_work(session: Session | None = None) -> Iterator[Session]:
         yield work
         return
     work.info["depth"] = 1
+    work.info.pop(_FALLEN, None)  # of what was done outside of any unit
     if not work.info.get(_WRITES):
         if work.in_transaction():
             work.rollback()  # a read that turned into a write would be refused by SQLite: begin anew
