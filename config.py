@@ -43,6 +43,8 @@ def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
         # password is written as in any address (%40 for @). ?ca=/path/ca.pem trusts a company's own authority.
         "CRM_SMTP_URL": env.get("CRM_SMTP_URL") or "",
         "CRM_MAIL_FROM": env.get("CRM_MAIL_FROM") or "",  # the sender of all letters; else each organisation's own
+        # The sandbox sends nothing, and writes down what would have been sent; a banner says so on every page.
+        "CRM_SANDBOX": env.get("CRM_SANDBOX", "").lower() in {"1", "true", "yes", "on"},
         "CRM_BIND": env.get("CRM_BIND") or "127.0.0.1",  # reachable from other machines only when asked for
         # How many servers of our own stand before it and add to X-Forwarded-For; 0 believes nothing that a client says.
         "CRM_PROXIES": max(int(env.get("CRM_PROXIES") or 0), 0),

@@ -3,16 +3,18 @@
 A reading request opens a plain transaction. Whatever writes says so first (`writing(session)`), because on
 SQLite a read that turns into a write late is refused with "database is locked": writers open BEGIN IMMEDIATE
 from their first statement. After a commit the callables left by `after_commit` run once (the outbox rings the
-worker there); a rollback forgets them.
+worker there); a rollback forgets them, and writes instead what `after_rollback` has left: what must be known of an
+act that was refused.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from flask_appbuilder import Model as _FabModel
 from flask_appbuilder.models.sqla.base import SQLA
 from sqlalchemy import Connection, Engine, MetaData, event
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -36,6 +38,7 @@ metadata.naming_convention = NAMING
 
 _WRITES = "writes"
 _AFTER = "after_commit"
+_FALLEN = "after_rollback"
 
 
 class CrmSession(Session):
@@ -90,6 +93,7 @@ def unit_of_work(session: Session | None = None) -> Iterator[Session]:
         yield work
         return
     work.info["depth"] = 1
+    work.info.pop(_FALLEN, None)  # of what was done outside of any unit
     if not work.info.get(_WRITES):
         if work.in_transaction():
             work.rollback()  # a read that turned into a write would be refused by SQLite: begin anew
@@ -100,11 +104,28 @@ def unit_of_work(session: Session | None = None) -> Iterator[Session]:
     except BaseException:
         work.rollback()
         work.info.pop(_AFTER, None)
+        _write_fallen(work)
         raise
     finally:
         work.info["depth"] = 0
+        work.info.pop(_FALLEN, None)
     for act in work.info.pop(_AFTER, []):
         act()
+
+
+def _write_fallen(work: Session) -> None:
+    """Write what must outlive a unit of work that was undone; where that fails too, the first error is what is told."""
+    acts = work.info.pop(_FALLEN, [])
+    work.info["depth"] = 0
+    if acts:
+        with suppress(SQLAlchemyError), unit_of_work(work):
+            for act in acts:
+                act(work)
+
+
+def after_rollback(session: Session, act: Callable[[Session], None]) -> None:
+    """Let `act` write in a transaction of its own if the current unit of work is undone."""
+    session.info.setdefault(_FALLEN, []).append(act)
 
 
 def after_commit(session: Session, act: Callable[[], None]) -> None:

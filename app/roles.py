@@ -209,6 +209,9 @@ PRESETS: dict[str, Role] = {
             "lead_source": "see",
             "lead_form": "see add change",
             "segment": _SEGMENTS,
+            "suppression": "see add lift",
+            "contact_refusal": "see",
+            "contact_policy": "see",
         },
     ),
     "Back office": Role(
@@ -287,6 +290,7 @@ PRESETS: dict[str, Role] = {
             "erasure": "see",
             "retention_rule": "see",
             "audit": "see export",
+            **dict.fromkeys(("suppression", "contact_refusal", "contact_policy"), "see"),
         },
     ),
     "API client": Role(

@@ -141,9 +141,11 @@ def mail_server(**options: Any) -> Iterator[MailServer]:
 
 
 @contextmanager
-def office(*, problem: str | None = None, sender: str = "", host: str = "crm.example.org") -> Iterator[None]:
+def office(
+    *, problem: str | None = None, sender: str = "", host: str = "crm.example.org", **more: Any
+) -> Iterator[None]:
     """Let rules believe in a mail server while the block lasts."""
-    before = letter_office.use(lambda: Office(problem=problem, sender=sender, host=host))
+    before = letter_office.use(lambda: Office(problem=problem, sender=sender, host=host, **more))
     try:
         yield
     finally:

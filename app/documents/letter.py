@@ -21,6 +21,7 @@ _PLAIN_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'
 _PLAIN_TEXT = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 ._()+-]{1,60}")
 _ADDRESS = re.compile(r"[\x21-\x7e]+@[a-z0-9.-]+")
+_WEB = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,260}/[A-Za-z0-9/_.=-]{1,700}")
 _MESSAGE_ID = re.compile(r"<[a-z0-9.-]+@[a-z0-9.-]+>")
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+-]+")
 _WORD_BYTES = 42  # an encoded word of them is 68 characters; 75 are allowed
@@ -42,7 +43,10 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Mail:
-    """All that an e-mail says; addresses in ASCII, as services.channel writes them."""
+    """All that an e-mail says; addresses in ASCII, as services.channel writes them.
+
+    `unsubscribe` is the address by which the recipient's mail program ends marketing with one click.
+    """
 
     message_id: str
     date: datetime
@@ -55,6 +59,7 @@ class Mail:
     body: str
     language: str
     files: Sequence[File] = ()
+    unsubscribe: str | None = None
 
 
 def mail(about: Mail) -> bytes:
@@ -70,6 +75,7 @@ def mail(about: Mail) -> bytes:
         _header("Date", format_datetime(about.date)),
         _header("Message-ID", _matching(_MESSAGE_ID, about.message_id)),
         _header("Content-Language", _matching(re.compile(r"[a-z]{2}"), about.language)),
+        *(_unsubscribe(about.unsubscribe) if about.unsubscribe else []),
         "MIME-Version: 1.0",
     ]
     if not about.files:
@@ -90,6 +96,12 @@ def _header(name: str, value: str) -> str:
     if re.search(r"[^\x20-\x7e]", value.replace(_EOL + " ", "")):
         raise ValueError(f"this cannot stand in the head of a letter: {name}")
     return f"{name}: {value}"
+
+
+def _unsubscribe(address: str) -> list[str]:
+    """Return the heads of one click. Source: RFC 2369, 8058."""
+    place = f"{_EOL} <{_matching(_WEB, address)}>"
+    return [f"List-Unsubscribe:{place}", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"]
 
 
 def _matching(pattern: re.Pattern[str], text: str) -> str:

@@ -18,7 +18,9 @@ from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from app.i18n import gettext as _
+from app.services.gate import Answer
 from app.services.letter_office import Office
+from app.services.mail_server import Outgoing
 
 _PORTS = {"smtp": 587, "smtps": 465}
 _OPTIONS = frozenset({"starttls", "ca"})
@@ -103,6 +105,14 @@ class Server:
         return cls(host=parts.hostname, port=port, security=security, user=user, password=password, ca=ca)
 
 
+def own(place: Outgoing, *, ca: Path | None = None) -> Server:
+    """Return the mail server of one of our companies as it is spoken with."""
+    security = Security(place.security)
+    if place.login and security is Security.none and not _is_local(place.host):
+        raise Refused(_("A password is not sent over the net in the clear"))
+    return Server(host=place.host, port=place.port, security=security, user=place.login, password=place.password, ca=ca)
+
+
 def _security(scheme: str, host: str, wish: str | None) -> Security:
     if scheme == "smtps":
         return Security.tls
@@ -122,8 +132,9 @@ def office(settings: Mapping[str, Any]) -> Office:
     """Return what the rules of letters must know of the settings."""
     url = settings["CRM_PUBLIC_URL"]
     host = urlsplit(url).hostname or ""
-    wrong = problem(settings["CRM_SMTP_URL"])
-    return Office(problem=wrong, sender=settings["CRM_MAIL_FROM"], host=host, public_url=url)
+    is_sandbox = bool(settings.get("CRM_SANDBOX"))
+    wrong = None if is_sandbox else problem(settings["CRM_SMTP_URL"])  # in the sandbox no server is needed
+    return Office(problem=wrong, sender=settings["CRM_MAIL_FROM"], host=host, public_url=url, is_sandbox=is_sandbox)
 
 
 def problem(url: str) -> str | None:
@@ -141,23 +152,25 @@ def deliver(
     server: Server,
     *,
     sender: str,
-    recipient: str,
+    passed: Answer,
     content: bytes,
     before_data: Callable[[], None],
     patience: Patience | None = None,
 ) -> str:
-    """Hand one letter over and return the server's words.
+    """Hand one letter over to the address that the gate has passed, and return the server's words.
 
     `before_data` is called once the server has accepted sender and recipient; what it raises ends the conversation.
     Raises Refused, Later or Unclear.
     """
+    if not passed.ok or passed.address is None:
+        raise ValueError("the gate has not passed this letter")
     patience = patience or Patience()
     client: smtplib.SMTP | None = None
     leaving = False
     try:
         client = _greeted(server, sender.rpartition("@")[2], patience.step)
         _expect(client.mail(sender))
-        _expect(client.rcpt(recipient))
+        _expect(client.rcpt(passed.address))
         before_data()
         _expect(client.docmd("DATA"), wanted=_GO_ON)
         leaving = True

@@ -13,6 +13,7 @@ from app.i18n import lazy_gettext as _l
 from app.lifecycle import Moves
 from app.models.base import Entity, Line, Owned, index_where
 from app.models.search_entry import Facts
+from app.models.suppression import ContactKind
 
 if TYPE_CHECKING:
     from app.models.attachment import Attachment
@@ -24,7 +25,7 @@ class LetterState(StrEnum):
     """How far a letter has come.
 
     `claimed`: a worker speaks with the mail server, which has accepted nothing yet. `data`: the text is on its way; a
-    crash now leaves it `uncertain`, and a person decides.
+    crash now leaves it `uncertain`, and a person decides. `withheld`: the sandbox kept it from leaving.
     """
 
     pending = "pending"
@@ -34,6 +35,7 @@ class LetterState(StrEnum):
     uncertain = "uncertain"
     failed = "failed"
     cancelled = "cancelled"
+    withheld = "withheld"
 
 
 label(
@@ -45,14 +47,16 @@ label(
     uncertain=_l("Perhaps sent"),
     failed=_l("Failed"),
     cancelled=_l("Cancelled"),
+    withheld=_l("Would have been sent"),
 )
 
 LETTER_MOVES: Moves[LetterState] = {
     LetterState.pending: frozenset({LetterState.claimed, LetterState.failed, LetterState.cancelled}),
-    LetterState.claimed: frozenset({LetterState.pending, LetterState.data, LetterState.failed}),
+    LetterState.claimed: frozenset({LetterState.pending, LetterState.data, LetterState.failed, LetterState.withheld}),
     LetterState.data: frozenset({LetterState.sent, LetterState.pending, LetterState.failed, LetterState.uncertain}),
     LetterState.uncertain: frozenset({LetterState.pending, LetterState.sent, LetterState.cancelled}),
     LetterState.failed: frozenset({LetterState.pending, LetterState.cancelled}),
+    LetterState.withheld: frozenset({LetterState.pending, LetterState.cancelled}),
 }
 
 INVOICE, QUOTE = "invoice", "quote"  # purposes of letters that bring a document: they never leave without its file
@@ -64,8 +68,9 @@ class Letter(Entity, Owned):
 
     `entity` and `record_id` name the record that it is about. The Message-ID is made with the row and stays, so that
     a letter that is sent again is recognised by the recipient's server. `tries` counts the claims since a person last
-    put the letter on its way; `answer` is what the mail server last said, or what kept us from asking it. `bounced_at`
-    is when a report came that it did not arrive; `activity_id` stands for a letter from a card in the history there.
+    put the letter on its way; `kind` is what the gate asks for; `answer` is what the mail server last said, or what
+    kept us from asking it. `bounced_at` is when a report came that it did not arrive; `activity_id` stands for a letter
+    from a card in the history there.
     """
 
     __tablename__ = "letter"
@@ -102,6 +107,9 @@ class Letter(Entity, Owned):
     entity: Mapped[str | None] = mapped_column(String(40))
     record_id: Mapped[int | None] = mapped_column(Key)
     purpose: Mapped[str] = mapped_column(String(40), default="letter")
+    kind: Mapped[ContactKind] = mapped_column(
+        Choice(ContactKind), default=ContactKind.transactional, server_default=ContactKind.transactional.value
+    )
     language: Mapped[str] = mapped_column(String(5), info={"of": "language"})
     from_address: Mapped[str] = mapped_column(String(320))
     from_name: Mapped[str | None] = mapped_column(String(250))

@@ -13,7 +13,7 @@ from app.models.base import Entity
 from app.models.letter import LETTER_MOVES, Letter, LetterState
 from app.outbox import enqueue
 from app.services import access
-from app.services import letter_office as offices
+from app.services import mail_server as mail_servers
 from app.services.letter_invoice import addressee, refuse_draft, send_invoice, subject_of, text_of
 from app.services.letter_quote import send_quote
 from app.services.letter_quote import subject_of as subject_of_quote
@@ -22,12 +22,14 @@ from app.services.letter_writing import TOPIC, refuse_twice, write
 
 __all__ = [
     "TOPIC",
+    "TRIED_AGAIN",
     "about",
     "addressee",
     "cancel",
     "is_about",
     "mark_sent",
     "refuse_draft",
+    "refuse_retry",
     "refuse_unless",
     "resend",
     "retry",
@@ -39,6 +41,9 @@ __all__ = [
     "text_of_quote",
     "write",
 ]
+
+
+TRIED_AGAIN = frozenset({LetterState.failed, LetterState.withheld})
 
 
 def about(record: Entity) -> Select[Letter]:
@@ -58,9 +63,15 @@ def resend(session: Session, letter: Letter, *, at: datetime) -> None:
 
 
 def retry(session: Session, letter: Letter, *, at: datetime) -> None:
-    """Try a letter again that has failed."""
-    refuse_unless(letter, LetterState.failed)
+    """Try a letter again that has failed, or that the sandbox has held back."""
+    refuse_retry(letter)
     _queue(session, letter, at)
+
+
+def refuse_retry(letter: Letter) -> None:
+    """Raise DomainError for a letter that has neither failed nor been held back."""
+    if letter.state not in TRIED_AGAIN:
+        refuse_unless(letter, LetterState.failed)
 
 
 def mark_sent(session: Session, letter: Letter, *, at: datetime) -> None:
@@ -85,7 +96,7 @@ def refuse_unless(letter: Letter, state: LetterState) -> None:
 
 
 def _queue(session: Session, letter: Letter, at: datetime) -> None:
-    offices.ready()
+    mail_servers.ready(session, letter.organisation)
     refuse_twice(session, letter)
     move(LETTER_MOVES, letter, LetterState.pending)
     letter.due_at, letter.tries, letter.answer = at, 0, None

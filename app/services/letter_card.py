@@ -18,6 +18,7 @@ from app.models.lead import Lead
 from app.models.letter import Letter, LetterFile
 from app.models.organisation import Organisation
 from app.models.party import ChannelKind, Party
+from app.models.suppression import ContactKind
 from app.roles import ACT
 from app.services import access, field_right, letter_template, planned
 from app.services import organisation as organisations
@@ -130,6 +131,7 @@ def send(
             entity=record.__stem__,
             record_id=record.id,
             purpose=f"card {hashlib.sha256(key.encode()).hexdigest()[:32]}",
+            kind=ContactKind.personal,
             belongs_with=record,
             at=at,
             by=by,
@@ -137,7 +139,8 @@ def send(
     except Refusals as refusal:
         raise Refusals({_FIELDS.get(field, field): texts for field, texts in refusal.errors.items()}) from None
     except DomainError as refusal:
-        raise DomainError(refusal.text, field=_FIELDS.get(refusal.field or "", refusal.field)) from None
+        refusal.field = _FIELDS.get(refusal.field or "", refusal.field)
+        raise
     letter.files = [LetterFile(attachment=each) for each in files]
     done = planned.log(
         session,

@@ -12,9 +12,10 @@ from app.models.attachment import Attachment
 from app.models.invoice import Invoice
 from app.models.letter import INVOICE, Letter
 from app.models.party import ChannelKind, Party
+from app.models.suppression import ContactKind
 from app.services import access
 from app.services import document as documents
-from app.services import letter_office as offices
+from app.services import mail_server as mail_servers
 from app.services.access import Actor
 from app.services.letter_writing import write
 
@@ -36,7 +37,7 @@ def send_invoice(
     A file that is still being made is waited for. Raises DomainError or Refusals at "state", "to", "subject", "text".
     """
     refuse_draft(invoice)
-    offices.ready()
+    mail_servers.ready(session, invoice.organisation)
     documents.lock(session, invoice)  # two at once would send it twice
     name, address = addressee(invoice.party)
     if not to and address is None:
@@ -57,6 +58,7 @@ def send_invoice(
             record_id=invoice.id,
             attachment=invoice.file,
             purpose=INVOICE,
+            kind=ContactKind.transactional,
             belongs_with=invoice,
             at=at,
             by=by,
@@ -64,7 +66,8 @@ def send_invoice(
     except Refusals as refusal:
         raise Refusals({_FIELDS.get(field, field): texts for field, texts in refusal.errors.items()}) from None
     except DomainError as refusal:
-        raise DomainError(refusal.text, field=_FIELDS.get(refusal.field or "", refusal.field)) from None
+        refusal.field = _FIELDS.get(refusal.field or "", refusal.field)
+        raise
 
 
 def refuse_draft(invoice: Invoice) -> None:

@@ -17,9 +17,22 @@ from app.i18n import gettext as _
 from app.lifecycle import allowed
 from app.models.history import Act, FieldChange, StateChange
 from app.models.letter import INVOICE, LETTER_MOVES, QUOTE, Letter, LetterFile, LetterState
+from app.models.suppression import ContactChannel, ContactKind
 from app.outbox import Errand, Outbox, enqueue
-from app.services import history, letter_invoice, letter_quote
+from app.services import (
+    access,
+    gate,
+    history,
+    letter_invoice,
+    letter_office,
+    letter_quote,
+    preference,
+    suppression,
+)
+from app.services import mail_server as mail_servers
+from app.services.gate import Answer
 from app.services.letter_writing import TOPIC
+from app.services.mail_server import Outgoing
 
 LEASE = timedelta(minutes=5)  # longer than all time-outs of a conversation up to DATA together
 DATA_LEASE = timedelta(minutes=25)  # the same for the text and the server's last answer
@@ -60,10 +73,20 @@ class Claim:
     body: str
     language: str
     files: tuple[File, ...]
+    passed: Answer
+    is_sandboxed: bool
+    unsubscribe: str | None = None
+    outgoing: Outgoing | None = None
 
 
 def claim(session: Session, letter_id: int, *, at: datetime, lease: timedelta = LEASE) -> Claim | None:
-    """Take a letter that is due and has its file; None when it is not due, lacks it, or is somebody else's."""
+    """Take a letter that is due, has its file and passes the gate; None when it is somebody else's, or has to wait.
+
+    One that the gate refuses has failed; one that comes in the quiet time waits for its end.
+    """
+    passed = _passed(session, letter_id, at=at)
+    if passed is None:
+        return None
     token = secrets.token_hex(16)
     values = {"token": token, "lease_until": at + lease, "tries": Letter.tries + 1}
     free = [Letter.due_at <= at, ~_NEEDS_FILE]
@@ -84,7 +107,48 @@ def claim(session: Session, letter_id: int, *, at: datetime, lease: timedelta = 
         *(each.attachment for each in letter.files),
     ]
     files = tuple(File(name=each.name, media_type=each.media_type, sha256=each.sha256) for each in held)
-    return Claim(letter_id=letter_id, token=token, files=files, **said)
+    held_back = letter_office.is_sandbox()
+    said["unsubscribe"] = _way_out(passed)
+    said["outgoing"] = mail_servers.outgoing(session, letter.organisation_id)
+    return Claim(letter_id=letter_id, token=token, files=files, passed=passed, is_sandboxed=held_back, **said)
+
+
+def outgoing(session: Session, letter_id: int) -> Outgoing | None:
+    """Return by which mail server a letter would leave, None for that of the installation."""
+    organisation_id = session.scalar(select(Letter.organisation_id).where(Letter.id == letter_id))
+    return mail_servers.outgoing(session, organisation_id) if organisation_id is not None else None
+
+
+def _way_out(passed: Answer) -> str | None:
+    """Return by which address marketing ends with one click; no letter of another kind has one."""
+    if passed.kind is not ContactKind.marketing or passed.address is None:
+        return None
+    whom = preference.Whom(passed.party_id, passed.contact_id, passed.channel, passed.address)
+    return preference.one_click(whom, public_url=letter_office.ready(has_own=True).public_url)
+
+
+def _passed(session: Session, letter_id: int, *, at: datetime) -> Answer | None:
+    """Ask the gate anew: between writing and leaving somebody may have unsubscribed, bounced or been erased."""
+    with access.everything(session, why="the gate answers alike, whoever lets a letter go"):
+        due = [Letter.state == LetterState.pending, Letter.due_at <= at, ~_NEEDS_FILE]
+        letter = session.scalars(select(Letter).where(Letter.id == letter_id, *due)).one_or_none()
+        if letter is None:
+            return None
+        answer = gate.may_contact(
+            session,
+            letter.party,
+            ContactChannel.email,
+            letter.kind,
+            address=letter.to_address,
+            organisation_id=letter.organisation_id,
+            at=at,
+        )
+    if answer.until is not None:
+        wait(session, letter_id, until=answer.until, waited=0)
+    elif not answer.ok:
+        give_up(session, letter_id, answer.text, at=at)
+        gate.note_refusal(session, answer, sender=letter.purpose.partition(" ")[0], at=at)
+    return answer if answer.ok else None
 
 
 def begin_data(session: Session, claim: Claim, *, at: datetime, lease: timedelta = DATA_LEASE) -> bool:
@@ -96,11 +160,19 @@ def begin_data(session: Session, claim: Claim, *, at: datetime, lease: timedelta
 
 def sent(session: Session, claim: Claim, answer: str, *, at: datetime) -> bool:
     """Note that the server has taken the letter."""
+    gate.note_contact(session, claim.passed, at=at)
     return _end(session, claim, LetterState.sent, answer, at=at, sent_at=at)
 
 
+def withheld(session: Session, claim: Claim, *, at: datetime) -> bool:
+    """Note that the letter would have been sent, had the sandbox not kept it."""
+    return _end(session, claim, LetterState.withheld, _("The sandbox is on: nothing leaves"), at=at)
+
+
 def refused(session: Session, claim: Claim, answer: str, *, at: datetime) -> bool:
-    """Note that the server will never take the letter."""
+    """Note that the server will never take the letter; where its address is none, nothing goes there any more."""
+    if suppression.is_lasting(answer) and claim.passed.address is not None:
+        suppression.bounced(session, ContactChannel.email, claim.passed.address, is_hard=True, at=at)
     return _end(session, claim, LetterState.failed, answer, at=at)
 
 

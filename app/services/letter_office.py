@@ -16,13 +16,14 @@ class Office:
 
     `problem` says why nothing can be sent, None when all is well. `sender` is the address that every letter comes
     from, "" when each organisation uses its own. `host` is the name by which the installation is reached,
-    `public_url` its address.
+    `public_url` its address. In the sandbox (`is_sandbox`) nothing leaves, and everything is written down.
     """
 
     problem: str | None
     sender: str
     host: str
     public_url: str = ""
+    is_sandbox: bool = False
 
 
 _provider: Callable[[], Office] | None = None
@@ -40,11 +41,16 @@ def sender() -> str:
     return _provider().sender if _provider is not None else ""
 
 
-def ready() -> Office:
-    """Return the office; DomainError when no letter can leave it."""
+def is_sandbox() -> bool:
+    """Say whether everything that would leave is held back."""
+    return _provider is not None and _provider().is_sandbox
+
+
+def ready(*, has_own: bool = False) -> Office:
+    """Return the office; DomainError when no letter can leave it. `has_own`: by a company's own mail server it can."""
     if _provider is None:
         raise DomainError(_("No mail server is set up: CRM_SMTP_URL"))
     office = _provider()
-    if office.problem is not None:
+    if office.problem is not None and not has_own:
         raise DomainError(office.problem)
     return office

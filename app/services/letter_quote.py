@@ -11,8 +11,10 @@ from app.i18n import in_language, written_day
 from app.models.attachment import Attachment
 from app.models.letter import QUOTE, Letter
 from app.models.quote import Quote, QuoteState
+from app.models.suppression import ContactKind
 from app.services import access
 from app.services import letter_office as offices
+from app.services import mail_server as mail_servers
 from app.services import quote as quotes
 from app.services import quote_link as links
 from app.services.access import Actor
@@ -36,7 +38,7 @@ def send_quote(
 
     A file that is still being made is waited for. Raises DomainError or Refusals at "state", "to", "subject", "text".
     """
-    offices.ready()
+    mail_servers.ready(session, quote.organisation)
     if quote.state == QuoteState.draft:
         quotes.release(session, quote, at=at, by=by)
     quotes.refuse_unless_sent(quote)
@@ -61,6 +63,7 @@ def send_quote(
             record_id=quote.id,
             attachment=quote.file,
             purpose=QUOTE,
+            kind=ContactKind.transactional,
             belongs_with=quote,
             at=at,
             by=by,
@@ -68,7 +71,8 @@ def send_quote(
     except Refusals as refusal:
         raise Refusals({_FIELDS.get(field, field): texts for field, texts in refusal.errors.items()}) from None
     except DomainError as refusal:
-        raise DomainError(refusal.text, field=_FIELDS.get(refusal.field or "", refusal.field)) from None
+        refusal.field = _FIELDS.get(refusal.field or "", refusal.field)
+        raise
 
 
 NUMBER = "{number}"  # where the words that a draft's dialog offers keep the place of its number
@@ -113,5 +117,5 @@ def file_for(session: Session, letter: Letter) -> Attachment | None:
 def with_link(session: Session, letter: Letter) -> str:
     """Return a letter's text as it leaves: with the link, or a dash where that has ended meanwhile."""
     quote = access.get(session, Quote, letter.record_id)
-    link = links.url(quote, public_url=offices.ready().public_url) if quote is not None else None
+    link = links.url(quote, public_url=offices.ready(has_own=True).public_url) if quote is not None else None
     return letter.body.replace(links.PLACE, link or "—")

@@ -1,5 +1,7 @@
 """Writing a letter: checked, kept, and queued in one transaction. Nothing here speaks with a mail server.
 
+Each letter asks the gate (services.gate) before it is written, and again before it leaves.
+
 Whatever becomes a header is one printable line without encoded words: the e-mail library of Python 3.11.7 writes a
 line break that hides in one as a line break (CVE-2024-6923), and programs that read mail decode them.
 """
@@ -20,10 +22,11 @@ from app.models.base import Owned
 from app.models.letter import Letter, LetterState
 from app.models.organisation import Organisation
 from app.models.party import Party
+from app.models.suppression import ContactChannel, ContactKind
 from app.outbox import enqueue
 from app.search import search_text
-from app.services import access
-from app.services import letter_office as offices
+from app.services import access, gate
+from app.services import mail_server as mail_servers
 from app.services.access import Actor
 from app.services.channel import EMAIL_LENGTH, normalise_email
 from app.services.collected import Collected
@@ -55,6 +58,7 @@ def write(
     record_id: int | None,
     attachment: Attachment | None = None,
     purpose: str,
+    kind: ContactKind,
     reply_to: str | None = None,
     to_name: str | None = None,
     belongs_with: Owned | None = None,
@@ -64,10 +68,11 @@ def write(
     """Write a letter of one of our organisations to one address and queue it.
 
     It belongs to the owner and team of `belongs_with`, else of the party, else to whoever writes. Raises DomainError
-    when no mail server is set up or the same letter is under way, Refusals with everything that is wrong by field
+    when no mail server is set up or the same letter is under way, NotContactedError at "to_address" when the gate says
+    no, Refusals with everything that is wrong by field
     ("to_address", "subject", "body", "reply_to").
     """
-    office = offices.ready()
+    office = mail_servers.ready(session, organisation)
     letter = Letter(
         state=LetterState.pending,
         organisation=organisation,
@@ -75,6 +80,7 @@ def write(
         entity=entity,
         record_id=record_id,
         purpose=purpose,
+        kind=kind,
         language=language if language in LANGUAGES else organisation.language,
         attachment=attachment,
         due_at=at,
@@ -82,12 +88,24 @@ def write(
     )
     with session.no_autoflush:
         _address(letter, office, to_address=to_address, to_name=to_name, reply_to=reply_to, subject=subject, body=body)
+        answer = gate.may_contact(
+            session,
+            party,
+            ContactChannel.email,
+            kind,
+            address=letter.to_address,
+            organisation_id=organisation.id,
+            at=at,
+        )
+        if answer.until is None:
+            gate.refuse(session, answer, sender=purpose.partition(" ")[0], at=at, field="to_address")
+        letter.due_at = answer.until or at
         letter.search_text = search_text([letter.to_address, letter.to_name, letter.subject])
         _give(letter, belongs_with if belongs_with is not None else party, by)
         refuse_twice(session, letter)
     session.add(letter)
     session.flush()
-    enqueue(session, TOPIC, letter.id, due_at=at, actor_id=by.user_id if by is not None else None)
+    enqueue(session, TOPIC, letter.id, due_at=letter.due_at, actor_id=by.user_id if by is not None else None)
     return letter
 
 

@@ -11,8 +11,9 @@ from app.models.base import Entity, entity_of
 from app.models.letter import Letter
 from app.models.notification import NotificationKind
 from app.models.party import Party
+from app.models.suppression import ContactChannel
 from app.search import search_text
-from app.services import access
+from app.services import access, suppression
 from app.services import notification as notifications
 from app.services.mail_read import Mail
 
@@ -44,6 +45,8 @@ def came_back(session: Session, letter: Letter, mail: Mail, *, at: datetime) -> 
         return
     letter.bounced_at = at
     letter.answer = mail.verdict or mail.subject
+    is_hard = suppression.is_lasting(mail.verdict)
+    suppression.bounced(session, ContactChannel.email, letter.to_address, is_hard=is_hard, at=at)
     record = _record_of(session, letter)
     party = access.get(session, Party, letter.party_id) if letter.party_id else None
     record = record if record is not None else party

@@ -22,7 +22,7 @@ from app.models.mailbox import Mailbox, MailKind, ReceivedMail
 from app.models.organisation import Organisation
 from app.models.party import Party, PartyChannel, PartyContact
 from app.services import attachment as attachments
-from app.services import file_kind, intake, mail_filing, mail_read
+from app.services import bounce_path, file_kind, intake, mail_filing, mail_read
 from app.services import letter_office as offices
 from app.services import mailbox as mailboxes
 from app.services.intake import About
@@ -121,7 +121,8 @@ def _file(
     is_again: bool = False,
 ) -> None:
     """Decide what a mail is, from what is sure to what is likely, and do what follows from it."""
-    letter = _letter_of(session, mail.returned or mail.answers)
+    marked = _letter_of_path(session, mail)
+    letter = marked or _letter_of(session, mail.returned or mail.answers)
     row.letter = letter
     row.party_id = letter.party_id if letter is not None else None
     if not is_whole:
@@ -129,7 +130,7 @@ def _file(
         row.error = _("It is larger than %(most)s MB: read it in the mailbox", most=24)
     elif _is_double(session, row, mail):
         row.kind = MailKind.double
-    elif mail.is_bounce:
+    elif mail.is_bounce or (marked is not None and mail.is_automatic):
         row.kind = MailKind.bounce
         if letter is not None:
             mail_filing.came_back(session, letter, mail, at=at)
@@ -197,6 +198,12 @@ def _letter_of(session: Session, ids: Sequence[str]) -> Letter | None:
         return None
     found = {one.message_id: one for one in session.scalars(select(Letter).where(Letter.message_id.in_(ids)))}
     return next((found[each] for each in ids if each in found), None)
+
+
+def _letter_of_path(session: Session, mail: Mail) -> Letter | None:
+    """Return the letter whose own way back a mail has taken."""
+    found = next((number for head in mail.to if (number := bounce_path.letter_of(head)) is not None), None)
+    return session.scalars(select(Letter).where(Letter.id == found)).one_or_none() if found is not None else None
 
 
 def _is_double(session: Session, row: ReceivedMail, mail: Mail) -> bool:

@@ -36,6 +36,7 @@ _NESTED = re.compile(rb"(?i)multipart\s*/|message\s*/")
 _BRACKETS = re.compile(r"<([^<>\s]+@[^<>\s]+)>")
 _ID = re.compile(r"<[^<>\s]{3,248}>")
 _MACHINES = frozenset({"mailer-daemon", "postmaster", "noreply", "no-reply", "donotreply", "do-not-reply"})
+_ARRIVED = ("To", "Delivered-To", "X-Original-To", "Envelope-To")
 _T = TypeVar("_T")
 
 
@@ -63,7 +64,8 @@ class Mail:
     """What was read of a mail.
 
     `number` is its Message-ID, else the hash of its bytes; `answers` the Message-IDs that it refers to, the nearest
-    first; `returned` those of what a report says did not arrive, and `verdict` why.
+    first; `to` the heads that say to which address of ours it came; `returned` the Message-IDs of what a report says
+    did not arrive, and `verdict` why.
     """
 
     number: str
@@ -72,6 +74,7 @@ class Mail:
     subject: str = ""
     sent_at: datetime | None = None
     answers: list[str] = field(default_factory=list)
+    to: list[str] = field(default_factory=list)
     text: str = ""
     files: list[File] = field(default_factory=list)
     is_automatic: bool = False
@@ -137,6 +140,7 @@ def _head(message: EmailMessage, found: Mail) -> None:
         found.sent_at = (sent if sent.tzinfo else sent.replace(tzinfo=UTC)).astimezone(UTC)
     ids = [*_ID.findall(_header(message, "In-Reply-To")), *reversed(_ID.findall(_header(message, "References")))]
     found.answers = list(dict.fromkeys(ids))[:MOST_IDS]
+    found.to = [_raw(message, name)[:LONGEST_HEADER] for name in _ARRIVED]
     found.is_automatic = _is_automatic(message, found)
 
 

@@ -20,10 +20,12 @@ from app.i18n import LANGUAGES, in_language
 from app.i18n import gettext as _
 from app.models.organisation import Organisation
 from app.models.password import PasswordLink
+from app.models.suppression import ContactChannel, ContactKind
 from app.outbox import enqueue
-from app.services import access
+from app.services import access, gate
 from app.services import letter_office as offices
 from app.services import letter_writing as writing
+from app.services.gate import Answer
 
 TOPIC = "password.link"
 LASTS = timedelta(hours=1)
@@ -42,6 +44,7 @@ class Letter:
     subject: str
     body: str
     language: str
+    passed: Answer
 
 
 # --- asking -----------------------------------------------------------------------------------------------------------
@@ -93,8 +96,14 @@ def recipient(session: Session, asked: Mapping[str, Any]) -> User | None:
 
 
 def write(session: Session, user: User, *, public_url: str, at: datetime) -> Letter:
-    """Make a link that ends all earlier ones of the account, and the letter that brings it."""
+    """Make a link that ends all earlier ones of the account, and the letter that brings it.
+
+    Raises NotContactedError when the gate says no; nothing has changed then.
+    """
     office = offices.ready()
+    to = writing.plain_address(user.email)
+    passed = gate.may_contact(session, None, ContactChannel.email, ContactKind.transactional, address=to, at=at)
+    gate.refuse(session, passed, sender=TOPIC, at=at)
     sender = _sender(session, office)
     token = make(session, user, at=at)
     language = user.profile.language if user.profile is not None else ""
@@ -112,11 +121,12 @@ def write(session: Session, user: User, *, public_url: str, at: datetime) -> Let
     return Letter(
         message_id=writing.message_id(office, sender),
         from_address=sender,
-        to_address=user.email,
+        to_address=to,
         to_name=_name(user),
         subject=subject,
         body="\n\n".join(said),
         language=language,
+        passed=passed,
     )
 
 

@@ -21,7 +21,15 @@ from app.models.party import Party
 from app.outbox import enqueue
 from app.roles import CHANGE
 from app.search import search_text
-from app.services import access, personal_blocked, personal_files, personal_index, personal_merged, personal_trace
+from app.services import (
+    access,
+    personal_blocked,
+    personal_files,
+    personal_index,
+    personal_merged,
+    personal_trace,
+    suppression,
+)
 from app.services import bin as bins
 from app.services import party as parties
 from app.services.access import Actor
@@ -77,11 +85,13 @@ def erase(
     with access.everything(session, why="a person is erased wherever he stands"):
         if not person.is_contact and (blocked := personal_blocked.obstacles(session, person.party_id)):
             raise DomainError(_("Not erased: %(why)s", why="; ".join(each.text for each in blocked)))
+        known = suppression.known_addresses(party, person.contact_id) if party is not None else set()
         counts = _take_out(session, person, at=at, reason=reason.strip(), files=files)
         for same in personal_merged.same_people(session, person):  # what was merged into him is the same person
             for table, (gone, kept) in _take_out(session, same, at=at, reason=reason.strip(), files=files).items():
                 before = counts.get(table, [0, 0])
                 counts[table] = [before[0] + gone, before[1] + kept]
+        suppression.forget(session, known, at=at)
     made = Erasure(
         party_id=person.party_id,
         contact_id=person.contact_id,

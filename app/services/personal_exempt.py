@@ -20,11 +20,16 @@ TABLES: dict[str, str] = {
     **dict.fromkeys(("payment_term", "payment_term_text", "tag"), WORDS),
     **dict.fromkeys(("lead_source", "lead_form", "lead_form_field", "lead_form_text", "letter_template"), WORDS),
     **dict.fromkeys(("document_template", "document_template_version"), WORDS),
-    **dict.fromkeys(("lead_source_key", "lead_receiver", "mailbox", "mailbox_key"), OURS),
+    **dict.fromkeys(
+        ("lead_source_key", "lead_receiver", "mailbox", "mailbox_key", "mail_server", "mail_server_key"), OURS
+    ),
     **dict.fromkeys(("pipeline", "stage", "stage_check", "lost_reason", "stage_log"), WORDS),
     **dict.fromkeys(("price_list", "price_item", "discount_rule"), PRICES),
+    **dict.fromkeys(("address_failure", "contact_made"), HASHES),
     **dict.fromkeys(("audit_seal", "chain_link", "file_link", "deleted_file"), HASHES),
-    **dict.fromkeys(("setting", "export_rule", "retention_rule", "work_schedule", "company_holiday"), RULES),
+    **dict.fromkeys(
+        ("setting", "export_rule", "retention_rule", "contact_policy", "work_schedule", "company_holiday"), RULES
+    ),
     **dict.fromkeys(("segment", "segment_count"), "conditions that find many, and how many: its members are keys"),
     "sales_plan": "what our own people and teams are to reach, by their keys",
     "erasure": "written without a word about the person: a reason that names him is refused",
@@ -80,7 +85,8 @@ COLUMNS: dict[str, str] = {
     "export_run.address": OURS,
     **dict.fromkeys(("letter.from_address", "letter.from_name"), COMPANY),
     **dict.fromkeys(("state_change.before", "state_change.after"), "names of states"),
-    "field_change.erasure": HASHES,
+    **dict.fromkeys(("field_change.erasure", "suppression.digest"), HASHES),
+    "contact_refusal.sender": "which part of the program wanted to write",
     "allocation.note": "an entry of the books, which is only ever added; it says why an amount was written off",
     "activity.recurrence": "a rule of the calendar",
     "export_run.heads": "names of columns",

@@ -17,6 +17,8 @@ _BOOKS = _l("The law wants issued documents and their amounts kept as they are."
 _SIGNED = _l("What both sides have signed, and who did, must be provable as long as claims may come of it.")
 _PROOF = _l("Purpose and day stay: that somebody agreed, or took it back, must be provable.")
 
+_LEFT_ALONE = _l("A hash of the address stays, so that nobody writes there again; nothing can be read from it.")
+
 PLACES: tuple[Place, ...] = (
     Place(
         table="party",
@@ -84,6 +86,13 @@ PLACES: tuple[Place, ...] = (
         what=_l("Consents"),
         columns=_all(_E, "address", "note") | _all(_K, "wording"),
         why=_PROOF,
+    ),
+    Place(
+        table="suppression",
+        way=Way.named,
+        what=_l("Addresses that are left alone"),
+        columns=_all(_E, "address", "note", "lifted_reason"),
+        why=_LEFT_ALONE,
     ),
     Place(
         table="letter",

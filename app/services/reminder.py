@@ -19,6 +19,7 @@ from app.i18n import in_language, label_of
 from app.models.activity import Activity, ActivityState
 from app.models.notification import NotificationKind
 from app.models.organisation import Organisation
+from app.models.suppression import ContactKind
 from app.models.team import UserProfile
 from app.services import letter_writing as writing
 from app.services import notification as notifications
@@ -86,6 +87,7 @@ def _mail(session: Session, activity: Activity, user_ids: list[int], *, at: date
                 entity=Activity.__stem__,
                 record_id=activity.id,
                 purpose=PURPOSE,
+                kind=ContactKind.transactional,
                 belongs_with=activity,
                 at=at,
                 by=None,

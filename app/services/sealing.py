@@ -56,6 +56,11 @@ def unseal(sealed: str) -> str:
         raise UnreadableError from None
 
 
+def same(one: str, other: str) -> bool:
+    """Compare two marks in a time that tells nothing of them."""
+    return hmac.compare_digest(one, other)
+
+
 def fingerprint(text: str) -> str:
     """Return the keyed hash of a short code, as 64 hexadecimal digits."""
     return hmac.new(_key("countinghouse fingerprint 1"), text.encode(), hashlib.sha256).hexdigest()

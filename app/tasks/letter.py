@@ -14,13 +14,16 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import unit_of_work
 from app.documents import letter as documents
+from app.documents import signature
 from app.errors import NotFound
 from app.exchange import smtp
 from app.i18n import gettext as _
 from app.services import attachment as attachments
+from app.services import bounce_path, letter_office
 from app.services import letter_ledger as ledger
 from app.services.letter_ledger import Claim
 from app.services.letter_writing import TOPIC
+from app.services.mail_server import Outgoing
 from app.tasks.registry import LostClaim, Work, every_round, fresh_session, handles
 
 SPREAD = 0.2  # of a delay, so that what one breakdown has put off does not come back all at once
@@ -35,6 +38,10 @@ def send(work: Work) -> None:
     claim = _claimed(work)
     if claim is None:
         return
+    if claim.is_sandboxed:
+        with _writing(work) as session:
+            _held(work, ledger.withheld(session, claim, at=clock.now()))
+        return
     try:
         content = _content(work, claim)
     except (NotFound, ValueError) as problem:
@@ -42,15 +49,15 @@ def send(work: Work) -> None:
         return
     try:
         answer = smtp.deliver(
-            smtp.Server.of(work.settings["CRM_SMTP_URL"]),
-            sender=claim.from_address,
-            recipient=claim.to_address,
+            _server(work, claim),
+            sender=_envelope(claim),
+            passed=claim.passed,
             content=content,
             before_data=lambda: _begin_data(work, claim),
         )
     except smtp.SmtpError as problem:
         if isinstance(problem, smtp.Away):
-            _away_until[work.settings["CRM_SMTP_URL"]] = clock.now() + REST
+            _away_until[_place(work, claim.outgoing)] = clock.now() + REST
         _ended(work, claim, problem)
     else:
         with _writing(work) as session:
@@ -64,8 +71,9 @@ def _claimed(work: Work) -> Claim | None:
     problem = smtp.problem(url)
     with _writing(work) as session:
         at = clock.now()
-        rested = _away_until.get(url, at)
-        if problem is not None:
+        outgoing = ledger.outgoing(session, work.record_id)
+        rested = _away_until.get(_place(work, outgoing), at)
+        if problem is not None and outgoing is None and not letter_office.is_sandbox():
             ledger.give_up(session, work.record_id, problem, at=at)
         elif rested > at:
             until = rested + REST * SystemRandom().uniform(0, SPREAD)
@@ -83,7 +91,7 @@ def _content(work: Work, claim: Claim) -> bytes:
         if not place.is_file():
             raise NotFound(_("The attached file is gone: %(name)s", name=each.name))
         files.append(documents.File(name=each.name, media_type=each.media_type, content=place.read_bytes()))
-    return documents.mail(
+    content = documents.mail(
         documents.Mail(
             message_id=claim.message_id,
             date=clock.now(),
@@ -96,8 +104,30 @@ def _content(work: Work, claim: Claim) -> bytes:
             body=claim.body,
             language=claim.language,
             files=files,
+            unsubscribe=claim.unsubscribe,
         )
     )
+    sign = claim.outgoing.signature if claim.outgoing is not None else None
+    if sign is None or not signature.fits(sign.domain, claim.from_address):
+        return content
+    return signature.signed(content, domain=sign.domain, selector=sign.selector, key=sign.key)
+
+
+def _server(work: Work, claim: Claim) -> smtp.Server:
+    """Return the mail server of the letter's company, else that of the installation."""
+    if claim.outgoing is not None:
+        return smtp.own(claim.outgoing)
+    return smtp.Server.of(work.settings["CRM_SMTP_URL"])
+
+
+def _place(work: Work, outgoing: Outgoing | None) -> str:
+    return f"{outgoing.host}:{outgoing.port}" if outgoing is not None else str(work.settings["CRM_SMTP_URL"])
+
+
+def _envelope(claim: Claim) -> str:
+    """Return to whom a letter comes back that does not arrive."""
+    path = claim.outgoing.return_path if claim.outgoing is not None else None
+    return bounce_path.of_letter(path, claim.letter_id) if path else claim.from_address
 
 
 def _begin_data(work: Work, claim: Claim) -> None:

@@ -14,7 +14,7 @@ from app.i18n import gettext as _
 from app.models.consent import Consent, ConsentPurpose, ConsentSource, ConsentState
 from app.models.party import PartyKind
 from app.roles import CHANGE
-from app.services import access
+from app.services import access, gate_card
 from app.services import attachment as attachments
 from app.services import consent as consents
 from app.web import consent_form
@@ -115,6 +115,11 @@ class Consents:
             typed=typed or {},
             errors=errors or {},
         )
+
+    @staticmethod
+    def reach(party: Any) -> list[gate_card.Reach]:
+        """Return by which channels the party and its people may be written to."""
+        return gate_card.reach(db.session(), party, at=clock.now())
 
     @staticmethod
     def is_person(party: Any) -> bool:

@@ -160,4 +160,4 @@ def init_app(app: Flask) -> None:
 
     @app.context_processor
     def _frame() -> dict[str, Any]:
-        return {"demo": app.config["CRM_DEMO"], "path": request.path}
+        return {"demo": app.config["CRM_DEMO"], "sandbox": app.config["CRM_SANDBOX"], "path": request.path}

@@ -139,12 +139,13 @@ NETWORK = {
     "imapclient",
     "imaplib",
 }
-NETWORK |= {"authlib.integrations.requests_client", "ldap3", "telnetlib", "xmlrpc.client", "websocket"}
+NETWORK |= {"authlib.integrations.requests_client", "ldap3", "telnetlib", "xmlrpc.client", "websocket", "dns.resolver"}
 # Whoever opens connections, and to whom: a new module is added here with its reason.
 OPENS = {
     "app/web/oidc_client.py": "the company's own sign-in service: hosts that the installation names, no redirects",
     "app/exchange/directory.py": "the company's own directory: the host that the installation names",
-    "app/exchange/smtp.py": "the mail server that the installation names",
+    "app/exchange/smtp.py": "the mail servers that the installation names, or an administrator types",
+    "app/exchange/dns_text.py": "the name servers of this machine, for the name under which an administrator signs",
     "app/exchange/imap.py": "mailboxes: hosts that an administrator types, and nobody else",
     "app/cli.py": "a port of this machine, before the server takes it",
 }

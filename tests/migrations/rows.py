@@ -727,6 +727,35 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         | {"is_active": True, "validity": 1, "last_uid": 1}
         | ENTITY
     ],
+    "suppression": [
+        {
+            "id": 1,
+            "channel": "email",
+            "address": "gone@example.org",
+            "digest": "a" * 64,
+            "reason": "bounced",
+            "since": AT,
+        }
+        | ENTITY
+    ],
+    "address_failure": [{"id": 1, "channel": "email", "digest": "a" * 64, "is_hard": True, "at": AT}],
+    "contact_made": [{"id": 1, "party_id": 1, "contact_id": 1, "channel": "email", "at": AT}],
+    "contact_refusal": [
+        {"id": 1, "refused_at": AT, "party_id": 1, "channel": "email", "kind": "marketing", "reason": "no_consent"}
+        | {"sender": "mailing"}
+        | ENTITY
+    ],
+    "contact_policy": [
+        {"id": 1, "organisation_id": 1, "cap_count": 2, "cap_days": 7, "quiet_from": "21:00"}
+        | {"quiet_until": "09:00", "quiet_days": "67", "soft_count": 5, "soft_days": 30}
+        | ENTITY
+    ],
+    "mail_server": [
+        {"id": 1, "organisation_id": 1, "host": "smtp.example.com", "port": 587, "security": "starttls"}
+        | {"login": "office", "is_active": True}
+        | ENTITY
+    ],
+    "mail_server_key": [{"server_id": 1, "purpose": "password", "sealed": "…", "made_at": AT}],
     "mailbox_key": [{"mailbox_id": 1, "sealed": "…", "made_at": AT}],
     "received_mail": [
         {"id": 1, "mailbox_id": 1, "validity": 1, "uid": 1, "number": "<1@example.com>", "kind": "party", "size": 10}

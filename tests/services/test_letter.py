@@ -11,6 +11,7 @@ from app.errors import DomainError, Refusals
 from app.models.history import FieldChange, StateChange
 from app.models.letter import LETTER_MOVES, Letter, LetterState
 from app.models.party import ChannelKind, PartyChannel, PartyContact
+from app.models.suppression import ContactKind
 from app.outbox import Errand, Outbox
 from app.roles import Scope
 from app.services import access
@@ -47,6 +48,7 @@ def write(session, us, **values):
         "entity": None,
         "record_id": None,
         "purpose": "letter",
+        "kind": ContactKind.personal,
         "at": NOON,
         "by": None,
     }

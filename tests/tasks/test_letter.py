@@ -20,14 +20,18 @@ from app.db import db, unit_of_work
 from app.errors import DomainError
 from app.exchange import smtp
 from app.models.letter import Letter, LetterState
+from app.models.mail_server import MailServer
+from app.models.mailbox import MailboxSecurity
 from app.models.organisation import Organisation
 from app.models.setting import Setting
+from app.models.suppression import ContactKind
 from app.outbox import Errand, Outbox
 from app.services import attachment as attachments
-from app.services import chain
+from app.services import bounce_path, chain
 from app.services import invoice as invoices
 from app.services import letter as letters
 from app.services import letter_ledger as ledger
+from app.services import mail_server as mail_servers
 from app.tasks import letter as tasks
 from app.tasks import registry, running
 from app.tasks.registry import fresh_session
@@ -223,6 +227,7 @@ def plain(session, us, **values):
         "entity": None,
         "record_id": None,
         "purpose": "letter",
+        "kind": ContactKind.personal,
         "at": NOON,
         "by": None,
     }
@@ -247,7 +252,7 @@ def test_not_now_is_tried_again_after_a_while(session, us, do, server):
 def test_never_is_final_and_keeps_the_words_of_the_server(session, us, do, server):
     for will in ("550 5.1.1 no such user", "end 554 5.7.1 spam"):
         server.will.append(will)
-        letter = plain(session, us)
+        letter = plain(session, us, to_address=f"{will[4:7].strip()}@tulpen.example")
         assert do(letter) is True
         assert (letter.state, letter.answer) == (LetterState.failed, will.removeprefix("end "))
         assert len(jobs(session, letter)) == 1
@@ -512,3 +517,20 @@ def test_the_sweeper_calls_for_letters_that_were_left(post, server):
     with post.app.app_context(), fresh_session(what="test") as session:
         found = session.execute(select(Outbox.topic, Outbox.record_id)).all()
     assert (post.state(letter_id), found) == (LetterState.pending, [(letters.TOPIC, letter_id)])
+
+
+def test_a_company_with_a_server_of_its_own_sends_by_it_signed_and_with_its_own_way_back(session, us, do, server):
+    place = MailServer(organisation=us, host="127.0.0.1", port=server.port, security=MailboxSecurity.none)
+    place.dkim_domain, place.dkim_selector = "grachten.example", "crm1"
+    place.return_path = "bounces@grachten.example"
+    mail_servers.save(session, place)
+    session.flush()
+    mail_servers.make_key(session, place, at=NOON)
+    letter = plain(session, us)
+    do(letter, url="")  # the installation has none
+    [taken] = server.taken
+    assert (letter.state, taken.sender) == (
+        LetterState.sent,
+        bounce_path.of_letter("bounces@grachten.example", letter.id),
+    )
+    assert "d=grachten.example" in taken.message["DKIM-Signature"]

@@ -19,8 +19,9 @@ from app.models.mailbox import Mailbox, MailboxAfter, MailboxSecurity, MailKind,
 from app.models.notification import Notification, NotificationKind
 from app.models.organisation import Organisation
 from app.models.party import PartyContact
+from app.models.suppression import ContactKind
 from app.outbox import Outbox
-from app.services import attachment, chain, mail_intake, received_mail
+from app.services import attachment, bounce_path, chain, mail_intake, received_mail
 from app.services import lead_source as sources
 from app.services import letter as letters
 from app.services import mailbox as mailboxes
@@ -110,6 +111,7 @@ def letter_to(session: Session, address: str, record: Any = None, party: Any = N
         body="…",
         language="en",
         purpose="letter",
+        kind=ContactKind.personal,
         at=NOON,
         by=None,
         **({"entity": None, "record_id": None} | about),
@@ -372,3 +374,20 @@ def test_a_mail_that_is_too_large_is_noted_and_not_fetched(look, post: Post, ses
     assert (row.kind, row.from_address, row.lead_id) == (MailKind.too_large, "anna@bloem.example", None)
     assert (row.size > 10_000, row.raw.size) == (True, 2_000)
     assert row.error == "It is larger than 24 MB: read it in the mailbox"
+
+
+def test_a_letter_that_comes_back_by_its_own_way_is_known_without_its_number(look, post: Post, session, made):
+    party = made.party("Bloem", email="anna@bloem.example", owner="manager")
+    session.commit()
+    letter = letter_to(session, "anna@bloem.example", party, party)
+    session.commit()
+    way = bounce_path.of_letter("bounces@grachten.example", letter.id)
+    forged = bounce_path.of_letter("bounces@grachten.example", letter.id + 1).replace(f"l{letter.id + 1}", "l1")
+    post.put(
+        mail(Auto_Submitted="auto-replied", Delivered_To=forged, Message_ID="<f@x.example>"),
+        mail(Auto_Submitted="auto-replied", Delivered_To=way, Message_ID="<b@x.example>"),
+    )
+    rows = look()
+    assert [(row.kind.value, row.letter_id) for row in rows] == [("automatic", None), ("bounce", letter.id)]
+    session.refresh(letter)
+    assert letter.bounced_at is not None

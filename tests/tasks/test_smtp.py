@@ -9,10 +9,13 @@ import pytest
 
 from app.exchange import smtp
 from app.exchange.smtp import Away, Later, Patience, Refused, Security, Server, Unclear
+from app.models.suppression import ContactChannel, ContactKind
+from app.services.gate import Answer
 from tests.mail import mail_server
 from tests.servers import free_port
 
 CONTENT = b"Subject: x\r\n\r\n.\r\n..two\r\nlast\r\n"
+PASSED = Answer(ok=True, channel=ContactChannel.email, kind=ContactKind.personal, address="inkoop@tulpen.example")
 SHORT = Patience(step=1.0, text=1.0, end=1.0)
 
 
@@ -26,7 +29,7 @@ def deliver(to, **values):
     told = []
     given = {
         "sender": "office@grachten.example",
-        "recipient": "inkoop@tulpen.example",
+        "passed": PASSED,
         "content": CONTENT,
         "before_data": lambda: told.append("data"),
         "patience": SHORT,

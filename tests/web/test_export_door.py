@@ -49,6 +49,7 @@ ONE_PAGE = {
     "show_gallery": "a page, like the list",
     "find": "what a form offers",
     "page": "what Find shows",
+    "standing": "counts and at most ten letters in trouble",
     "results": "what Find shows while one types",
     "colleagues": "at most eight people",
     "recent": "ten notifications",

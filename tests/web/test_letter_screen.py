@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.models.letter import Letter, LetterState
+from app.models.suppression import ContactKind
 from app.outbox import Outbox
 from app.services import attachment as attachments
 from app.services import invoice as invoices
@@ -175,6 +176,7 @@ def test_the_head_sees_the_letters_of_his_people_only(as_user, session, made, le
         entity=None,
         record_id=None,
         purpose="letter",
+        kind=ContactKind.personal,
         at=NOON,
         by=None,
     )
