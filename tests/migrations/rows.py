@@ -721,6 +721,24 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"id": 1, "name": "Thanks", "language": "en", "subject": "Thank you", "text": "{me}", "is_active": True}
         | ENTITY
     ],
+    "mail_template": [{"id": 1, "name": "Spring", "channel": "email", "is_active": True, "number": 1} | ENTITY],
+    "mail_template_text": [{"id": 1, "template_id": 1, "language": "en", "subject": "Tulips", "preheader": "New ones"}],
+    "mail_template_block": [
+        {"id": 1, "template_id": 1, "position": 1, "language": "en", "kind": "text", "text": "Dear {name}"}
+    ],
+    "mail_template_version": [{"id": 1, "template_id": 1, "number": 1, "content": "{}", "made_at": AT}],
+    "mailing": [
+        {"id": 1, "name": "Spring", "state": "sending", "kind": "marketing", "channel": "email", "organisation_id": 1}
+        | {"template_id": 1, "version_id": 1, "window_from": 0, "window_to": 24, "holdout_percent": 10}
+        | {"attribution_days": 14, "tracks_opens": False, "tracks_clicks": True, "seed": "0" * 32, "checked_at": AT}
+        | OWNED
+    ],
+    "mailing_party": [{"id": 1, "mailing_id": 1, "party_id": 1}],
+    "mailing_recipient": [
+        {"id": 1, "mailing_id": 1, "phase": "queued", "address": "anna@tulpen.example", "domain": "tulpen.example"}
+        | {"party_id": 1, "name": "Anna", "language": "nl", "words": "{}", "due_at": AT, "tries": 0}
+        | OWNED
+    ],
     "mailbox": [
         {"id": 1, "name": "Sales", "host": "imap.example.com", "port": 993, "security": "tls", "login": "sales"}
         | {"folder": "INBOX", "source_id": 1, "since": "2026-03-01", "every_minutes": 5, "after": "seen"}
