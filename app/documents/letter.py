@@ -45,6 +45,7 @@ class File:
 class Mail:
     """All that an e-mail says; addresses in ASCII, as services.channel writes them.
 
+    `html` is the same text as a page, for programs that show one.
     `unsubscribe` is the address by which the recipient's mail program ends marketing with one click.
     """
 
@@ -60,6 +61,7 @@ class Mail:
     language: str
     files: Sequence[File] = ()
     unsubscribe: str | None = None
+    html: str = ""
 
 
 def mail(about: Mail) -> bytes:
@@ -78,14 +80,21 @@ def mail(about: Mail) -> bytes:
         *(_unsubscribe(about.unsubscribe) if about.unsubscribe else []),
         "MIME-Version: 1.0",
     ]
-    if not about.files:
-        return _written([*head, *_text(about.body)])
     mark = f"=_{hashlib.sha256(about.message_id.encode()).hexdigest()[:32]}"
-    parts = [_text(about.body), *(_file(file) for file in about.files)]
-    lines = [*head, "Content-Type: multipart/mixed;", f' boundary="{mark}"', ""]
+    said = _text(about.body)
+    if about.html:
+        said = _together("alternative", f"{mark}a", [said, _text(about.html, "html")])
+    if not about.files:
+        return _written([*head, *said])
+    return _written([*head, *_together("mixed", mark, [said, *(_file(file) for file in about.files)])])
+
+
+def _together(kind: str, mark: str, parts: Sequence[list[str]]) -> list[str]:
+    """Return several parts as one."""
+    lines = [f"Content-Type: multipart/{kind};", f' boundary="{mark}"', ""]
     for part in parts:
         lines += [f"--{mark}", *part]
-    return _written([*lines, f"--{mark}--"])
+    return [*lines, f"--{mark}--"]
 
 
 def _written(lines: Sequence[str]) -> bytes:
@@ -138,12 +147,12 @@ def _folded(text: str, plain: re.Pattern[str]) -> str:
     return f"{_EOL} ".join(f"=?utf-8?B?{base64.b64encode(word).decode()}?=" for word in [*words, piece])
 
 
-def _text(body: str) -> list[str]:
+def _text(body: str, kind: str = "plain") -> list[str]:
     """Return the part of the text: readable where it is mostly ASCII, else in base64."""
     plain = "\n".join(body.splitlines())
     quoted = quopri.encodestring(plain.encode()).decode("ascii")
     packed = _base64(plain.replace("\n", _EOL).encode())
-    head = "Content-Type: text/plain; charset=utf-8"
+    head = f"Content-Type: text/{kind}; charset=utf-8"
     if len(quoted) <= sum(len(line) for line in packed):
         return [head, "Content-Transfer-Encoding: quoted-printable", "", *quoted.split("\n")]
     return [head, "Content-Transfer-Encoding: base64", "", *packed]

@@ -13,6 +13,7 @@ from app.i18n import lazy_gettext as _l
 from app.lifecycle import Moves
 from app.models.base import Entity, Line, Owned, index_where
 from app.models.mail_template import MailingChannel, MailTemplate, MailTemplateVersion
+from app.models.suppression import NoContact
 
 if TYPE_CHECKING:
     from app.models.organisation import Organisation
@@ -59,22 +60,6 @@ class RecipientPhase(StrEnum):
     held_out = "held_out"
 
 
-class Exclusion(StrEnum):
-    """Why somebody is not written to."""
-
-    no_address = "no_address"
-    bad_address = "bad_address"
-    duplicate = "duplicate"
-    no_consent = "no_consent"
-    opted_out = "opted_out"
-    bounced = "bounced"
-    suppressed = "suppressed"
-    frequency = "frequency"
-    archived = "archived"
-    erased = "erased"
-    blocked = "blocked"
-
-
 label(MailingKind, marketing=_l("Marketing"), service=_l("About what they have from us"))
 label(
     MailingState,
@@ -100,21 +85,6 @@ label(
     excluded=_l("Left out"),
     held_out=_l("Held out to compare"),
 )
-label(
-    Exclusion,
-    no_address=_l("No address"),
-    bad_address=_l("No usable address"),
-    duplicate=_l("The same address as somebody else"),
-    no_consent=_l("No consent"),
-    opted_out=_l("Does not want it any more"),
-    bounced=_l("Mail to this address came back"),
-    suppressed=_l("On the list of suppressed addresses"),
-    frequency=_l("Written to often enough"),
-    archived=_l("Archived"),
-    erased=_l("Erased"),
-    blocked=_l("Blocked"),
-)
-
 MAILING_MOVES: Moves[MailingState] = {
     MailingState.draft: frozenset({MailingState.checking, MailingState.cancelled}),
     MailingState.checking: frozenset({MailingState.checked, MailingState.draft}),
@@ -203,8 +173,9 @@ class MailingParty(Line):
 class MailingRecipient(Entity, Owned):
     """One address of a mailing, frozen when the mailing was checked; once at most.
 
-    Shape: `words` stand for the places of the template. Whoever is left out for want of an address, or
-    because somebody else has the same, has none here. `tries` counts claims; `answer` is what the server said.
+    Shape: `words` stand for the places of the template. Whoever is left out for want of an address, or because
+    somebody else has the same, has none here; `digest` is its keyed hash, as the gate has it. `tries` counts claims;
+    `answer` is what the server said.
     """
 
     __tablename__ = "mailing_recipient"
@@ -222,16 +193,16 @@ class MailingRecipient(Entity, Owned):
             name="claim_complete",
         ),
         CheckConstraint("(phase = 'excluded') = (reason IS NOT NULL)", name="reason_given"),
-        CheckConstraint("phase = 'excluded' OR address IS NOT NULL", name="address_known"),
         CheckConstraint("phase <> 'sent' OR sent_at IS NOT NULL", name="sent_complete"),
     )
 
     mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id", ondelete="CASCADE"))
     mailing: Mapped[Mailing] = relationship("Mailing")
     phase: Mapped[RecipientPhase] = mapped_column(Choice(RecipientPhase), default=RecipientPhase.queued)
-    reason: Mapped[Exclusion | None] = mapped_column(Choice(Exclusion))
+    reason: Mapped[NoContact | None] = mapped_column(Choice(NoContact))
     address: Mapped[str | None] = mapped_column(String(254), info=PERSONAL)
     domain: Mapped[str | None] = mapped_column(String(254), info={"internal": True})
+    digest: Mapped[str | None] = mapped_column(String(64), info={"internal": True})
     party_id: Mapped[int | None] = mapped_column(ForeignKey("party.id", ondelete="SET NULL"))
     party: Mapped["Party | None"] = relationship("Party")
     contact_id: Mapped[int | None] = mapped_column(Key, info={"internal": True})

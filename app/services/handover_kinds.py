@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 from app.models.base import Entity
 from app.models.job import Job
 from app.models.letter import Letter
+from app.models.mailing import Mailing, MailingRecipient
 from app.models.party import Party
 from app.models.sales_plan import SalesPlan
 from app.models.team import Team
 from app.services import access, colleague
 
-AUTHORED: tuple[type[Any], ...] = (Letter, SalesPlan)
+AUTHORED: tuple[type[Any], ...] = (Letter, Mailing, MailingRecipient, SalesPlan)
 CLOSED = frozenset(
     {"archived", "cancelled", "closed", "converted", "delivered", "done", "expired", "fulfilled", "lost", "merged"}
     | {"rejected", "replaced", "sent", "solved", "terminated", "won"}

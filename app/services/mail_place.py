@@ -43,9 +43,7 @@ def parts(text: str) -> tuple[Part, ...]:
 
 def filled(text: tuple[Part, ...], words: Mapping[str, str], *, write: Callable[[str], str] = str) -> str:
     """Return a text with words in its places; `write` makes each fit for where it stands."""
-    return "".join(
-        part if isinstance(part, str) else write(words.get(part.name) or part.fallback) for part in text
-    )
+    return "".join(part if isinstance(part, str) else write(words.get(part.name) or part.fallback) for part in text)
 
 
 def wrong(text: str) -> str | None:

@@ -118,7 +118,7 @@ def _check_languages(template: MailTemplate, errors: dict[str, list[str]]) -> No
 
 
 def _place(session: Session, template: MailTemplate) -> None:
-    """Number the blocks in two steps: no two have the same place in between."""
+    """Give each block its place, in two steps: no two have the same one in between."""
     with session.no_autoflush:
         wanted = list(template.blocks)
         moved = [block for block in wanted if block.id is not None]

@@ -23,6 +23,8 @@ TABLES: dict[str, str] = {
     **dict.fromkeys(
         ("lead_source_key", "lead_receiver", "mailbox", "mailbox_key", "mail_server", "mail_server_key"), OURS
     ),
+    **dict.fromkeys(("mail_template", "mail_template_text", "mail_template_block", "mail_template_version"), WORDS),
+    **dict.fromkeys(("mailing", "mailing_party"), "what is sent to many: names of mailings, keys of those who get it"),
     **dict.fromkeys(("pipeline", "stage", "stage_check", "lost_reason", "stage_log"), WORDS),
     **dict.fromkeys(("price_list", "price_item", "discount_rule"), PRICES),
     **dict.fromkeys(("address_failure", "contact_made"), HASHES),
@@ -55,7 +57,7 @@ COLUMNS: dict[str, str] = {
             *("party_bank_account.currency", "invoice.language", "invoice.currency", "sale_order.currency"),
             *("deal.currency", "lead.country", "lead.language"),
             *("quote.language", "quote.currency", "delivery.country", "contract.language", "contract.currency"),
-            "made_document.language",
+            *("made_document.language", "mailing_recipient.language"),
             *("payment.currency", "letter.language", "person_export.language", "saved_view.role"),
         ),
         CODE,
@@ -75,6 +77,7 @@ COLUMNS: dict[str, str] = {
                 "party_merge.conflicts",
             ),
             "lead.made",
+            *("mailing_recipient.token", "mailing_recipient.digest"),
             *("outbox.token", "state_change.request_id", "import_run.encoding", "import_run.delimiter"),
             *("contract.link_nonce", "contract.link_sha256", "contract_signature.content_sha256"),
             *("quote.link_nonce", "quote.link_sha256", "sale_order.external_sha256", "sale_order.external_source"),

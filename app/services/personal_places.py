@@ -102,6 +102,12 @@ PLACES: tuple[Place, ...] = (
         | _all(Fate.rebuilt, "search_text"),
     ),
     Place(
+        table="mailing_recipient",
+        way=Way.document,
+        what=_l("Mailings: address, words in the letter, and what the server said"),
+        columns=_all(_E, "address", "domain", "name", "words", "answer"),
+    ),
+    Place(
         table="deal",
         way=Way.document,
         what=_l("Deals: titles and notes"),

@@ -33,6 +33,8 @@ TOPICS = {
     "import.run": _l("Importing a file"),
     "job.tidy": _l("Tidying up"),
     "letter.send": _l("Sending a letter"),
+    "mailing.check": _l("Finding out who gets a mailing"),
+    "mailing.send": _l("Sending a mailing"),
     "mailbox.look": _l("Looking into a mailbox"),
     "party.metrics": _l("Counting the figures of parties"),
     "party.pairs": _l("Looking for parties that may be one"),

@@ -10,7 +10,7 @@ from alembic import op
 from app.columns import Instant, Key
 
 revision = "0040"
-down_revision = "0035"
+down_revision = "0039"
 branch_labels = None
 depends_on = None
 
@@ -21,8 +21,8 @@ PHASES = (
     "held_out",
 )
 REASONS = (
-    *("no_address", "bad_address", "duplicate", "no_consent", "opted_out", "bounced", "suppressed", "frequency"),
-    *("archived", "erased", "blocked"),
+    *("no_address", "no_consent", "opted_out", "bounced", "suppressed", "capped", "quiet", "erased", "archived"),
+    *("duplicate", "blocked"),
 )
 HELD = "lease_until IS NOT NULL"
 
@@ -186,9 +186,10 @@ def recipients() -> None:
         table,
         sa.Column("mailing_id", Key, nullable=False),
         sa.Column("phase", choice("recipientphase", *PHASES), nullable=False),
-        sa.Column("reason", choice("exclusion", *REASONS), nullable=True),
+        sa.Column("reason", choice("nocontact", *REASONS), nullable=True),
         sa.Column("address", sa.String(length=254), nullable=True),
         sa.Column("domain", sa.String(length=254), nullable=True),
+        sa.Column("digest", sa.String(length=64), nullable=True),
         sa.Column("party_id", Key, nullable=True),
         sa.Column("contact_id", Key, nullable=True),
         sa.Column("name", sa.String(length=250), nullable=True),
@@ -213,7 +214,6 @@ def recipients() -> None:
             "(phase IN ('claimed', 'handed_over')) = (token IS NOT NULL AND lease_until IS NOT NULL)",
         ),
         check(table, "reason_given", "(phase = 'excluded') = (reason IS NOT NULL)"),
-        check(table, "address_known", "phase = 'excluded' OR address IS NOT NULL"),
         check(table, "sent_complete", "phase <> 'sent' OR sent_at IS NOT NULL"),
         link(table, "mailing_id", "mailing", "CASCADE"),
         link(table, "party_id", "party", "SET NULL"),

@@ -1,0 +1,221 @@
+"""Mailings: their rules, and what people do with them.
+
+Who gets one is in mailing_audience, how it is sent in mailing_ledger.
+"""
+
+import secrets
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.orm import Session
+
+from app.errors import DomainError, Refusals
+from app.i18n import gettext as _
+from app.i18n import label_of
+from app.lifecycle import move
+from app.models.mail_template import MailingChannel, MailTemplate
+from app.models.mailing import MAILING_MOVES, OPEN, Mailing, MailingKind, MailingRecipient, MailingState, RecipientPhase
+from app.models.organisation import Organisation
+from app.outbox import enqueue
+from app.services import letter_office as offices
+from app.services import mail_template as templates
+from app.services.access import Actor
+from app.services.text import is_blank, line
+
+CHECK, SEND = "mailing.check", "mailing.send"
+MOST_HELD_OUT, LONGEST_ATTRIBUTION, DAY = 50, 365, 24
+_KEPT_BY_CHECK = (MailingState.checking, MailingState.checked, MailingState.scheduled)
+
+
+def save(session: Session, mailing: Mailing) -> None:
+    """Refuse what no mailing can be, and a change of what was checked already. Raises Refusals by field."""
+    errors: dict[str, list[str]] = {}
+    with session.no_autoflush:
+        mailing.state = mailing.state or MailingState.draft
+        if mailing.state is not MailingState.draft:
+            raise DomainError(_("Only a draft can be changed; take it back to a draft first"), field="state")
+        mailing.kind = mailing.kind or MailingKind.marketing
+        mailing.channel = mailing.channel or MailingChannel.email
+        try:
+            mailing.name = line(mailing.name or "", limit=120)
+        except DomainError as refusal:
+            errors["name"] = [refusal.text]
+        if is_blank(mailing.name or ""):
+            errors["name"] = [_("A mailing needs a name")]
+        for name, usual in (("window_from", 0), ("window_to", DAY), ("holdout_percent", 0), ("attribution_days", 14)):
+            if getattr(mailing, name) is None:
+                setattr(mailing, name, usual)
+        _check_numbers(mailing, errors)
+        found = _template(session, mailing)
+        if found is not None and found.channel is not mailing.channel:
+            errors["template"] = [_("This template is for another way of sending")]
+        keys = [each.party_id or (each.party.id if each.party else None) for each in mailing.parties]
+        if len(keys) != len(set(keys)):
+            errors["parties"] = [_("Each counterparty stands here once")]
+        if errors:
+            raise Refusals(errors)
+        session.add(mailing)
+
+
+def _check_numbers(mailing: Mailing, errors: dict[str, list[str]]) -> None:
+    bounds = {
+        "holdout_percent": (0, MOST_HELD_OUT),
+        "attribution_days": (1, LONGEST_ATTRIBUTION),
+        "window_from": (0, DAY - 1),
+        "window_to": (1, DAY),
+        "per_hour": (1, 1_000_000),
+        "per_domain_hour": (1, 1_000_000),
+    }
+    for name, (least, most) in bounds.items():
+        value = getattr(mailing, name)
+        if value is not None and not least <= value <= most:
+            errors[name] = [_("A number from %(least)s to %(most)s", least=least, most=most)]
+    if not errors.keys() & {"window_from", "window_to"} and mailing.window_from >= mailing.window_to:
+        errors["window_to"] = [_("The end comes after the beginning")]
+
+
+def _template(session: Session, mailing: Mailing) -> MailTemplate | None:
+    chosen: MailTemplate | None = mailing.template
+    if chosen is None and mailing.template_id is not None:
+        chosen = session.get(MailTemplate, mailing.template_id)
+    return chosen
+
+
+# --- the way of a mailing ---------------------------------------------------------------------------------------------
+
+
+def check(session: Session, mailing: Mailing, *, by: Actor, at: datetime) -> None:
+    """Begin to find out who gets it: the worker writes the ledger. Raises Refusals with what is missing."""
+    errors: dict[str, list[str]] = {}
+    if mailing.tag_id is None and mailing.segment_id is None and not mailing.parties:
+        errors["tag"] = [_("Say to whom it goes: a tag, a segment, or counterparties one by one")]
+    if not mailing.template.is_active:
+        errors["template"] = [_("This template is out of use")]
+    if mailing.template.channel is not mailing.channel:
+        errors["template"] = [_("This template is for another way of sending")]
+    if mailing.channel is MailingChannel.email and not address_of(mailing.organisation):
+        errors["organisation"] = [_("The law wants the address of the sender in each mail: give it to your company")]
+    if errors:
+        raise Refusals(errors)
+    move(MAILING_MOVES, mailing, MailingState.checking)
+    mailing.version_id = templates.latest(session, mailing.template).id
+    mailing.seed, mailing.checked_at, mailing.due_at = secrets.token_hex(16), None, None
+    session.flush()
+    enqueue(session, CHECK, mailing.id, due_at=at, actor_id=by.user_id)
+
+
+def address_of(organisation: Organisation) -> str:
+    """Return the postal address of one of our companies in one line, empty where there is none."""
+    if not organisation.street or not organisation.city:
+        return ""
+    town = " ".join(filter(None, (organisation.postal_code, organisation.city)))
+    return ", ".join(filter(None, (organisation.street, town, organisation.country)))
+
+
+def reopen(session: Session, mailing: Mailing) -> None:
+    """Make a draft of it again; what the check has found is forgotten."""
+    if mailing.state not in _KEPT_BY_CHECK:
+        move(MAILING_MOVES, mailing, MailingState.draft)
+    if mailing.state is MailingState.scheduled:
+        move(MAILING_MOVES, mailing, MailingState.checked)
+    move(MAILING_MOVES, mailing, MailingState.draft)
+    mailing.version_id = mailing.seed = mailing.checked_at = mailing.due_at = None
+    session.flush()
+    gone = delete(MailingRecipient).where(MailingRecipient.mailing_id == mailing.id)
+    session.execute(gone.execution_options(synchronize_session=False))
+
+
+def schedule(session: Session, mailing: Mailing, *, due_at: datetime, at: datetime) -> None:
+    """Let it begin at a moment. Raises DomainError at "due_at" for one that is past."""
+    _refuse_unsendable(session, mailing)
+    if due_at <= at:
+        raise DomainError(_("This moment is past"), field="due_at")
+    move(MAILING_MOVES, mailing, MailingState.scheduled)
+    mailing.due_at = due_at
+    session.flush()
+
+
+def start(session: Session, mailing: Mailing, *, at: datetime) -> None:
+    """Begin to send, or go on after a pause."""
+    _refuse_unsendable(session, mailing)
+    move(MAILING_MOVES, mailing, MailingState.sending)
+    mailing.started_at = mailing.started_at or at
+    mailing.ended_at = None
+    session.flush()
+    enqueue(session, SEND, mailing.id, due_at=at)
+
+
+def _refuse_unsendable(session: Session, mailing: Mailing) -> None:
+    if mailing.channel is not MailingChannel.email:
+        raise DomainError(_("Text messages cannot be sent yet: no provider is set up"), field="channel")
+    offices.ready()
+    waiting = exists().where(MailingRecipient.mailing_id == mailing.id, MailingRecipient.phase.in_(OPEN))
+    if mailing.state is not MailingState.done and not session.scalar(select(waiting)):
+        raise DomainError(_("Nobody is left to write to"))
+
+
+def unschedule(session: Session, mailing: Mailing) -> None:
+    """Let it wait for somebody who starts it."""
+    if mailing.state is not MailingState.scheduled:
+        raise DomainError(
+            _("This cannot be done while the state is “%(state)s”", state=label_of(mailing.state)), field="state"
+        )
+    move(MAILING_MOVES, mailing, MailingState.checked)
+    mailing.due_at = None
+    session.flush()
+
+
+def pause(session: Session, mailing: Mailing) -> None:
+    """Stop sending at once; what is on its way at this moment arrives."""
+    move(MAILING_MOVES, mailing, MailingState.paused)
+    session.flush()
+
+
+def cancel(session: Session, mailing: Mailing, *, at: datetime) -> None:
+    """Send no more of it."""
+    move(MAILING_MOVES, mailing, MailingState.cancelled)
+    mailing.ended_at = at
+    session.flush()
+    waiting = update(MailingRecipient).where(
+        MailingRecipient.mailing_id == mailing.id, MailingRecipient.phase == RecipientPhase.queued
+    )
+    session.execute(waiting.values(phase=RecipientPhase.skipped).execution_options(synchronize_session=False))
+
+
+# --- single recipients ------------------------------------------------------------------------------------------------
+
+AGAIN = (RecipientPhase.refused, RecipientPhase.uncertain)
+
+
+def retry(session: Session, recipient: MailingRecipient, *, at: datetime) -> None:
+    """Try an address again that was refused, or of which nobody knows; its mail keeps its Message-ID."""
+    mailing = recipient.mailing
+    if recipient.phase not in AGAIN:
+        text = _("This cannot be done while the state is “%(state)s”", state=label_of(recipient.phase))
+        raise DomainError(text, field="phase")
+    if mailing.state not in {MailingState.sending, MailingState.paused, MailingState.done}:
+        text = _("This cannot be done while the state is “%(state)s”", state=label_of(mailing.state))
+        raise DomainError(text, field="phase")
+    recipient.phase, recipient.due_at, recipient.tries, recipient.answer = RecipientPhase.queued, at, 0, None
+    session.flush()
+    if mailing.state is MailingState.done:
+        start(session, mailing, at=at)
+    elif mailing.state is MailingState.sending:
+        enqueue(session, SEND, mailing.id, due_at=at)
+
+
+# --- hours ------------------------------------------------------------------------------------------------------------
+
+
+def opening(mailing: Mailing, *, at: datetime) -> datetime:
+    """Return from when on it may be sent: `at` itself within the hours of the day that it was given."""
+    if (mailing.window_from, mailing.window_to) == (0, DAY):
+        return at
+    local = at.astimezone(ZoneInfo(mailing.organisation.time_zone))
+    if mailing.window_from <= local.hour < mailing.window_to:
+        return at
+    begin = local.replace(hour=mailing.window_from, minute=0, second=0, microsecond=0)
+    if local.hour >= mailing.window_to:
+        begin += timedelta(days=1)
+    return begin.astimezone(at.tzinfo)

@@ -1,0 +1,252 @@
+"""Whom a mailing goes to, written into its ledger before the first message: each address once, each refusal with why.
+
+Counterparties are taken as whoever checks the mailing sees them, in portions; the gate answers for a portion by one
+statement. Who is held out is decided by a hash of the mailing's seed and the address: the same whenever it is asked.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, delete, insert, or_, select, update
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from app.lifecycle import move
+from app.models.mail_template import MailingChannel
+from app.models.mailing import (
+    MAILING_MOVES,
+    Mailing,
+    MailingKind,
+    MailingParty,
+    MailingRecipient,
+    MailingState,
+    RecipientPhase,
+)
+from app.models.party import Party, PartyContact
+from app.models.suppression import ContactChannel, ContactKind, NoContact
+from app.models.tag import Tagging
+from app.services import access, gate, mail_place
+from app.services import gate_address as addresses
+from app.services.access import Actor
+
+PORTION = 1000
+_LONGEST_WORD = 120
+_OF_SEED = 10**6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """Somebody who may get it."""
+
+    party_id: int
+    contact_id: int | None
+    name: str
+    address: str | None
+    language: str
+    words: dict[str, str]
+
+
+def begin(session: Session, mailing_id: int) -> bool:
+    """Forget what a check before this one has found; False when nobody waits for it any more."""
+    if _locked(session, mailing_id) is None:
+        return False
+    gone = delete(MailingRecipient).where(MailingRecipient.mailing_id == mailing_id)
+    session.execute(gone.execution_options(synchronize_session=False))
+    return True
+
+
+def take(session: Session, mailing_id: int, *, by: Actor, after: int, at: datetime) -> int | None:
+    """Write the next counterparties into the ledger, as `by` sees them, and return where to go on; None at the end.
+
+    `after` is the key of the last one before.
+    """
+    mailing = _locked(session, mailing_id)
+    if mailing is None:
+        return None
+    with access.acting(session, by):
+        found = session.scalars(_chosen(mailing).where(Party.id > after).order_by(Party.id).limit(PORTION)).all()
+        seen = [each for party in found for each in _candidates(mailing, party)]
+    keys = _write(session, mailing, seen, at=at)
+    if keys:
+        _judge(session, mailing, keys, at=at)
+        _hold_out(session, mailing, keys)
+    return found[-1].id if found else None
+
+
+def finish(session: Session, mailing_id: int, *, at: datetime) -> None:
+    """Note that the ledger is complete."""
+    mailing = _locked(session, mailing_id)
+    if mailing is not None:
+        move(MAILING_MOVES, mailing, MailingState.checked)
+        mailing.checked_at = at
+        session.flush()
+
+
+def _locked(session: Session, mailing_id: int) -> Mailing | None:
+    found = select(Mailing).where(Mailing.id == mailing_id, Mailing.state == MailingState.checking)
+    return session.execute(found.with_for_update()).scalar_one_or_none()
+
+
+def _chosen(mailing: Mailing) -> Select[Party]:
+    """Return the counterparties that were chosen, whatever stands against writing to them."""
+    ways = [Party.id.in_(select(MailingParty.party_id).where(MailingParty.mailing_id == mailing.id))]
+    if mailing.tag_id is not None:
+        tagged = select(Tagging.record_id).where(Tagging.tag_id == mailing.tag_id, Tagging.entity == Party.__stem__)
+        ways.append(Party.id.in_(tagged))
+    return (
+        select(Party)
+        .where(or_(*ways), Party.merged_into_id.is_(None))
+        .options(
+            selectinload(Party.contacts),
+            selectinload(Party.addresses),
+            selectinload(Party.channels),
+            joinedload(Party.owner),
+        )
+        .execution_options(populate_existing=True)
+    )
+
+
+def _candidates(mailing: Mailing, party: Party) -> Iterator[Candidate]:
+    """Yield who may get it of a counterparty: of a service message the first that has an address, else all that do."""
+    by_mail = mailing.channel is MailingChannel.email
+    own = addresses.of_party(party, ContactChannel(mailing.channel.value))
+    people = [(each, each.email if by_mail else each.phone) for each in party.contacts]
+    reached = [(contact, address) for contact, address in people if address and address != own]
+    found: list[tuple[PartyContact | None, str | None]] = [(None, own)] if own else []
+    found += reached
+    if mailing.kind is MailingKind.service or not found:
+        found = found[:1] or [(None, None)]
+    for contact, address in found:
+        person = contact or next((each for each, where in people if where == own and own), None)
+        yield Candidate(
+            party_id=party.id,
+            contact_id=person.id if person is not None else None,
+            name=person.name if person is not None else party.name,
+            address=address,
+            language=(person.language if person is not None else None) or party.language,
+            words=_words(mailing, party, person),
+        )
+
+
+def _words(mailing: Mailing, party: Party, person: PartyContact | None) -> dict[str, str]:
+    """Return what stands in the places of the template; names in one line, without what could mean something."""
+    is_person = party.kind.value == "person"
+    name = person.name if person is not None else (party.name if is_person else "")
+    city = next((each.city for each in party.addresses if each.city), None)
+    owner = party.owner
+    found = {
+        "name": name,
+        "first name": mail_place.first_name(name) if name else None,
+        "company": None if is_person else party.name,
+        "city": city,
+        "manager": f"{owner.first_name} {owner.last_name}".strip() if owner is not None else None,
+        "organisation": mailing.organisation.legal_name or mailing.organisation.name,
+    }
+    return {key: tidy for key, text in found.items() if text and (tidy := _tidy(text))}
+
+
+def _tidy(text: str) -> str:
+    plain = "".join(sign if sign.isprintable() else " " for sign in text).replace("=?", "= ?").replace("?=", "? =")
+    return " ".join(plain.split())[:_LONGEST_WORD]
+
+
+def _write(session: Session, mailing: Mailing, seen: Sequence[Candidate], *, at: datetime) -> list[int]:
+    """Write rows and return the keys of those that have an address of their own."""
+    wanted = {each.address for each in seen if each.address}
+    standing = select(MailingRecipient.address).where(
+        MailingRecipient.mailing_id == mailing.id, MailingRecipient.address.in_(wanted)
+    )
+    taken = set(session.scalars(standing))
+    channel = ContactChannel(mailing.channel.value)
+    rows: list[dict[str, Any]] = []
+    for each in seen:
+        reason = None if each.address else NoContact.no_address
+        if each.address in taken:
+            reason = NoContact.duplicate
+        elif each.address:
+            taken.add(each.address)
+        address = each.address if reason is None else None
+        rows.append(
+            {
+                "mailing_id": mailing.id,
+                "phase": RecipientPhase.queued if reason is None else RecipientPhase.excluded,
+                "reason": reason,
+                "address": address,
+                "domain": address.rpartition("@")[2] if address else None,
+                "digest": addresses.digest(channel, address) if address else None,
+                "party_id": each.party_id,
+                "contact_id": each.contact_id,
+                "name": each.name[:250],
+                "language": each.language,
+                "words": each.words,
+                "due_at": at,
+                "owner_id": mailing.owner_id,
+                "team_id": mailing.team_id,
+            }
+        )
+    if not rows:
+        return []
+    session.execute(insert(MailingRecipient), rows)
+    mine = select(MailingRecipient.id).where(
+        MailingRecipient.mailing_id == mailing.id,
+        MailingRecipient.phase == RecipientPhase.queued,
+        MailingRecipient.party_id.in_({each.party_id for each in seen}),
+    )
+    return list(session.scalars(mine.order_by(MailingRecipient.id)))
+
+
+def _judge(session: Session, mailing: Mailing, keys: Sequence[int], *, at: datetime) -> None:
+    for reason, refused in refused_by_gate(session, mailing, keys, at=at).items():
+        leave_out(session, refused, reason)
+
+
+def refused_by_gate(
+    session: Session, mailing: Mailing, keys: Sequence[int], *, at: datetime
+) -> dict[NoContact, list[int]]:
+    """Return which of the rows the gate refuses now, by reason."""
+    who = (
+        select(
+            MailingRecipient.id.label("recipient_id"),
+            MailingRecipient.party_id,
+            MailingRecipient.contact_id,
+            MailingRecipient.address,
+            MailingRecipient.digest,
+        )
+        .where(MailingRecipient.id.in_(keys))
+        .subquery("who")
+    )
+    rules = gate.policy(session, mailing.organisation_id)
+    channel, kind = ContactChannel(mailing.channel.value), ContactKind(mailing.kind.value)
+    asked = gate.of_many(who, channel=channel, kind=kind, rules=rules, at=at)
+    found: dict[NoContact, list[int]] = {}
+    for row in session.execute(asked).mappings():
+        if row["reason"] is not None:
+            found.setdefault(NoContact(row["reason"]), []).append(row["recipient_id"])
+    return found
+
+
+def leave_out(session: Session, keys: Sequence[int], reason: NoContact) -> None:
+    """Note why rows are not written to."""
+    rows = update(MailingRecipient).where(MailingRecipient.id.in_(keys))
+    values = {"phase": RecipientPhase.excluded, "reason": reason, "token": None, "lease_until": None}
+    session.execute(rows.values(**values).execution_options(synchronize_session=False))
+
+
+def _hold_out(session: Session, mailing: Mailing, keys: Sequence[int]) -> None:
+    if not mailing.holdout_percent:
+        return
+    left = select(MailingRecipient.id, MailingRecipient.address).where(
+        MailingRecipient.id.in_(keys), MailingRecipient.phase == RecipientPhase.queued
+    )
+    drawn = [row.id for row in session.execute(left) if is_held_out(mailing, row.address)]
+    rows = update(MailingRecipient).where(MailingRecipient.id.in_(drawn))
+    held = rows.values(phase=RecipientPhase.held_out).execution_options(synchronize_session=False)
+    session.execute(held)
+
+
+def is_held_out(mailing: Mailing, address: str) -> bool:
+    """Say whether an address is one of those to compare with."""
+    drawn = int.from_bytes(hashlib.sha256(f"{mailing.seed} {address}".encode()).digest()[:8], "big") % _OF_SEED
+    return drawn * 100 < mailing.holdout_percent * _OF_SEED

@@ -1,0 +1,139 @@
+"""What is the same in every letter of a mailing: who sends it, what the template says, where its links lead."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from app.errors import DomainError
+from app.i18n import gettext as _
+from app.i18n import in_language
+from app.models.mailing import Mailing, MailingKind
+from app.services import letter_office as offices
+from app.services import preference
+from app.services import mailing as mailings
+from app.services import mailing_link as links
+from app.services.gate import Answer
+from app.services.letter_writing import head_line, plain_address
+from app.services.preference import Whom
+
+LINK, UNSUBSCRIBE, OPENED = "@link", "@unsubscribe", "@opened"  # places that a layout has beside those of people
+
+
+@dataclass(frozen=True, kw_only=True)
+class Around:
+    """What stands around a template in one language: who writes, the words of its last lines, where pictures are.
+
+    `pictures` maps keys of files to public addresses; `unsubscribe` is the text of that link, empty where there is
+    none; `opens` says whether it is noted that a mail was opened.
+    """
+
+    language: str
+    sender: str
+    legal: str
+    unsubscribe: str
+    pictures: Mapping[int, str]
+    opens: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """A mailing as its letters need it, as plain data. Shape: `said` is by language (mail_template.content_of)."""
+
+    said: Mapping[str, Any]
+    language: str
+    host: str
+    public_url: str
+    from_address: str
+    from_name: str
+    reply_to: str | None
+    legal: str
+    is_marketing: bool
+    clicks: bool
+    opens: bool
+
+    def language_for(self, code: str) -> str:
+        """Return the language in which somebody is written to: his own, ours, English, or the only one."""
+        return next((each for each in (code, self.language, "en") if each in self.said), next(iter(self.said)))
+
+    def around(self, language: str) -> Around:
+        """Return what stands around the template."""
+        with in_language(language):
+            leave = _("No more of these letters") if self.is_marketing else ""
+        return Around(
+            language=language,
+            sender=self.from_name,
+            legal=self.legal,
+            unsubscribe=leave,
+            pictures={},
+            opens=self.opens,
+        )
+
+    def links_of(self, recipient_id: int, count: int, passed: Answer) -> dict[str, str]:
+        """Return the addresses that lead somebody through us: those of the letter, and the way out."""
+        found = {}
+        if self.clicks:
+            for number in range(count):
+                found[f"{LINK} {number}"] = self._place(links.CLICK, recipient_id, number)
+        if self.opens:
+            found[OPENED] = self._place(links.OPEN, recipient_id)
+        if self.is_marketing:
+            found[UNSUBSCRIBE] = preference.url(_whom(passed), public_url=self.public_url)
+        return found
+
+    def unsubscribe_of(self, passed: Answer) -> str | None:
+        """Return the address by which a program that reads mail ends marketing with one click."""
+        return preference.one_click(_whom(passed), public_url=self.public_url) if self.is_marketing else None
+
+    def _place(self, act: str, recipient_id: int, number: int = 0) -> str:
+        return f"{self.public_url}/m/{links.token(act, recipient_id, number)}"
+
+
+def _whom(passed: Answer) -> Whom:
+    return Whom(passed.party_id, passed.contact_id, passed.channel, passed.address or "")
+
+
+def of(session: Session, mailing_id: int) -> Frame | None:
+    """Return what the letters of a mailing have in common, None of one that was never checked."""
+    found = select(Mailing).where(Mailing.id == mailing_id)
+    mailing = session.scalars(
+        found.options(joinedload(Mailing.content), joinedload(Mailing.organisation))
+    ).one_or_none()
+    if mailing is None or mailing.content is None:
+        return None
+    return framed(mailing, mailing.content.content["languages"])
+
+
+def framed(mailing: Mailing, said: Mapping[str, Any]) -> Frame:
+    """Return what the letters of a mailing have in common, with what the template says."""
+    office = offices.ready()
+    us = mailing.organisation
+    sender = office.sender or us.email
+    if not sender:
+        raise DomainError(
+            _("A letter needs a sender: give “%(name)s” an e-mail address, or set CRM_MAIL_FROM", name=us.name)
+        )
+    sender = plain_address(sender)
+    name = us.legal_name or us.name
+    reply_to = plain_address(us.email) if us.email else None
+    return Frame(
+        said=said,
+        language=us.language,
+        host=_host(office.public_url) or sender.rpartition("@")[2],
+        public_url=(office.public_url or f"https://{office.host}").rstrip("/"),
+        from_address=sender,
+        from_name=head_line(name, limit=250),
+        reply_to=reply_to if reply_to != sender else None,
+        legal=", ".join(filter(None, (name, mailings.address_of(us)))),
+        is_marketing=mailing.kind is MailingKind.marketing,
+        clicks=mailing.tracks_clicks,
+        opens=mailing.tracks_opens,
+    )
+
+
+def _host(url: str) -> str:
+    host = (urlsplit(url).hostname or "").lower()
+    return host if "." in host and not host.replace(".", "").isdigit() else ""
