@@ -110,6 +110,11 @@ _CONTRACTS = (
     " revise renew_link revoke cancel choose_file keep_copy share"
 )
 _ALL_OF_CONTRACTS = f"{_CONTRACTS} approve reject prolong terminate"
+_MAILINGS = {
+    "mailing": "see add change delete check reopen schedule unschedule start pause cancel",
+    "mailing_recipient": "see retry",
+    "mail_template": "see add change delete",
+}
 _DELIVERIES = "see change delete ship deliver take_back cancel share"
 
 PRESETS: dict[str, Role] = {
@@ -142,6 +147,7 @@ PRESETS: dict[str, Role] = {
             "letter_template": "see add change delete",
             "document_template": _TEMPLATES,
             "made_document": _APPROVES,
+            **_MAILINGS,
             "substitution": "see add change delete",
             "handover": "see add undo",
             "absence": "see add change delete",
@@ -209,6 +215,7 @@ PRESETS: dict[str, Role] = {
             "lead_source": "see",
             "lead_form": "see add change",
             "segment": _SEGMENTS,
+            **_MAILINGS,
             "suppression": "see add lift",
             "contact_refusal": "see",
             "contact_policy": "see",
@@ -285,6 +292,7 @@ PRESETS: dict[str, Role] = {
             "made_document": "see",
             "segment": "see",
             "letter": "see",
+            **dict.fromkeys(_MAILINGS, "see"),
             "handover": "see",
             "person_export": "see",
             "erasure": "see",

@@ -58,6 +58,13 @@ def save(session: Session, mailing: Mailing) -> None:
         session.add(mailing)
 
 
+def remove(session: Session, mailing: Mailing) -> None:
+    """Delete a draft, or what was cancelled before anybody was written to."""
+    if mailing.started_at is not None or mailing.state not in {MailingState.draft, MailingState.cancelled}:
+        raise DomainError(_("Only what was never sent can be deleted"), field="state")
+    session.delete(mailing)
+
+
 def _check_numbers(mailing: Mailing, errors: dict[str, list[str]]) -> None:
     bounds = {
         "holdout_percent": (0, MOST_HELD_OUT),

@@ -13,9 +13,9 @@ from app.i18n import gettext as _
 from app.i18n import in_language
 from app.models.mailing import Mailing, MailingKind
 from app.services import letter_office as offices
-from app.services import preference
 from app.services import mailing as mailings
 from app.services import mailing_link as links
+from app.services import preference
 from app.services.gate import Answer
 from app.services.letter_writing import head_line, plain_address
 from app.services.preference import Whom
@@ -57,7 +57,7 @@ class Frame:
 
     def language_for(self, code: str) -> str:
         """Return the language in which somebody is written to: his own, ours, English, or the only one."""
-        return next((each for each in (code, self.language, "en") if each in self.said), next(iter(self.said)))
+        return language_of(self.said, code, self.language)
 
     def around(self, language: str) -> Around:
         """Return what stands around the template."""
@@ -90,6 +90,11 @@ class Frame:
 
     def _place(self, act: str, recipient_id: int, number: int = 0) -> str:
         return f"{self.public_url}/m/{links.token(act, recipient_id, number)}"
+
+
+def language_of(said: Mapping[str, Any], code: str, ours: str) -> str:
+    """Return in which of the languages of a template somebody is written to."""
+    return next((each for each in (code, ours, "en") if each in said), next(iter(said)))
 
 
 def _whom(passed: Answer) -> Whom:

@@ -1,6 +1,7 @@
 """Links of mailings: signed by the installation's key, kept nowhere. Whatever is wrong with one, it leads nowhere.
 
-A link names a recipient and what is meant: a link of the mail by its number, or that it was opened. The Message-ID is made alike, so that an answer or a report that names it is known.
+A link names a recipient and what is meant: a link of the mail by its number, or that it was opened. The Message-ID is
+made alike, so that an answer or a report that names it is known.
 """
 
 import hmac

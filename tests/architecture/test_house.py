@@ -47,6 +47,7 @@ EVERYTHING: dict[str, int] = {
     "app/services/letter_ledger.py": 1,
     "app/services/letter_writing.py": 1,
     "app/services/suppression.py": 1,
+    "app/services/mailing_count.py": 1,
     "app/services/next_step.py": 1,
     "app/services/looking.py": 1,
     "app/services/party_alike.py": 2,
@@ -262,6 +263,8 @@ SET_BASED = frozenset(
         "app/services/import_run.py",  # problems of a file, reached through their run
         "app/services/import_party.py",  # writes rows of an import by the thousand, with their owner
         "app/services/invoice_issue.py",  # the snapshot of a document that is at hand
+        "app/services/mailing_audience.py",  # rows of a mailing's ledger, reached through it, with its owner
+        "app/services/mailing_ledger.py",  # that a marketing mail has left, of rows of the ledger at hand
         "app/services/party_merge.py",  # rows of a merge, reached through it
         "app/services/party_metric.py",  # figures of counterparties, counted over all rows, by key
         "app/services/segment.py",  # how many members its reader has counted

@@ -9,8 +9,8 @@ from sqlalchemy import func, select, update
 from app import clock
 from app.models.mail_template import BlockKind, MailingChannel, MailTemplate, MailTemplateBlock, MailTemplateText
 from app.models.mailing import Mailing, MailingKind, MailingParty, MailingRecipient, MailingState
-from app.outbox import Errand, Outbox
 from app.models.suppression import ContactChannel
+from app.outbox import Errand, Outbox
 from app.services import access, mail_template, mailing_link, preference, sandbox
 from app.services import mailing as mailings
 from app.services import mailing_ledger as ledger
@@ -128,7 +128,7 @@ def test_marketing_brings_the_way_out_in_its_head(session, sending, do, server, 
     row = session.scalars(select(MailingRecipient).where(MailingRecipient.address == "p0@tulpen.example")).one()
     message = next(taken for taken in server.taken if taken.recipients == ["p0@tulpen.example"]).message
     whom = Whom(row.party_id, None, ContactChannel.email, "p0@tulpen.example")
-    found = message["List-Unsubscribe"]
+    found = message["List-Unsubscribe"].strip()
     assert re.fullmatch(r"<https://crm\.example\.org/p/[\w-]+/one-click>", found)
     assert preference.read(found.split("/")[4]) == whom
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"

@@ -75,6 +75,7 @@ FORMS = {
     "snippet",
     "write_letter",
     "make_document",
+    "follow",
     *("new", "link", "forgot", "code", "callback", "begin", "connect"),
     *("login", "logout", "home", "health", "manifest", "static", "glossary", "mail", "compare"),
 }

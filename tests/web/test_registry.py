@@ -62,6 +62,7 @@ PUBLIC = {
     "PreferenceView.show": "answers to the sealed link of a letter",
     "PreferenceView.keep": "answers to the sealed link of a letter",
     "PreferenceView.one_click": "answers to the sealed link of a letter, for the recipient's mail program",
+    "MailingPublicView.follow": "answers to a signed link of a letter, and leads to an address of that letter alone",
     "SecondStepView.code": "answers to a right password only",
     "SecondStepView.set_up": "answers to a right password only",
     "LookView.end": "ends one's own look, whoever one looks as",
@@ -439,6 +440,7 @@ def expected(  # noqa: PLR0911
             404,
         )  # no such link
         open_to_all["PreferenceView.show"] = 404  # nor such a link
+        open_to_all["MailingPublicView.follow"] = 404  # a link that nobody has signed
         open_to_all["FeedView.feed"] = 404  # there is no such address
         open_to_all |= {"PublicFormView.page": 404, "PublicFormView.snippet": 404}  # nor such a form
         open_to_all |= {"OidcView.begin": 404, "OidcView.callback": 404}  # no service is configured here

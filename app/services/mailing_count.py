@@ -1,0 +1,69 @@
+"""How far a mailing has come, in numbers: counted from the rows of its ledger, and from nothing else."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app.models.mailing import Mailing, MailingRecipient, RecipientPhase
+from app.models.suppression import NoContact
+from app.services import access
+from app.services.mailing_link import CLICK, Meant
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Rows by phase, those left out by reason, and what those written to did."""
+
+    phases: dict[RecipientPhase, int] = field(default_factory=dict)
+    reasons: dict[NoContact, int] = field(default_factory=dict)
+    opened: int = 0
+    clicked: int = 0
+
+    @property
+    def total(self) -> int:
+        """Return how many rows there are."""
+        return sum(self.phases.values())
+
+
+def numbers(session: Session, mailing: Mailing) -> Numbers:
+    """Return the numbers of a mailing, by one statement."""
+    grouped = (
+        select(
+            MailingRecipient.phase,
+            MailingRecipient.reason,
+            func.count(),
+            func.count(MailingRecipient.opened_at),
+            func.count(MailingRecipient.clicked_at),
+        )
+        .where(MailingRecipient.mailing_id == mailing.id)
+        .group_by(MailingRecipient.phase, MailingRecipient.reason)
+    )
+    rows = session.execute(grouped).all()
+    phases: dict[RecipientPhase, int] = {}
+    for phase, _reason, count, _opened, _clicked in rows:
+        phases[phase] = phases.get(phase, 0) + count
+    return Numbers(
+        phases={phase: phases[phase] for phase in RecipientPhase if phase in phases},
+        reasons={reason: count for _phase, reason, count, _opened, _clicked in rows if reason is not None},
+        opened=sum(row[3] for row in rows),
+        clicked=sum(row[4] for row in rows),
+    )
+
+
+def note(session: Session, meant: Meant, *, at: datetime) -> MailingRecipient | None:
+    """Note that somebody opened a mail or followed a link of it, the first time; return whose letter it was.
+
+    Whoever clicks has opened it, whether his program shows pictures or not.
+    """
+    with access.everything(session, why="who follows a link of a mailing is no user"):
+        row = session.get(MailingRecipient, meant.recipient_id)
+        if row is None or row.handed_at is None:
+            return None
+        names = ("opened_at", "clicked_at") if meant.act == CLICK else ("opened_at",)
+        for name in names:
+            column = getattr(MailingRecipient, name)
+            first = update(MailingRecipient).where(MailingRecipient.id == row.id, column.is_(None))
+            session.execute(first.values({name: at}).execution_options(synchronize_session=False))
+        return row

@@ -1,0 +1,245 @@
+"""Screens and REST of mailings, and of the single addresses that they go to."""
+
+from typing import Any, ClassVar
+
+from marshmallow import fields as ma
+from sqlalchemy.orm import selectinload
+
+from app.db import db
+from app.i18n import lazy_gettext as _l
+from app.models.mailing import Mailing, MailingParty, MailingRecipient, MailingState
+from app.services import mailing as mailings
+from app.services import mailing_count
+from app.web import menu
+from app.web.api import CrudApi
+from app.web.calendar import Calendar
+from app.web.card_tabs import Related
+from app.web.crud import CrudView
+from app.web.records import Records
+from app.web.schema import Lines
+from app.web.verbs import Verb
+
+ORDER = 30
+WHOM = ["tag"]
+WHAT = ["kind", "channel", "organisation", "template"]
+WHEN = ["window_from", "window_to", "per_hour", "per_domain_hour"]
+EFFECT = ["holdout_percent", "attribution_days", "tracks_opens", "tracks_clicks"]
+COURSE = ["state", "due_at", "checked_at", "started_at", "ended_at", "owner", "team"]
+COLUMNS = ["name", *WHOM, *WHAT, *WHEN, *EFFECT, "owner", "team"]
+PARTY = ("party",)
+LOADED = [selectinload(Mailing.organisation), selectinload(Mailing.template), selectinload(Mailing.tag)]
+FIELDSETS = [
+    (None, {"fields": ["name"]}),
+    (_l("Whom"), {"fields": [*WHOM, "parties"]}),
+    (_l("What"), {"fields": WHAT}),
+    (_l("When, in hours of our company's day"), {"fields": WHEN}),
+    (_l("What comes of it"), {"fields": [*EFFECT, "owner", "team"]}),
+]
+LABELS = {
+    "tag": _l("Counterparties with the tag"),
+    "parties": _l("Counterparties one by one"),
+    "channel": _l("Way"),
+    "template": _l("Template"),
+    "window_from": _l("From the hour"),
+    "window_to": _l("Until the hour"),
+    "per_hour": _l("At most in an hour"),
+    "per_domain_hour": _l("At most to one domain in an hour"),
+    "holdout_percent": _l("Percent held out to compare"),
+    "attribution_days": _l("Days in which orders count"),
+    "tracks_opens": _l("Note that a mail was opened"),
+    "tracks_clicks": _l("Note that a link was followed"),
+    "due_at": _l("Begins"),
+    "checked_at": _l("Checked"),
+    "started_at": _l("Begun"),
+    "ended_at": _l("Ended"),
+}
+
+
+def _is(*states: MailingState) -> Any:
+    return lambda mailing: mailing.state in states
+
+
+S = MailingState
+VERBS = [
+    Verb(
+        "check",
+        mailings.check,
+        label=_l("Find out who gets it"),
+        icon="check",
+        when=_is(S.draft),
+        to=S.checking,
+        needs_actor=True,
+        needs_time=True,
+        primary=True,
+    ),
+    Verb(
+        "start",
+        mailings.start,
+        label=_l("Send"),
+        icon="send",
+        when=_is(S.checked, S.scheduled, S.paused),
+        to=S.sending,
+        needs_time=True,
+        primary=True,
+        confirm=_l("It is sent to everybody in the list below, beginning now."),
+    ),
+    Verb(
+        "schedule",
+        mailings.schedule,
+        label=_l("Send later"),
+        icon="calendar",
+        when=_is(S.checked),
+        to=S.scheduled,
+        arguments={"due_at": ma.AwareDateTime(required=True)},
+        needs_time=True,
+    ),
+    Verb("unschedule", mailings.unschedule, label=_l("Do not begin by itself"), icon="x", when=_is(S.scheduled)),
+    Verb("pause", mailings.pause, label=_l("Pause"), icon="clock", when=_is(S.sending), to=S.paused, primary=True),
+    Verb(
+        "reopen",
+        mailings.reopen,
+        label=_l("Back to a draft"),
+        icon="undo-2",
+        when=_is(S.checking, S.checked, S.scheduled),
+        to=S.draft,
+    ),
+    Verb(
+        "cancel",
+        mailings.cancel,
+        label=_l("Cancel"),
+        icon="x",
+        when=_is(S.draft, S.checked, S.scheduled, S.sending, S.paused),
+        to=S.cancelled,
+        confirm=_l("Nothing more of it will be sent. Cancel it?"),
+        danger=True,
+        needs_time=True,
+    ),
+]
+FOUND_BY = ["name", "state", "kind", "channel", "organisation", "template", "tag", "due_at", "started_at"]
+
+
+class MailingView(CrudView):
+    """Mailings."""
+
+    datamodel = Records(Mailing, save=mailings.save, remove=mailings.remove, search=None, options=LOADED)
+    one_name = _l("Mailing")
+    many_name = _l("Mailings")
+    hint = _l("A mailing brings one message to many, to each once.")
+    card_template = "web/mailing_card.html"
+    list_columns: ClassVar = ["name", "state", "kind", "template", "tag", "due_at", "started_at", "ended_at", "owner"]
+    show_columns: ClassVar = ["name", *WHOM, *WHAT, *WHEN, *EFFECT, *COURSE]
+    add_columns: ClassVar = [*COLUMNS, "parties"]
+    add_fieldsets: ClassVar = FIELDSETS
+    edit_columns: ClassVar = [*COLUMNS, "parties"]
+    edit_fieldsets: ClassVar = FIELDSETS
+    search_columns: ClassVar = FOUND_BY
+    order_columns: ClassVar = ["name", "state", "due_at", "started_at"]
+    base_order = ("name", "asc")
+    key_facts: ClassVar = ["state", "kind", "template", "due_at"]
+    lines: ClassVar = {"parties": PARTY}
+    related: ClassVar = [Related("mailing_recipient", "mailing", label=_l("Recipients"))]
+    calendars: ClassVar = [Calendar("due_at", title=("name",))]
+    label_columns: Any = LABELS
+    verbs: ClassVar = VERBS
+    quick: ClassVar = None
+    has_tags: ClassVar = False
+    stages: ClassVar = (S.draft, S.checking, S.checked, S.sending, S.done)
+
+    def numbers(self, record: Mailing) -> mailing_count.Numbers:
+        """Return how far a mailing has come."""
+        return mailing_count.numbers(db.session(), record)
+
+
+class MailingApi(CrudApi):
+    """REST of mailings."""
+
+    datamodel = Records(Mailing, save=mailings.save, remove=mailings.remove, search=None, options=LOADED)
+    list_columns: ClassVar = ["name", "state", "kind", "channel", "template", "tag", "due_at", "started_at", "ended_at"]
+    show_columns: ClassVar = ["name", *WHOM, *WHAT, *WHEN, *EFFECT, *COURSE]
+    add_columns: ClassVar = COLUMNS
+    edit_columns: ClassVar = COLUMNS
+    lines: ClassVar = {"parties": Lines(MailingParty, "MailingParty", given=PARTY)}
+    search_columns: ClassVar = FOUND_BY
+    order_columns: ClassVar = ["name", "state", "due_at", "started_at"]
+    base_order = ("name", "asc")
+    has_tags: ClassVar = False
+    label_columns: Any = LABELS
+    verbs: ClassVar = VERBS
+    examples: ClassVar = {
+        "post": {"name": "Spring", "kind": "marketing", "organisation": 1, "template": 1, "tag": 1},
+        "schedule": {"due_at": "2026-04-01T09:00:00+00:00"},
+    }
+
+
+LISTED = ["address", "name", "party", "phase", "reason", "sent_at", "opened_at", "clicked_at", "answer"]
+ROW_LABELS = {
+    "mailing": _l("Mailing"),
+    "address": _l("Address"),
+    "phase": _l("State"),
+    "reason": _l("Why not"),
+    "sent_at": _l("Sent"),
+    "opened_at": _l("Opened"),
+    "clicked_at": _l("Followed a link"),
+    "answer": _l("The server said"),
+    "due_at": _l("Next try"),
+    "tries": _l("Tries"),
+}
+AGAIN = [
+    Verb(
+        "retry",
+        mailings.retry,
+        label=_l("Try again"),
+        icon="rotate-ccw",
+        when=lambda row: row.phase in mailings.AGAIN,
+        confirm=_l("If it has arrived after all, it arrives twice. Try again?"),
+        needs_time=True,
+        primary=True,
+    )
+]
+WITH = [selectinload(MailingRecipient.mailing), selectinload(MailingRecipient.party)]
+
+
+class MailingRecipientView(CrudView):
+    """The addresses of mailings, one by one; they are found by the check."""
+
+    datamodel = Records(MailingRecipient, search=None, options=WITH)
+    one_name = _l("Recipient of a mailing")
+    many_name = _l("Recipients of mailings")
+    hint = _l("Who gets a mailing is found out on its card.")
+    exclude_route_methods: ClassVar = CrudView.exclude_route_methods | {"add", "edit", "delete"}
+    list_columns: ClassVar = ["mailing", *LISTED]
+    show_columns: ClassVar = ["mailing", *LISTED, "language", "due_at", "tries", "owner", "team"]
+    add_columns: ClassVar[list[str]] = []
+    edit_columns: ClassVar[list[str]] = []
+    search_columns: ClassVar = ["mailing", "party", "address", "phase", "reason", "sent_at", "opened_at", "clicked_at"]
+    order_columns: ClassVar = ["sent_at", "phase"]
+    base_order = ("sent_at", "desc")
+    key_facts: ClassVar = ["mailing", "phase", "reason"]
+    label_columns: Any = ROW_LABELS
+    verbs: ClassVar = AGAIN
+    has_tags: ClassVar = False
+
+
+class MailingRecipientApi(CrudApi):
+    """REST of the addresses of mailings."""
+
+    datamodel = Records(MailingRecipient, search=None, options=WITH)
+    exclude_route_methods: ClassVar = {"post", "put", "delete", "info"}
+    list_columns: ClassVar = ["mailing", *LISTED]
+    show_columns: ClassVar = ["mailing", *LISTED, "language", "due_at", "tries"]
+    add_columns: ClassVar[list[str]] = []
+    edit_columns: ClassVar[list[str]] = []
+    search_columns: ClassVar = ["mailing", "party", "address", "phase", "reason", "sent_at"]
+    order_columns: ClassVar = ["sent_at"]
+    base_order = ("sent_at", "desc")
+    label_columns: Any = ROW_LABELS
+    verbs: ClassVar = AGAIN
+    has_tags: ClassVar = False
+
+
+def register(appbuilder: Any) -> None:
+    """Register the screens and the resources."""
+    menu.place(appbuilder, MailingView, "mailing", label=_l("Mailings"), group="sales", icon="send")
+    appbuilder.add_api(MailingApi)
+    appbuilder.add_view_no_menu(MailingRecipientView)
+    appbuilder.add_api(MailingRecipientApi)

@@ -1,0 +1,78 @@
+"""What links in the letters of mailings lead to: the address behind one, or the picture that says it was opened.
+
+A link leads to an address of its own mailing and nowhere else; whatever is wrong with one, it is not there.
+"""
+
+import base64
+from typing import Any
+
+from flask import make_response, redirect
+from flask_appbuilder import BaseView, expose
+from werkzeug.exceptions import NotFound
+
+from app import clock
+from app.db import db, unit_of_work
+from app.documents import mailing as documents
+from app.errors import TooManyTries
+from app.models.mailing import MailingRecipient
+from app.services import access, mailing_count, mailing_frame, mailing_link
+from app.services.mailing_frame import Around
+from app.services.mailing_link import CLICK
+from app.web import often
+from app.web.signing_in import client_address
+
+_DOT = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+
+
+class MailingPublicView(BaseView):
+    """One link of a letter; see the module's text."""
+
+    route_base = "/m"
+    default_view = "follow"
+
+    @expose("/<string:token>", methods=["GET"])
+    def follow(self, token: str) -> Any:
+        """Note that somebody is here, and lead him on."""
+        meant = mailing_link.read(token)
+        if meant is None:
+            return self._nothing()
+        with unit_of_work(db.session()) as work, access.acting(work, access.SYSTEM):
+            found = mailing_count.note(work, meant, at=clock.now())
+            place = _address(found, meant.number) if found is not None and meant.act == CLICK else None
+        if found is None or (meant.act == CLICK and place is None):
+            return self._nothing()
+        answer = redirect(place, 302) if place is not None else make_response(_DOT)
+        if place is None:
+            answer.headers["Content-Type"] = "image/gif"
+        answer.headers["Cache-Control"] = "no-store"
+        answer.headers["Referrer-Policy"] = "no-referrer"
+        answer.headers["X-Robots-Tag"] = "noindex, nofollow"
+        return answer
+
+    @staticmethod
+    def _nothing() -> Any:
+        """Answer to a link that means nothing; whoever tries many waits."""
+        try:
+            often.refuse_too_often(client_address(), at=clock.now())
+        except TooManyTries as refusal:
+            answer = make_response("", 429)
+            answer.headers["Retry-After"] = str(refusal.seconds)
+            return answer
+        raise NotFound
+
+
+def _address(recipient: MailingRecipient, number: int) -> str | None:
+    """Return the address behind a link of the letter that somebody got, None where it has none of this number."""
+    content = recipient.mailing.content
+    if content is None:
+        return None
+    said = content.content["languages"]
+    code = mailing_frame.language_of(said, recipient.language, recipient.mailing.organisation.language)
+    around = Around(language=code, sender="", legal="", unsubscribe="", pictures={}, opens=False)
+    links = documents.laid_out(said[code], around).links
+    return links[number] if number < len(links) else None
+
+
+def register(appbuilder: Any) -> None:
+    """Register the links; letters lead to them."""
+    appbuilder.add_view_no_menu(MailingPublicView)
