@@ -1,5 +1,7 @@
 """How far a mailing has come, in numbers: counted from the rows of its ledger, and from nothing else."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +12,7 @@ from app.models.mailing import Mailing, MailingRecipient, RecipientPhase
 from app.models.suppression import NoContact
 from app.services import access
 from app.services.mailing_link import CLICK, Meant
+from app.services.preference import GUEST
 
 
 @dataclass(frozen=True)
@@ -52,18 +55,21 @@ def numbers(session: Session, mailing: Mailing) -> Numbers:
     )
 
 
-def note(session: Session, meant: Meant, *, at: datetime) -> MailingRecipient | None:
-    """Note that somebody opened a mail or followed a link of it, the first time; return whose letter it was.
+@contextmanager
+def followed(session: Session, meant: Meant, *, at: datetime) -> Iterator[MailingRecipient | None]:
+    """Note that somebody opened a letter or followed a link of it, the first time; give its row, if it was ever sent.
 
-    Whoever clicks has opened it, whether his program shows pictures or not.
+    Whoever clicks has opened it, whether his program shows pictures or not. Inside nothing but the letter is asked for.
     """
-    with access.everything(session, why="who follows a link of a mailing is no user"):
-        row = session.get(MailingRecipient, meant.recipient_id)
-        if row is None or row.handed_at is None:
-            return None
+    with (
+        access.acting(session, GUEST),
+        access.everything(session, why="who follows a link of a mailing is no user, and sees that letter"),
+    ):
+        sent = MailingRecipient.id == meant.recipient_id, MailingRecipient.handed_at.is_not(None)
+        row = session.scalars(select(MailingRecipient).where(*sent)).one_or_none()
         names = ("opened_at", "clicked_at") if meant.act == CLICK else ("opened_at",)
-        for name in names:
+        for name in names if row is not None else ():
             column = getattr(MailingRecipient, name)
-            first = update(MailingRecipient).where(MailingRecipient.id == row.id, column.is_(None))
+            first = update(MailingRecipient).where(*sent, column.is_(None))
             session.execute(first.values({name: at}).execution_options(synchronize_session=False))
-        return row
+        yield row

@@ -72,7 +72,7 @@ class MailTemplateView(CrudView):
         content = templates.latest(db.session(), record).content["languages"]
         return [self._told(record, code, content[code]) for code in LANGUAGES if code in content]
 
-    def places(self) -> str:
+    def known_places(self) -> str:
         """Return the places that a template may have."""
         return ", ".join(f"{{{each}}}" for each in PLACES)
 

@@ -15,7 +15,7 @@ from app.db import db, unit_of_work
 from app.documents import mailing as documents
 from app.errors import TooManyTries
 from app.models.mailing import MailingRecipient
-from app.services import access, mailing_count, mailing_frame, mailing_link
+from app.services import mailing_count, mailing_frame, mailing_link
 from app.services.mailing_frame import Around
 from app.services.mailing_link import CLICK
 from app.web import often
@@ -36,8 +36,7 @@ class MailingPublicView(BaseView):
         meant = mailing_link.read(token)
         if meant is None:
             return self._nothing()
-        with unit_of_work(db.session()) as work, access.acting(work, access.SYSTEM):
-            found = mailing_count.note(work, meant, at=clock.now())
+        with unit_of_work(db.session()) as work, mailing_count.followed(work, meant, at=clock.now()) as found:
             place = _address(found, meant.number) if found is not None and meant.act == CLICK else None
         if found is None or (meant.act == CLICK and place is None):
             return self._nothing()
