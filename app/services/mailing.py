@@ -18,7 +18,7 @@ from app.models.mail_template import MailingChannel, MailTemplate
 from app.models.mailing import MAILING_MOVES, OPEN, Mailing, MailingKind, MailingRecipient, MailingState, RecipientPhase
 from app.models.organisation import Organisation
 from app.outbox import enqueue
-from app.services import letter_office as offices
+from app.services import mail_server as mail_servers
 from app.services import mail_template as templates
 from app.services.access import Actor
 from app.services.text import is_blank, line
@@ -156,7 +156,7 @@ def start(session: Session, mailing: Mailing, *, at: datetime) -> None:
 def _refuse_unsendable(session: Session, mailing: Mailing) -> None:
     if mailing.channel is not MailingChannel.email:
         raise DomainError(_("Text messages cannot be sent yet: no provider is set up"), field="channel")
-    offices.ready()
+    mail_servers.ready(session, mailing.organisation)
     waiting = exists().where(MailingRecipient.mailing_id == mailing.id, MailingRecipient.phase.in_(OPEN))
     if mailing.state is not MailingState.done and not session.scalar(select(waiting)):
         raise DomainError(_("Nobody is left to write to"))

@@ -12,12 +12,13 @@ from app.errors import DomainError
 from app.i18n import gettext as _
 from app.i18n import in_language
 from app.models.mailing import Mailing, MailingKind
-from app.services import letter_office as offices
+from app.services import mail_server as mail_servers
 from app.services import mailing as mailings
 from app.services import mailing_link as links
 from app.services import preference
 from app.services.gate import Answer
 from app.services.letter_writing import head_line, plain_address
+from app.services.mail_server import Outgoing
 from app.services.preference import Whom
 
 LINK, UNSUBSCRIBE, OPENED = "@link", "@unsubscribe", "@opened"  # places that a layout has beside those of people
@@ -41,7 +42,10 @@ class Around:
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """A mailing as its letters need it, as plain data. Shape: `said` is by language (mail_template.content_of)."""
+    """A mailing as its letters need it, as plain data. Shape: `said` is by language (mail_template.content_of).
+
+    `outgoing` is the company's own mail server, None where that of the installation is used.
+    """
 
     said: Mapping[str, Any]
     language: str
@@ -54,6 +58,13 @@ class Frame:
     is_marketing: bool
     clicks: bool
     opens: bool
+    outgoing: Outgoing | None
+
+    @property
+    def returns_to(self) -> str:
+        """Return to whom a letter comes back that does not arrive."""
+        path = self.outgoing.return_path if self.outgoing is not None else None
+        return path or self.from_address
 
     def language_for(self, code: str) -> str:
         """Return the language in which somebody is written to: his own, ours, English, or the only one."""
@@ -109,13 +120,13 @@ def of(session: Session, mailing_id: int) -> Frame | None:
     ).one_or_none()
     if mailing is None or mailing.content is None:
         return None
-    return framed(mailing, mailing.content.content["languages"])
+    return framed(session, mailing, mailing.content.content["languages"])
 
 
-def framed(mailing: Mailing, said: Mapping[str, Any]) -> Frame:
+def framed(session: Session, mailing: Mailing, said: Mapping[str, Any]) -> Frame:
     """Return what the letters of a mailing have in common, with what the template says."""
-    office = offices.ready()
     us = mailing.organisation
+    office = mail_servers.ready(session, us)
     sender = office.sender or us.email
     if not sender:
         raise DomainError(
@@ -136,6 +147,7 @@ def framed(mailing: Mailing, said: Mapping[str, Any]) -> Frame:
         is_marketing=mailing.kind is MailingKind.marketing,
         clicks=mailing.tracks_clicks,
         opens=mailing.tracks_opens,
+        outgoing=mail_servers.outgoing(session, us.id),
     )
 
 

@@ -5,7 +5,7 @@ transaction is open while the mail server thinks: what became of a few letters i
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from secrets import SystemRandom
@@ -16,10 +16,12 @@ from app import clock
 from app.db import unit_of_work
 from app.documents import letter as letters
 from app.documents import mailing as documents
+from app.documents import signature
+from app.errors import DomainError
 from app.exchange import smtp
 from app.exchange.smtp_talk import Talk
 from app.models.mailing import Mailing
-from app.services import bulk_user, mailing_frame, mailing_link, sandbox
+from app.services import bulk_user, letter_office, mailing_frame, mailing_link
 from app.services import mailing as mailings
 from app.services import mailing_audience as audience
 from app.services import mailing_ledger as ledger
@@ -67,7 +69,7 @@ class Desk:
             layout = self.layouts[language] = documents.laid_out(frame.said[language], frame.around(language))
         words = {**one.words, **frame.links_of(one.id, len(layout.links), one.passed)}
         written = documents.written(layout, words)
-        return letters.mail(
+        content = letters.mail(
             letters.Mail(
                 message_id=mailing_link.message_id(one.id, host=frame.host),
                 date=at,
@@ -83,6 +85,10 @@ class Desk:
                 unsubscribe=frame.unsubscribe_of(one.passed),
             )
         )
+        sign = frame.outgoing.signature if frame.outgoing is not None else None
+        if sign is None or not signature.fits(sign.domain, frame.from_address):
+            return content
+        return signature.signed(content, domain=sign.domain, selector=sign.selector, key=sign.key)
 
 
 @handles(mailings.SEND, lease=timedelta(minutes=20), limit=timedelta(minutes=30))
@@ -90,17 +96,10 @@ def send(work: Work) -> None:
     """Send what is due of a mailing for a while; the rest is for the next job."""
     if work.record_id is None:
         return
-    problem, after = smtp.problem(work.settings["CRM_SMTP_URL"]), timedelta(0)
-    if problem is None:
-        with work.reading() as session:
-            frame = mailing_frame.of(session, work.record_id)
-            is_held_back = sandbox.is_on(session)
-        if is_held_back:
-            after = REST
-        elif frame is not None:
-            after = _Sender(work, Desk(frame=frame)).run(work.record_id)
-    else:
-        after = REST
+    frame = None
+    with suppress(DomainError), work.reading() as session:  # without a mail server it waits for one
+        frame = mailing_frame.of(session, work.record_id) if not letter_office.is_sandbox() else None
+    after = REST if frame is None else _Sender(work, Desk(frame=frame)).run(work.record_id)
     with work.storing() as session:
         ledger.go_on(session, work.record_id, at=clock.now(), after=after)
 
@@ -117,7 +116,8 @@ class _Sender:
     def run(self, mailing_id: int) -> timedelta:
         """Send until nothing is due, the shift is over or the server is away; return how long it is left alone."""
         until = clock.now() + SHIFT
-        server = smtp.Server.of(self._work.settings["CRM_SMTP_URL"])
+        own = self._desk.frame.outgoing
+        server = smtp.own(own) if own is not None else smtp.Server.of(self._work.settings["CRM_SMTP_URL"])
         with Talk(server, name=self._desk.frame.host) as talk:
             while clock.now() < until and not self._is_away:
                 with _writing(self._work) as session:
@@ -179,7 +179,7 @@ class _Sender:
         except ValueError as problem:
             return Result(recipient_id=one.id, outcome=Outcome.refused, answer=str(problem))
         try:
-            answer = talk.deliver(sender=self._desk.frame.from_address, passed=one.passed, content=content)
+            answer = talk.deliver(sender=self._desk.frame.returns_to, passed=one.passed, content=content)
         except smtp.Unclear as problem:
             return Result(recipient_id=one.id, outcome=Outcome.uncertain, answer=str(problem))
         except smtp.Away as problem:

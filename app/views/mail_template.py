@@ -67,7 +67,7 @@ class MailTemplateView(CrudView):
     label_columns: Any = LABELS
     description_columns: ClassVar = {"name": _l("Colleagues see it, recipients do not.")}
 
-    def told(self, record: MailTemplate) -> list[dict[str, Any]]:
+    def languages_of(self, record: MailTemplate) -> list[dict[str, Any]]:
         """Return what a template says in each language, as a reader without any pictures sees it."""
         content = templates.latest(db.session(), record).content["languages"]
         return [self._told(record, code, content[code]) for code in LANGUAGES if code in content]

@@ -11,7 +11,7 @@ from app.models.mail_template import BlockKind, MailingChannel, MailTemplate, Ma
 from app.models.mailing import Mailing, MailingKind, MailingParty, MailingRecipient, MailingState
 from app.models.suppression import ContactChannel
 from app.outbox import Errand, Outbox
-from app.services import access, mail_template, mailing_link, preference, sandbox
+from app.services import access, mail_template, mailing_link, preference
 from app.services import mailing as mailings
 from app.services import mailing_ledger as ledger
 from app.services.preference import Whom
@@ -137,12 +137,18 @@ def test_marketing_brings_the_way_out_in_its_head(session, sending, do, server, 
 
 
 def test_the_sandbox_keeps_everything(session, sending, do, server):
-    sandbox.switch(session, on=True)
-    assert do(mailings.SEND) is True
+    with office(is_sandbox=True):
+        assert do(mailings.SEND) is True
     assert (phases(session), server.taken, sending.state) == ({"queued": 25}, [], MailingState.sending)
-    sandbox.switch(session, on=False)
     assert do(mailings.SEND) is True
     assert phases(session) == {"sent": 25}
+
+
+def test_without_a_mail_server_it_waits_and_no_job_fails(session, sending, do):
+    with office(problem="No mail server is set up"):
+        assert do(mailings.SEND) is True
+    states = session.scalars(select(Outbox.state).where(Outbox.topic == mailings.SEND).order_by(Outbox.id)).all()
+    assert (phases(session), states) == ({"queued": 25}, [Errand.done, Errand.pending])
 
 
 def test_each_answer_of_the_server_has_its_own_ending(session, sending, do, server):
