@@ -85,9 +85,11 @@ def claim(session: Session, mailing: Mailing, *, token: str, at: datetime, most:
     if full:
         due = due.where(MailingRecipient.domain.not_in(full))
     due = due.order_by(MailingRecipient.due_at, MailingRecipient.id).limit(most).with_for_update(skip_locked=True)
+    # chosen and locked first: PostgreSQL may ask a sub-query with a limit more than once within one UPDATE
+    keys = list(session.scalars(due))
     taken = (
         update(MailingRecipient)
-        .where(MailingRecipient.id.in_(due.scalar_subquery()), *of_mailing, _is_sending(mailing.id))
+        .where(MailingRecipient.id.in_(keys), *of_mailing, _is_sending(mailing.id))
         .values(
             phase=RecipientPhase.claimed, token=token, lease_until=at + CLAIM_LEASE, tries=MailingRecipient.tries + 1
         )
