@@ -14,7 +14,7 @@ from app.errors import DomainError, Refusals
 from app.i18n import gettext as _
 from app.i18n import label_of
 from app.lifecycle import move
-from app.models.mail_template import MailingChannel, MailTemplate
+from app.models.mail_template import BlockKind, MailingChannel, MailTemplate
 from app.models.mailing import MAILING_MOVES, OPEN, Mailing, MailingKind, MailingRecipient, MailingState, RecipientPhase
 from app.models.organisation import Organisation
 from app.outbox import enqueue
@@ -101,6 +101,8 @@ def check(session: Session, mailing: Mailing, *, by: Actor, at: datetime) -> Non
         errors["template"] = [_("This template is out of use")]
     if mailing.template.channel is not mailing.channel:
         errors["template"] = [_("This template is for another way of sending")]
+    if any(block.kind is BlockKind.image for block in mailing.template.blocks):
+        errors["template"] = [_("Pictures cannot be sent yet: take them out of the template")]
     if mailing.channel is MailingChannel.email and not address_of(mailing.organisation):
         errors["organisation"] = [_("The law wants the address of the sender in each mail: give it to your company")]
     if errors:

@@ -225,6 +225,15 @@ def test_a_check_says_what_is_missing_and_changes_nothing(session, mailing, us, 
     assert (mailing.state, mailing.version_id) == (MailingState.draft, None)
 
 
+def test_a_template_with_a_picture_is_not_sent(session, made, mailing, template):
+    chosen(session, mailing, *many(session, made, 1))
+    template.blocks.append(MailTemplateBlock(language="en", kind=BlockKind.image, file="a.png", position=2))
+    with pytest.raises(Refusals) as refused:
+        mailings.check(session, mailing, by=SYSTEM, at=NOON)
+    assert refused.value.errors == {"template": ["Pictures cannot be sent yet: take them out of the template"]}
+    assert mailing.state is MailingState.draft
+
+
 def test_numbers_that_no_mailing_has_are_refused_by_field(session, mailing):
     mailing.holdout_percent, mailing.attribution_days, mailing.window_from, mailing.window_to = 51, 0, 20, 8
     mailing.per_hour, mailing.name = 0, " "
