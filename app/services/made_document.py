@@ -13,6 +13,7 @@ from app.i18n import in_language
 from app.models.attachment import Attachment
 from app.models.letter import Letter
 from app.models.made_document import MADE_MOVES, MadeDocument, MadeState
+from app.models.suppression import ContactKind
 from app.services import job as jobs
 from app.services import letter_office as offices
 from app.services.access import Actor
@@ -123,6 +124,7 @@ def send(
             record_id=made.id,
             attachment=made.file,
             purpose=PURPOSE,
+            kind=ContactKind.transactional,
             belongs_with=made,
             at=at,
             by=by,

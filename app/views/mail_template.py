@@ -40,7 +40,7 @@ LABELS = {
     "address": _l("Leads to"),
     "file": _l("Name of the picture"),
 }
-HOW = _l("In a text {name|customer} stands for what is known, or else for the words after the line. Known are:")
+HOW = _l("In a text {name|…} stands for what is known, or else for the words after the line. Known are:")
 
 
 class MailTemplateView(CrudView):

@@ -215,7 +215,7 @@ def test_what_we_have_signed_and_the_customer_declines_is_cancelled(session, mad
     assert [tuple(each) for each in told] == [(NotificationKind.change_of_state, "cancelled", made.user("manager").id)]
 
 
-@attack(176, "a contract by a link that has ended, was renewed or is over")
+@attack(167, "a contract by a link that has ended, was renewed or is over")
 def test_no_link_works_that_has_ended(session, made):
     contract = made.contract(state="sent")
     first = token(contract)
@@ -233,7 +233,7 @@ def test_no_link_works_that_has_ended(session, made):
     assert len(contract.signatures) == 1
 
 
-@attack(177, "the key of a quote's link at the page of a contract, and the other way round")
+@attack(168, "the key of a quote's link at the page of a contract, and the other way round")
 def test_a_link_opens_its_own_kind_alone(session, made):
     from app.services import quote as quotes
 
@@ -260,7 +260,7 @@ def test_a_link_is_open_for_a_year_at_most(session, made):
 # --- what the database keeps ------------------------------------------------------------------------------------------
 
 
-@attack(178, "other terms under a signature, by a statement of one's own")
+@attack(169, "other terms under a signature, by a statement of one's own")
 @pytest.mark.parametrize(
     "statement",
     [

@@ -180,7 +180,7 @@ def test_archived_merged_and_anonymised_ones_are_left_out(session: Session, made
     assert names(session, {"field": "archived_at", "is": "empty", "value": "0"}) == ["Archived"]
 
 
-@attack(183, "SQL, a foreign field or table, or nonsense in the JSON of a segment's conditions")
+@attack(174, "SQL, a foreign field or table, or nonsense in the JSON of a segment's conditions")
 @pytest.mark.parametrize(
     ("part", "text"),
     [
@@ -220,7 +220,7 @@ def nested(deep: int) -> dict[str, Any]:
     return made
 
 
-@attack(184, "conditions nested or repeated without end")
+@attack(175, "conditions nested or repeated without end")
 @pytest.mark.parametrize(
     ("part", "text"),
     [
@@ -272,7 +272,7 @@ def test_each_reader_finds_his_own_rows_only(session: Session, made: Made):
         assert segments.counted(session, [shared.id])[shared.id].members == 1
 
 
-@attack(186, "records of others, asked for by what belongs to a counterparty")
+@attack(177, "records of others, asked for by what belongs to a counterparty")
 def test_orders_of_others_are_no_way_to_look_into_them(session: Session, made: Made):
     mine = made.buyer("Mine", owner="manager")
     ordered(made, mine, ("1", "1000.00"))  # of nobody: a manager does not see it
@@ -283,7 +283,7 @@ def test_orders_of_others_are_no_way_to_look_into_them(session: Session, made: M
         assert names(session, {"has": "order", "count": {"is": "eq", "value": 0}}) == ["Mine"]
 
 
-@attack(185, "a figure that one may not see, told by a condition on it")
+@attack(176, "a figure that one may not see, told by a condition on it")
 @pytest.mark.parametrize(
     "part",
     [

@@ -178,7 +178,7 @@ def test_the_customer_signs_with_name_position_and_a_tick(visitor, session, sent
     assert (theirs.position, theirs.address, theirs.content_sha256) == ("Director", "127.0.0.1", signing.digest(sent))
 
 
-@attack(179, "a second answer by a contract's link")
+@attack(170, "a second answer by a contract's link")
 def test_a_link_is_used_once(visitor, session, sent):
     address = page_of(sent)
     assert send(visitor, sent, "decline", {"name": "Anna", "reason": "Te duur"}).status_code == 200
@@ -189,7 +189,7 @@ def test_a_link_is_used_once(visitor, session, sent):
     assert sent.reason == "Anna: Te duur"
 
 
-@attack(180, "what a dead link of a contract tells of it")
+@attack(171, "what a dead link of a contract tells of it")
 def test_a_link_that_does_not_work_says_the_same_whatever_is_wrong(visitor, session, sent):
     unknown = bare(visitor.get("/c/" + "0" * 64).text)
     first = page_of(sent)
@@ -216,7 +216,7 @@ def bare(page: str) -> str:
     return re.sub(r"<!--.*?-->|/c/[0-9a-f]+", "", page, flags=re.DOTALL)
 
 
-@attack(181, "the file of another contract as signed copy or as the contract")
+@attack(172, "the file of another contract as signed copy or as the contract")
 def test_only_files_of_its_own_belong_to_a_contract(as_user, app, session, made, sent):
     signing.sign_ours(session, sent, at=clock.now(), by=access.SYSTEM, name="Willem")
     other = made.contract()
@@ -244,7 +244,7 @@ def test_only_files_of_its_own_belong_to_a_contract(as_user, app, session, made,
     assert seen == [None, None, own.id, own.id]
 
 
-@attack(182, "a contract of somebody else, its verbs and its link, by its number")
+@attack(173, "a contract of somebody else, its verbs and its link, by its number")
 def test_a_foreign_contract_is_not_there(as_user, session, sent):
     stranger = as_user("manager2")
     url = f"/contract/{sent.id}"

@@ -150,7 +150,7 @@ def test_a_picture_says_that_it_was_opened(visitor, session, recipient):
     assert (recipient.opened_at is not None, recipient.clicked_at) == (True, None)
 
 
-@attack(196, "the redirect of a mailing used to lead to a foreign page, or to a link of another mailing")
+@attack(187, "the redirect of a mailing used to lead to a foreign page, or to a link of another mailing")
 def test_a_redirect_leads_to_nothing_but_links_of_its_own_letter(visitor, session, recipient):
     good = mailing_link.token("c", recipient.id, 0)
     forged = (
@@ -169,7 +169,7 @@ def test_a_redirect_leads_to_nothing_but_links_of_its_own_letter(visitor, sessio
     session.expire_all()
 
 
-@attack(197, "marking as opened what was never sent, by a link of a mailing that waits")
+@attack(188, "marking as opened what was never sent, by a link of a mailing that waits")
 def test_a_link_of_what_was_not_sent_means_nothing(visitor, session, recipient):
     recipient.phase, recipient.sent_at, recipient.handed_at = RecipientPhase.queued, None, None
     session.commit()

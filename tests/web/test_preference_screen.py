@@ -63,7 +63,7 @@ def test_one_click_needs_no_session_and_no_token_of_a_form(session, visitor, lin
     assert standing(session) == ([], ["unsubscribed"])
 
 
-@attack(191, "a link followed by a program that reads mail, or a click that nobody has asked for")
+@attack(182, "a link followed by a program that reads mail, or a click that nobody has asked for")
 @pytest.mark.parametrize(
     ("method", "data", "status"), [("get", None, 405), ("post", {}, 422), ("post", {"x": "1"}, 422)]
 )
@@ -74,7 +74,7 @@ def test_only_what_the_standard_says_is_a_click(session, visitor, link, method, 
     assert standing(session) == ([], [])
 
 
-@attack(192, "guessing from the answers whose address is known")
+@attack(183, "guessing from the answers whose address is known")
 def test_links_that_do_not_work_all_answer_alike(session, visitor, link, made):
     erased = made.party("Gone", email="gone@bloem.example")
     erased.anonymised_at = NOON

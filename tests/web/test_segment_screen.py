@@ -89,7 +89,7 @@ def test_the_card_says_who_is_in_and_why(as_user: As, session: Session, made: Ma
     assert ("Dutch" in listed, "Segment: Ours" in listed) == (True, True)
 
 
-@attack(187, "the list of a segment that refuses: everybody, or a number of others")
+@attack(178, "the list of a segment that refuses: everybody, or a number of others")
 def test_the_list_of_a_segment_that_asks_too_much_is_empty(as_user: As, session: Session, made: Made):
     """The marketer sees all parties, but no figures of money: leaving the filter out would show him everybody."""
     made.party("Dutch")
