@@ -18,6 +18,7 @@ from app.models.suppression import NoContact
 if TYPE_CHECKING:
     from app.models.organisation import Organisation
     from app.models.party import Party
+    from app.models.segment import Segment
     from app.models.tag import Tag
 
 
@@ -103,7 +104,7 @@ _OPEN = "phase IN ('queued', 'claimed', 'handed_over')"
 class Mailing(Entity, Owned):
     """One message to many.
 
-    It goes to the counterparties of `tag`, of `segment_id` and of `parties` together. Units: `window_from` and
+    It goes to the counterparties of `tag`, of `segment` and of `parties` together. Units: `window_from` and
     `window_to` are hours of the day in the organisation's time zone; `per_hour` and `per_domain_hour` are messages.
     `seed` decides who is held out. `version_id` is the template as it was checked.
     """
@@ -136,7 +137,8 @@ class Mailing(Entity, Owned):
     content: Mapped["MailTemplateVersion | None"] = relationship("MailTemplateVersion")
     tag_id: Mapped[int | None] = mapped_column(ForeignKey("tag.id", ondelete="SET NULL"), index=True)
     tag: Mapped["Tag | None"] = relationship("Tag")
-    segment_id: Mapped[int | None] = mapped_column(Key)
+    segment_id: Mapped[int | None] = mapped_column(ForeignKey("segment.id", ondelete="SET NULL"), index=True)
+    segment: Mapped["Segment | None"] = relationship("Segment")
     parties: Mapped[list["MailingParty"]] = relationship(
         back_populates="mailing", cascade="all, delete-orphan", passive_deletes=True, order_by="MailingParty.id"
     )

@@ -20,6 +20,7 @@ from app.models.organisation import Organisation
 from app.outbox import enqueue
 from app.services import mail_server as mail_servers
 from app.services import mail_template as templates
+from app.services import segment as segments
 from app.services.access import Actor
 from app.services.text import is_blank, line
 
@@ -97,6 +98,7 @@ def check(session: Session, mailing: Mailing, *, by: Actor, at: datetime) -> Non
     errors: dict[str, list[str]] = {}
     if mailing.tag_id is None and mailing.segment_id is None and not mailing.parties:
         errors["tag"] = [_("Say to whom it goes: a tag, a segment, or counterparties one by one")]
+    errors |= _wrong_segment(session, mailing, at=at)
     if not mailing.template.is_active:
         errors["template"] = [_("This template is out of use")]
     if mailing.template.channel is not mailing.channel:
@@ -112,6 +114,19 @@ def check(session: Session, mailing: Mailing, *, by: Actor, at: datetime) -> Non
     mailing.seed, mailing.checked_at, mailing.due_at = secrets.token_hex(16), None, None
     session.flush()
     enqueue(session, CHECK, mailing.id, due_at=at, actor_id=by.user_id)
+
+
+def _wrong_segment(session: Session, mailing: Mailing, *, at: datetime) -> dict[str, list[str]]:
+    """Return what stands against the segment: whoever checks does not see it, or not what it asks."""
+    if mailing.segment_id is None:
+        return {}
+    if mailing.segment is None:
+        return {"segment": [_("You do not see this segment")]}
+    try:
+        segments.members(session, mailing.segment, at=at)
+    except DomainError as refusal:
+        return {"segment": [refusal.text]}
+    return {}
 
 
 def address_of(organisation: Organisation) -> str:

@@ -29,6 +29,7 @@ from app.models.suppression import ContactChannel, ContactKind, NoContact
 from app.models.tag import Tagging
 from app.services import access, gate, mail_place
 from app.services import gate_address as addresses
+from app.services import segment as segments
 from app.services.access import Actor
 
 PORTION = 1000
@@ -66,7 +67,8 @@ def take(session: Session, mailing_id: int, *, by: Actor, after: int, at: dateti
     if mailing is None:
         return None
     with access.acting(session, by):
-        found = session.scalars(_chosen(mailing).where(Party.id > after).order_by(Party.id).limit(PORTION)).all()
+        chosen = _chosen(session, mailing, at=at)
+        found = session.scalars(chosen.where(Party.id > after).order_by(Party.id).limit(PORTION)).all()
         seen = [each for party in found for each in _candidates(mailing, party)]
     keys = _write(session, mailing, seen, at=at)
     if keys:
@@ -89,12 +91,14 @@ def _locked(session: Session, mailing_id: int) -> Mailing | None:
     return session.execute(found.with_for_update()).scalar_one_or_none()
 
 
-def _chosen(mailing: Mailing) -> Select[Party]:
+def _chosen(session: Session, mailing: Mailing, *, at: datetime) -> Select[Party]:
     """Return the counterparties that were chosen, whatever stands against writing to them."""
     ways = [Party.id.in_(select(MailingParty.party_id).where(MailingParty.mailing_id == mailing.id))]
     if mailing.tag_id is not None:
         tagged = select(Tagging.record_id).where(Tagging.tag_id == mailing.tag_id, Tagging.entity == Party.__stem__)
         ways.append(Party.id.in_(tagged))
+    if mailing.segment is not None:
+        ways.append(Party.id.in_(segments.members(session, mailing.segment, at=at)))
     return (
         select(Party)
         .where(or_(*ways), Party.merged_into_id.is_(None))

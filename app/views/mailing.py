@@ -20,14 +20,14 @@ from app.web.schema import Lines
 from app.web.verbs import Verb
 
 ORDER = 30
-WHOM = ["tag"]
+WHOM = ["segment", "tag"]
 WHAT = ["kind", "channel", "organisation", "template"]
 WHEN = ["window_from", "window_to", "per_hour", "per_domain_hour"]
 EFFECT = ["holdout_percent", "attribution_days", "tracks_opens", "tracks_clicks"]
 COURSE = ["state", "due_at", "checked_at", "started_at", "ended_at", "owner", "team"]
 COLUMNS = ["name", *WHOM, *WHAT, *WHEN, *EFFECT, "owner", "team"]
 PARTY = ("party",)
-LOADED = [selectinload(Mailing.organisation), selectinload(Mailing.template), selectinload(Mailing.tag)]
+LOADED = [selectinload(each) for each in (Mailing.organisation, Mailing.template, Mailing.segment, Mailing.tag)]
 FIELDSETS = [
     (None, {"fields": ["name"]}),
     (_l("Whom"), {"fields": [*WHOM, "parties"]}),
@@ -36,6 +36,7 @@ FIELDSETS = [
     (_l("What comes of it"), {"fields": [*EFFECT, "owner", "team"]}),
 ]
 LABELS = {
+    "segment": _l("Counterparties in the segment"),
     "tag": _l("Counterparties with the tag"),
     "parties": _l("Counterparties one by one"),
     "channel": _l("Way"),
@@ -115,7 +116,7 @@ VERBS = [
         needs_time=True,
     ),
 ]
-FOUND_BY = ["name", "state", "kind", "channel", "organisation", "template", "tag", "due_at", "started_at"]
+FOUND_BY = ["name", "state", "kind", "channel", "organisation", "template", "segment", "tag", "due_at", "started_at"]
 
 
 class MailingView(CrudView):
@@ -126,7 +127,18 @@ class MailingView(CrudView):
     many_name = _l("Mailings")
     hint = _l("A mailing brings one message to many, to each once.")
     card_template = "web/mailing_card.html"
-    list_columns: ClassVar = ["name", "state", "kind", "template", "tag", "due_at", "started_at", "ended_at", "owner"]
+    list_columns: ClassVar = [
+        "name",
+        "state",
+        "kind",
+        "template",
+        "segment",
+        "tag",
+        "due_at",
+        "started_at",
+        "ended_at",
+        "owner",
+    ]
     show_columns: ClassVar = ["name", *WHOM, *WHAT, *WHEN, *EFFECT, *COURSE]
     add_columns: ClassVar = [*COLUMNS, "parties"]
     add_fieldsets: ClassVar = FIELDSETS
@@ -154,7 +166,18 @@ class MailingApi(CrudApi):
     """REST of mailings."""
 
     datamodel = Records(Mailing, save=mailings.save, remove=mailings.remove, search=None, options=LOADED)
-    list_columns: ClassVar = ["name", "state", "kind", "channel", "template", "tag", "due_at", "started_at", "ended_at"]
+    list_columns: ClassVar = [
+        "name",
+        "state",
+        "kind",
+        "channel",
+        "template",
+        "segment",
+        "tag",
+        "due_at",
+        "started_at",
+        "ended_at",
+    ]
     show_columns: ClassVar = ["name", *WHOM, *WHAT, *WHEN, *EFFECT, *COURSE]
     add_columns: ClassVar = COLUMNS
     edit_columns: ClassVar = COLUMNS

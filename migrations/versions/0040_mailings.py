@@ -160,11 +160,12 @@ def mailings() -> None:
         link("mailing", "template_id", "mail_template"),
         link("mailing", "version_id", "mail_template_version"),
         link("mailing", "tag_id", "tag", "SET NULL"),
+        link("mailing", "segment_id", "segment", "SET NULL"),
         link("mailing", "owner_id", "ab_user", "SET NULL"),
         link("mailing", "team_id", "team", "SET NULL"),
         key("mailing"),
     )
-    for name in ("organisation_id", "template_id", "version_id", "tag_id", "owner_id", "team_id"):
+    for name in ("organisation_id", "template_id", "version_id", "tag_id", "segment_id", "owner_id", "team_id"):
         index("mailing", name)
     index("mailing", "state", "due_at")
     op.create_table(

@@ -10,12 +10,14 @@ from app.models.consent import ConsentPurpose, ConsentSource, ConsentState
 from app.models.mail_template import BlockKind, MailingChannel, MailTemplate, MailTemplateBlock, MailTemplateText
 from app.models.mailing import Mailing, MailingKind, MailingParty, MailingRecipient, MailingState, RecipientPhase
 from app.models.party import PartyContact
+from app.models.segment import Segment
 from app.models.suppression import ContactChannel, ContactMade, NoContact, SuppressionReason
 from app.models.tag import Tag, Tagging
 from app.outbox import Outbox
 from app.services import access, consent, mail_template, mailing_audience, mailing_link, suppression
 from app.services import mailing as mailings
 from app.services import mailing_ledger as ledger
+from app.services import segment as segments
 from app.services.access import SYSTEM
 from app.services.consent import Said
 from app.services.mailing_ledger import Outcome, Result
@@ -171,6 +173,19 @@ def test_a_tag_and_a_list_together_in_portions(session, made, mailing, monkeypat
     chosen(session, mailing, *parties[3:])
     checked(session, mailing)
     assert [row.party_id for row in rows(session, mailing)] == [each.id for each in parties]
+
+
+def test_a_segment_goes_to_its_members_as_whoever_checks_sees_them(session, made, mailing):
+    where = ("NL", "BE", "NL")
+    firms = [made.party(f"Firm {at}", country=each, email=f"{at}@firm.example") for at, each in enumerate(where)]
+    for firm in firms:
+        agreed(session, firm)
+    asked = {"version": 1, "all": [{"field": "country", "is": "eq", "value": "NL"}]}
+    mailing.segment = Segment(name="Dutch", definition=asked)
+    segments.save(session, mailing.segment)
+    session.flush()
+    checked(session, mailing)
+    assert [row.party_id for row in rows(session, mailing)] == [firms[0].id, firms[2].id]
 
 
 def test_who_checks_writes_to_nobody_whom_he_does_not_see(session, made, mailing):
