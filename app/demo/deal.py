@@ -21,8 +21,9 @@ from app.models.product import Product
 from app.models.tag import TagColour
 from app.roles import Scope
 from app.services import deal as deals
+from app.services import deal_documents, planned
 from app.services import pipeline as pipelines
-from app.services import planned
+from app.services import quote as quotes
 from app.services.access import Actor
 
 DEALS = 60
@@ -148,6 +149,8 @@ def _tell(tale: _Tale, party: Party, pipeline: Pipeline, fate: str, at: int) -> 
     far = int(fate) if fate.isdecimal() else len(open_stages) - 1
     for number, stage in enumerate(open_stages[1 : far + 1], start=1):
         _step(tale, deal, stage, by, days - number * days // (far + 2))
+    if deal.lines and fate.isdecimal() and far:
+        _quote(tale, deal, by)
     if fate == "won":
         _end(tale, deal, by, random.randrange(1, 20), language, is_won=True)
     elif fate == "lost" and tale.reasons:
@@ -177,6 +180,18 @@ def _step(tale: _Tale, deal: Deal, stage: Stage, by: Actor, days_ago: int) -> No
             deals.tick(tale.session, deal, check=check, by=by, at=moment)
         deals.move(tale.session, deal, stage, by=by, at=moment)
         touched.append(deal)
+
+
+def _quote(tale: _Tale, deal: Deal, by: Actor) -> None:
+    """Make the quote of a deal and release it: yesterday, as numbers follow the calendar."""
+    moment = tale.moment(1)
+    with tale.diary.entry(moment, by) as touched:
+        quote = deal_documents.make_quote(tale.session, deal)
+        quote.created_at = moment
+        quote.valid_until = moment.date() + timedelta(days=30)
+        tale.session.flush()
+        quotes.release(tale.session, quote, at=moment, by=by)
+        touched.append(quote)
 
 
 def _end(tale: _Tale, deal: Deal, by: Actor, days_ago: int, language: str, *, is_won: bool) -> None:
