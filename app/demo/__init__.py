@@ -75,6 +75,8 @@ def fill(
         done.added |= plans.ensure(session, people=people, today=today)
         done.added["deal"] = deal.ensure(session, products=wares, people=people, today=today)
         done.added["contract"] = contract.ensure(session, organisation=company, people=people, today=today)
+        if done.added["order"] or done.added["deal"]:
+            trade.let_work_begin_now(session)
         done.added |= lead.ensure(session, people=people, today=today)
         for stem, count in prices.ensure(session, wares=wares, today=today).items():
             done.added[stem] = done.added.get(stem, 0) + count

@@ -103,11 +103,10 @@ def ensure(
         _plan_invoice(stage, issued=at >= DRAFTS, credited=DRAFTS <= at < DRAFTS + CREDITED)
     for moment, _number, act in sorted(stage.plan, key=lambda one: one[:2]):
         act(moment)
-    _let_work_begin_now(session)
     return {stem: session.execute(select(func.count()).select_from(of)).scalar_one() for of, stem in stems.items()}
 
 
-def _let_work_begin_now(session: Session) -> None:
+def let_work_begin_now(session: Session) -> None:
     """Make the files of the story's documents due now: work that waits since last year looks like a dead worker."""
     waiting = update(Outbox).where(Outbox.state == Errand.pending, Outbox.topic.in_(FILES))
     session.execute(waiting.values(due_at=clock.now()).execution_options(synchronize_session=False))

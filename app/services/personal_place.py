@@ -82,3 +82,8 @@ class Place:
             return Fate.erased
         order = (Fate.replaced, Fate.erased, Fate.sealed, Fate.kept, Fate.scrubbed, Fate.rebuilt)
         return next((each for each in order if each in found), Fate.kept)
+
+
+def fates(fate: Fate, *names: str) -> dict[str, Fate]:
+    """Return the columns of these names, all with one fate."""
+    return dict.fromkeys(names, fate)

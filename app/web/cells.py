@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from flask import url_for
+from flask import current_app, has_request_context, url_for
 from flask_babel import format_date, format_datetime, get_locale
 from flask_babel import get_timezone as zone
 from markupsafe import Markup, escape
@@ -65,7 +65,7 @@ def cell(value: Any, *, name: str = "", column: Any = None) -> Markup:  # noqa: 
     if isinstance(value, date):
         return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), day(value))
     if isinstance(value, Entity):
-        return Markup('<a href="{}">{}</a>').format(card_url(value), str(value))
+        return linked(value)
     if isinstance(value, list):
         return Markup(", ").join(cell(item) for item in value) if value else NOTHING
     text = str(value)
@@ -108,6 +108,14 @@ def currency_of(record: Any, column: Any) -> str | None:
 def plain_money(value: Decimal, currency: str) -> str:
     """Return an amount as the reader types it, with the digits of its currency."""
     return format_decimal(value, language(), least=digits(currency))
+
+
+def linked(record: Entity) -> Markup:
+    """Return another record's name as safe HTML: a link to its card, the bare name for who may not see its area."""
+    appbuilder: Any = current_app.extensions["appbuilder"]
+    if has_request_context() and not appbuilder.sm.may(record.__stem__, "see"):
+        return escape(str(record))
+    return Markup('<a href="{}">{}</a>').format(card_url(record), str(record))
 
 
 def card_url(record: Entity) -> str:

@@ -1,5 +1,6 @@
 """The way of a file that is imported: upload, settings and check, import, and going on with one that has failed."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -56,7 +57,7 @@ class Column:
     sample: str
 
 
-class ImportFlow(BaseView):
+class ImportFlow(BaseView, ABC):
     """The way of a file of one kind of record; all of it needs the right to import them.
 
     A kind says which fields there are, what else is asked (`asked`, fields of its `plan_form`), and what a plan is:
@@ -75,37 +76,37 @@ class ImportFlow(BaseView):
 
     # --- what a kind says -----------------------------------------------------------------------------------------
 
+    @abstractmethod
     def fields(self) -> Mapping[str, Field]:
         """Return what a column may hold, for the reader."""
-        raise NotImplementedError
 
+    @abstractmethod
     def plan_of(self, run: ImportRun) -> Any:
         """Return the plan that is kept with a run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def first_plan(self, table: CsvFile) -> Any:
         """Return the plan that a file suggests."""
-        raise NotImplementedError
 
+    @abstractmethod
     def typed_plan(self, form: Any, mapping: dict[str, str]) -> Any:
         """Return the plan that was chosen; DomainError for one that the reader may not carry out."""
-        raise NotImplementedError
 
+    @abstractmethod
     def told(self, plan: Any) -> dict[str, Any]:
         """Return what the form shows of a plan, beside how the file is read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refuse(self, table: CsvFile, plan: Any) -> None:
         """Raise DomainError for a plan that does not fit a file."""
-        raise NotImplementedError
 
+    @abstractmethod
     def look(self, table: CsvFile, plan: Any) -> Chunk:
         """Say what an import would do."""
-        raise NotImplementedError
 
+    @abstractmethod
     def carry_out(self, pk: int) -> None:
         """Import a file while one waits."""
-        raise NotImplementedError
 
     def way_out(self) -> tuple[str, str] | None:
         """Return the words and the address of what must be made first, None where nothing is missing."""

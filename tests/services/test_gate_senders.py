@@ -35,6 +35,7 @@ from app.services import (
     made_document,
     password_link,
     reminder,
+    sale_order,
     suppression,
 )
 from app.services import document_template as templates
@@ -167,7 +168,9 @@ def senders(session, made, party, by):
     invoice = made.issued(("1", "10.00"), party=party)
     quote = made.quote(("1", "10.00"), party=party)
     us = session.scalars(select(Organisation)).one()
-    paper = document(session, made.order(("1", "10.00"), party=party))
+    order = made.order(("1", "10.00"), party=party)
+    sale_order.confirm(session, order, at=NOON)
+    paper = document(session, order)
     tomorrow = NOON + timedelta(days=1)
 
     def card():

@@ -327,3 +327,12 @@ def test_a_manager_sees_his_own_deals_alone(as_user: As, session: Session, made:
     session.commit()
     page = as_user("manager").get("/deal/list/").text
     assert re.findall(r'class="row-link"[^>]*>([^<]+)<', page) == ["Bulbs for the park"]
+
+
+def test_a_quote_links_its_deal_for_who_may_see_deals_alone(as_user: As, session: Session, made: Made, deal: Deal):
+    quote = made.quote(("1", "10.00"), party=deal.party, deal=deal)
+    session.commit()
+    there = f'<a href="/deal/show/{deal.id}">{deal.title}</a>'
+    assert there in as_user("admin").get(f"/quote/show/{quote.id}").text
+    page = as_user("accountant").get(f"/quote/show/{quote.id}").text
+    assert (deal.title in page, f"/deal/show/{deal.id}" in page) == (True, False)
