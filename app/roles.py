@@ -195,9 +195,13 @@ PRESETS: dict[str, Role] = {
             "quote": "see",
             "order": f"{_ORDERS} {_BILLS}",
             "delivery": "see",
-            "invoice": "see add change delete issue send pay settle refund write_off credit copy close share",
+            "invoice": (
+                "see add change delete issue send pay settle refund write_off credit copy close share"
+                " remind block_reminders allow_reminders"
+            ),
             "payment": "see add change allocate refund cancel",
             "allocation": "see reverse",
+            "reminder_level": "see add change delete",
             "letter": "see write resend mark_sent retry cancel",
             "document_template": "see",
             "made_document": _APPROVES,
@@ -292,6 +296,7 @@ PRESETS: dict[str, Role] = {
             "made_document": "see",
             "segment": "see",
             "letter": "see",
+            "reminder_level": "see",
             **dict.fromkeys(_MAILINGS, "see"),
             "handover": "see",
             "person_export": "see",

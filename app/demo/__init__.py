@@ -23,6 +23,7 @@ from app.demo import (
     party,
     plans,
     prices,
+    reminders,
     segments,
     shop_payment,
     team,
@@ -89,6 +90,7 @@ def fill(
                 )
         done.added["sales_plan"] = goals.ensure(session, people=people, today=today)
         done.added["segment"] = segments.ensure(session, people=people)
+        done.added["reminder_level"] = reminders.ensure(session, organisation=company, today=today)
         done.added["party"] += kinship.ensure(session, today=today, counts=total < SHOP)
         for stem in ("party", "invoice", "payment") if total >= SHOP else ("party",):  # written in bulk
             find.rebuild(session, stem)

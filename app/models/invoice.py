@@ -84,6 +84,8 @@ FREE_AFTER_ISSUE = frozenset(
         "state",
         "closed_on",
         "closed_reason",
+        "reminder_block_until",
+        "reminder_block_why",
         "file_id",
         "search_text",
         "allocated",
@@ -103,7 +105,8 @@ class Invoice(Entity, Owned):
     and count behind the printed number. `is_advance` asks for money before the delivery of its order; a later invoice
     takes it off, by lines that name those of the advance (`advance_line_id`). `allocated` is the sum of the
     document's allocations in its currency; a trigger keeps it. `margin` is what was left of the net amount beyond the
-    cost when it was issued.
+    cost when it was issued. While `reminder_block_why` says something nobody is reminded of the invoice, up to and
+    including `reminder_block_until`, for good when that is None.
     """
 
     __tablename__ = "invoice"
@@ -190,6 +193,8 @@ class Invoice(Entity, Owned):
     chain_link: Mapped[str | None] = mapped_column(String(64), info={"internal": True})
     closed_on: Mapped[date | None] = mapped_column(Date())
     closed_reason: Mapped[str | None] = mapped_column(String(500))
+    reminder_block_until: Mapped[date | None] = mapped_column(Date())
+    reminder_block_why: Mapped[str | None] = mapped_column(String(500))
     file_id: Mapped[int | None] = mapped_column(ForeignKey("attachment.id"), info={"internal": True})
     file: Mapped["Attachment | None"] = relationship("Attachment")
     search_text: Mapped[str] = mapped_column(Text(), default="")

@@ -21,7 +21,8 @@ from app.services.text import line
 
 ZERO = Decimal(0)
 # The state has its verbs, and a party is exchanged by merging only.
-_FREE = FREE_AFTER_ISSUE - {"party_id", "state", "closed_on", "closed_reason", "file_id"}
+_BY_VERBS = {"party_id", "state", "closed_on", "closed_reason", "file_id", "reminder_block_until", "reminder_block_why"}
+_FREE = FREE_AFTER_ISSUE - _BY_VERBS
 
 
 def save(session: Session, invoice: Invoice) -> None:

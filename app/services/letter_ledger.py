@@ -25,6 +25,7 @@ from app.services import (
     history,
     letter_invoice,
     letter_office,
+    letter_overdue,
     letter_quote,
     preference,
     suppression,
@@ -134,6 +135,9 @@ def _passed(session: Session, letter_id: int, *, at: datetime) -> Answer | None:
         letter = session.scalars(select(Letter).where(Letter.id == letter_id, *due)).one_or_none()
         if letter is None:
             return None
+        if letter_overdue.is_reminder(letter) and not letter_overdue.is_still_owed(session, letter, at=at):
+            _call_off(session, letter_id, at=at)
+            return None
         answer = gate.may_contact(
             session,
             letter.party,
@@ -149,6 +153,12 @@ def _passed(session: Session, letter_id: int, *, at: datetime) -> Answer | None:
         give_up(session, letter_id, answer.text, at=at)
         gate.note_refusal(session, answer, sender=letter.purpose.partition(" ")[0], at=at)
     return answer if answer.ok else None
+
+
+def _call_off(session: Session, letter_id: int, *, at: datetime) -> None:
+    """Cancel a reminder that has lost its reason while it waited."""
+    values = {"answer": _("Nothing is to be reminded of any more: it was paid, closed or blocked meanwhile")}
+    _step(session, letter_id, LetterState.pending, LetterState.cancelled, at=at, values=values)
 
 
 def begin_data(session: Session, claim: Claim, *, at: datetime, lease: timedelta = DATA_LEASE) -> bool:

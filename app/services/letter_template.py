@@ -1,7 +1,7 @@
 """Templates of letters from a card: a fixed list of placeholders, each a name; nothing in a template is worked out."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -36,7 +36,7 @@ def save(session: Session, template: LetterTemplate) -> None:
                 setattr(template, name, rule(typed, limit=most))
             except DomainError as refusal:
                 errors[name] = [refusal.text]
-            unknown = sorted({each for each in _PLACE.findall(typed) if each not in PLACES})
+            unknown = unknown_places(typed, PLACES)
             if unknown:
                 known = ", ".join(f"{{{each}}}" for each in PLACES)
                 errors[name] = [_("“{%(name)s}” stands for nothing; these do: %(known)s", name=unknown[0], known=known)]
@@ -51,7 +51,12 @@ def offered(session: Session) -> list[LetterTemplate]:
     return list(session.scalars(found.order_by(LetterTemplate.name, LetterTemplate.language).limit(200)))
 
 
-def filled(text: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
+def unknown_places(text: str, known: Collection[str]) -> list[str]:
+    """Return the places in a text that stand for nothing."""
+    return sorted({each for each in _PLACE.findall(text) if each not in known})
+
+
+def filled(text: str, names: Mapping[str, str], *, places: Collection[str] = PLACES) -> tuple[str, list[str]]:
     """Return a text with names in their places, and the places for which there is none: they stay as they are.
 
     Once through: what a name holds is never a place itself.
@@ -60,7 +65,7 @@ def filled(text: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
 
     def name(found: re.Match[str]) -> str:
         place = found[1]
-        if place not in PLACES:
+        if place not in places:
             return found[0]
         if not names.get(place):
             missing.append(place)

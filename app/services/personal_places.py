@@ -211,7 +211,7 @@ PLACES: tuple[Place, ...] = (
         way=Way.document,
         what=_l("Issued documents"),
         columns=fates(_K, "number", "note", "buyer_reference", "credit_reason")
-        | fates(_S, "closed_reason")
+        | fates(_S, "closed_reason", "reminder_block_why")
         | fates(Fate.rebuilt, "search_text"),
         why=_BOOKS,
     ),

@@ -1,6 +1,6 @@
 """Background work of invoices: making the file of an issued document."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from io import BytesIO
 
 from sqlalchemy import select
@@ -11,7 +11,7 @@ from app.documents.engine import DocumentError
 from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.invoice import Invoice, InvoiceSnapshot
-from app.services import access
+from app.services import access, overdue
 from app.services import attachment as attachments
 from app.services import invoice as invoices
 from app.tasks.registry import Work, handles
@@ -53,3 +53,20 @@ def render(work: Work) -> None:
             by_id=work.actor_id,
         )
         invoices.store_file(session, invoice, attachment, at=at)
+
+
+@handles(overdue.TOPIC, daily=time(7, 5), lease=timedelta(minutes=5), limit=timedelta(hours=2))
+def remind(work: Work) -> None:
+    """Remind of what is overdue, each invoice in a transaction of its own; what one of them refuses stops no other."""
+    at = clock.now()
+    with work.reading() as session:
+        keys = overdue.candidates(session, at=at)
+    problem: DomainError | None = None
+    for key in keys:
+        try:
+            with work.step() as session:
+                overdue.remind_due(session, key, at=at)
+        except DomainError as refusal:
+            problem = problem or refusal
+    if problem is not None:
+        raise problem

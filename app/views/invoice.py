@@ -17,15 +17,16 @@ from app.i18n import lazy_gettext as _l
 from app.models.invoice import Invoice, InvoiceKind, InvoiceLine, InvoiceState
 from app.models.organisation import Organisation
 from app.models.party import Party
+from app.models.reminder_level import InvoiceReminder
 from app.outbox import Outbox
-from app.services import access
+from app.services import access, overdue
 from app.services import attachment as attachments
 from app.services import balance as balances
 from app.services import invoice as invoices
 from app.services import job as jobs
 from app.services import letter as letters
 from app.services import period as periods
-from app.views.invoice_acts import VERBS, is_issued, lacks_of
+from app.views.invoice_acts import VERBS, is_issued, is_reminded_of, lacks_of
 from app.web import menu
 from app.web.api import CrudApi
 from app.web.board import Board
@@ -68,9 +69,10 @@ FIELDSETS = [
     (_l("More"), {"fields": MORE}),
 ]
 SAID = ["kind", "state", "number", "issued_on", "due_on", "order", "credits"]
+BLOCKED = ["reminder_block_until", "reminder_block_why"]
 SHOWN = [
     (None, {"fields": [*SAID, *HEAD]}),
-    (_l("More"), {"fields": [*PRICING, *MORE, "closed_on", "closed_reason", "margin"]}),
+    (_l("More"), {"fields": [*PRICING, *MORE, "closed_on", "closed_reason", *BLOCKED, "margin"]}),
 ]
 ISSUED = (Wanted("state", "neq", "draft"),)
 OVERDUE = (
@@ -107,7 +109,7 @@ class InvoiceView(Chained, DocumentView):
     list_columns: ClassVar = [
         "number", "kind", "party", "state", "settlement", "issued_on", "due_on", "gross", "currency",
     ]  # fmt: skip
-    show_columns: ClassVar = [*SAID, *HEAD, *PRICING, *MORE, "margin"]
+    show_columns: ClassVar = [*SAID, *HEAD, *PRICING, *MORE, *BLOCKED, "margin"]
     show_fieldsets: ClassVar = SHOWN
     add_columns: ClassVar = FORM
     add_fieldsets: ClassVar = FIELDSETS
@@ -128,6 +130,7 @@ class InvoiceView(Chained, DocumentView):
     card_options: ClassVar = LINES_OF_CARD
     own_tabs: ClassVar = [
         Own("allocations", _l("Allocations"), "web/card_allocations.html", count=count_of, fits=is_issued),
+        Own("reminders", _l("Reminders"), "web/card_reminders.html", count=overdue.count_of, fits=is_reminded_of),
         CHAIN,
     ]
     related: ClassVar = [Related("letter", where=letters.is_about)]
@@ -174,6 +177,14 @@ class InvoiceView(Chained, DocumentView):
             if balances.is_overdue(record, today):
                 shown += Markup(' <span class="badge badge-overdue">{}</span>').format(_("Overdue"))
         return shown
+
+    def next_reminder(self, invoice: Invoice) -> overdue.Next:
+        """Return what comes next for an invoice and why."""
+        return overdue.upcoming(db.session(), invoice, at=clock.now())
+
+    def reminders(self, invoice: Invoice) -> list[InvoiceReminder]:
+        """Return what an invoice was reminded of, with the letters."""
+        return list(db.session.scalars(overdue.shown(invoice)))
 
     def failed_job(self, invoice: Invoice) -> Outbox | None:
         """Return the work that should have made a document's file and has failed for good."""
@@ -243,7 +254,7 @@ class InvoiceApi(CrudApi):
     ]
     show_columns: ClassVar = [
         *SAID, *HEAD, *PRICING, *MORE,
-        "net", "tax", "gross", "margin", "allocated", "rest", "settlement", "closed_on", "closed_reason",
+        "net", "tax", "gross", "margin", "allocated", "rest", "settlement", "closed_on", "closed_reason", *BLOCKED,
     ]  # fmt: skip
     add_columns: ClassVar = [*HEAD, *PRICING, *MORE, "order"]
     edit_columns: ClassVar = [*HEAD, *PRICING, *MORE]

@@ -6,14 +6,14 @@ from typing import Any
 from marshmallow import fields, validate
 from sqlalchemy.orm import Session
 
-from app import lifecycle
+from app import clock, lifecycle
 from app.db import db
 from app.i18n import lazy_gettext as _l
 from app.models.invoice import INVOICE_MOVES, Invoice, InvoiceState
 from app.models.party import Party
 from app.models.payment import PaymentMethod
 from app.services import allocation as allocations
-from app.services import field_right
+from app.services import field_right, overdue
 from app.services import invoice as invoices
 from app.services import letter as letters
 from app.services import payment as payments
@@ -65,6 +65,11 @@ def is_issued(invoice: Invoice) -> bool:
     return not invoice.is_draft
 
 
+def is_reminded_of(invoice: Invoice) -> bool:
+    """Say whether a document is one of which somebody may be reminded some day."""
+    return is_issued(invoice) and is_claim(invoice)
+
+
 def is_claim(invoice: Invoice) -> bool:
     """Say whether a document claims money."""
     return not invoice.is_credit_note
@@ -73,6 +78,11 @@ def is_claim(invoice: Invoice) -> bool:
 def is_credit(invoice: Invoice) -> bool:
     """Say whether a document takes a claim back."""
     return invoice.is_credit_note
+
+
+def why_not_remind(invoice: Invoice) -> str | None:
+    """Return why nobody is reminded of an invoice today, None when somebody may be."""
+    return reason(overdue.refuse_unremindable, invoice, at=clock.now())
 
 
 def known_address(invoice: Invoice) -> str | None:
@@ -151,6 +161,38 @@ VERBS = [
         arguments=PAID,
         offered=lambda note: paid_as(note, note.rest),
         needs_when=True,
+    ),
+    Verb(
+        "remind",
+        overdue.remind_now,
+        label=_l("Remind now"),
+        icon="bell",
+        when=lambda invoice: why_not_remind(invoice) is None,
+        fits=is_claim,
+        why=why_not_remind,
+        confirm=_l("Send the next reminder of this invoice now?"),
+        needs_time=True,
+        needs_actor=True,
+    ),
+    Verb(
+        "block_reminders",
+        overdue.block,
+        label=_l("Block reminders"),
+        icon="bell-off",
+        when=lambda invoice: is_owed(invoice) and invoice.reminder_block_why is None,
+        fits=is_claim,
+        arguments={"reason": REASON, "blocked_until": fields.Date(metadata={"example": "2026-04-30"})},
+        offered=lambda _invoice: {"blocked_until": None},
+        needs_time=True,
+        undo="allow_reminders",
+    ),
+    Verb(
+        "allow_reminders",
+        overdue.allow,
+        label=_l("Allow reminders"),
+        icon="bell",
+        when=lambda invoice: invoice.reminder_block_why is not None,
+        fits=is_claim,
     ),
     Verb(
         "write_off",

@@ -29,6 +29,7 @@ TOPICS = {
     "directory.check": _l("Asking the company's directory who is still there"),
     "document.render": _l("Making a document from a template"),
     "handover.run": _l("Handing records over"),
+    "invoice.remind": _l("Reminding of overdue invoices"),
     "invoice.render": _l("Making the file of a document"),
     "import.run": _l("Importing a file"),
     "job.tidy": _l("Tidying up"),

@@ -52,6 +52,7 @@ EVERYTHING: dict[str, int] = {
     "app/services/looking.py": 1,
     "app/services/party_alike.py": 2,
     "app/services/order_progress.py": 3,
+    "app/services/overdue.py": 1,
     "app/services/party_duplicate.py": 1,
     "app/services/party_merge.py": 1,
     "app/services/personal_erase.py": 2,

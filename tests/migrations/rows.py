@@ -721,6 +721,13 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"id": 1, "name": "Thanks", "language": "en", "subject": "Thank you", "text": "{me}", "is_active": True}
         | ENTITY
     ],
+    "reminder_level": [
+        {"id": 1, "organisation_id": 1, "position": 1, "days": 7, "gap_days": 3, "fee": money("5"), "is_active": True}
+        | {"since": "2026-03-31"}
+        | ENTITY
+    ],
+    "reminder_text": [{"id": 1, "level_id": 1, "language": "en", "subject": "{number}", "text": "Please pay {rest}."}],
+    "invoice_reminder": [{"id": 1, "invoice_id": 1, "level": 1, "made_at": AT, "letter_id": 1}],
     "mail_template": [{"id": 1, "name": "Spring", "channel": "email", "is_active": True, "number": 1} | ENTITY],
     "mail_template_text": [{"id": 1, "template_id": 1, "language": "en", "subject": "Tulips", "preheader": "New ones"}],
     "mail_template_block": [

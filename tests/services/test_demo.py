@@ -110,6 +110,7 @@ def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
         "lead": 40,
         "sales_plan": 56,
         "segment": 5,
+        "reminder_level": 3,
     }
     assert told == [(160, 160)]
     assert list(done.passwords) == [person.username for person in PERSONS]
@@ -167,6 +168,7 @@ def fill_again(session: Session) -> None:
         "lead": 0,
         "sales_plan": 0,
         "segment": 0,
+        "reminder_level": 0,
     }
     numbers = session.execute(select(Party.external_id).order_by(Party.external_id)).scalars().all()
     assert numbers == [

@@ -15,6 +15,7 @@ from app.models.consent import Consent
 from app.models.document_template import DocumentTemplate, PaperKind
 from app.models.letter import Letter, LetterState
 from app.models.organisation import Organisation
+from app.models.reminder_level import ReminderLevel, ReminderText
 from app.models.setting import Setting
 from app.models.suppression import (
     ContactChannel,
@@ -33,8 +34,10 @@ from app.services import (
     letter_invoice,
     letter_quote,
     made_document,
+    overdue,
     password_link,
     reminder,
+    reminder_level,
     sale_order,
     suppression,
 )
@@ -55,6 +58,7 @@ WRITERS = {
     "app/services/channel_desk.py": "personal",
     "app/services/letter_card.py": "personal",
     "app/services/letter_invoice.py": "transactional",
+    "app/services/letter_overdue.py": "service",
     "app/services/letter_quote.py": "transactional",
     "app/services/made_document.py": "transactional",
     "app/services/reminder.py": "transactional",
@@ -190,18 +194,25 @@ def senders(session, made, party, by):
         reminder.remind(session, at=NOON)
         return session.scalars(select(Letter)).one_or_none()
 
+    def late():
+        level = ReminderLevel(organisation=us, position=1, days=1, gap_days=0, since=NOON.date())
+        level.texts.append(ReminderText(language="nl", subject="Factuur {number}", text="{rest}"))
+        reminder_level.save(session, level)
+        return overdue.remind_now(session, invoice, at=NOON + timedelta(days=60), by=None)
+
     return {
         "card": card,
         "document": lambda: made_document.send(session, paper, at=NOON, by=None),
         "invoice": lambda: letter_invoice.send_invoice(session, invoice, at=NOON, by=None),
         "quote": lambda: letter_quote.send_quote(session, quote, at=NOON, by=None),
+        "overdue": late,
         "password.link": lambda: password_link.write(session, person, public_url="https://crm.example.org", at=NOON),
         "reminder": remind,
         "test": lambda: channel_desk.send_test(session, us, to=TO, language="en", at=NOON, by=by),
     }
 
 
-EACH = ("card", "document", "invoice", "quote", "password.link", "reminder", "test")
+EACH = ("card", "document", "invoice", "overdue", "quote", "password.link", "reminder", "test")
 
 
 def test_these_are_all_senders(senders):
