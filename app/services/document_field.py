@@ -116,6 +116,16 @@ def kinds_of(entity: type[Any]) -> list[str]:
     return [kind for kind, known in _PAPERS.items() if entity in known]
 
 
+def stems() -> set[str]:
+    """Return the stems of everything that documents are made from."""
+    return {entity.__stem__ for known in _PAPERS.values() for entity in known}
+
+
+def entities_of(kind: str) -> list[type[Any]]:
+    """Return what documents of a kind are made from."""
+    return list(_PAPERS.get(str(kind), {}))
+
+
 def form_label(name: str, found: Field) -> str:
     """Return how the picker calls a field or one of its forms."""
     form = name[len(found.name) + 1 :]

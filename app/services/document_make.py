@@ -70,7 +70,7 @@ def make(
         raise DomainError(_("This template is not in use: publish it first"), field="template")
     paper = paper_of(template, record)
     told = language if language in LANGUAGES else template.language
-    ours = _ours(session, template, record)
+    ours = ours_of(session, template, record)
     data = taken(session, paper, record, told, on=periods.today(ours, at))
     missing = missing_of(paper, record, data)
     if missing:
@@ -141,7 +141,8 @@ def _title(template: DocumentTemplate, data: dict[str, Any], language: str) -> s
         return f"{label_of(template.kind)} {data['number']}"[:250]
 
 
-def _ours(session: Session, template: DocumentTemplate, record: Any) -> Organisation:  # noqa: ANN401
+def ours_of(session: Session, template: DocumentTemplate, record: Any) -> Organisation:  # noqa: ANN401
+    """Return which of ours a document is of: the record's, else the template's, else the first."""
     found = getattr(record, "organisation", None) or template.organisation or organisations.first(session)
     if found is None:
         raise DomainError(_("There is no organisation of ours yet"))

@@ -31,24 +31,35 @@ def save(session: Session, template: DocumentTemplate) -> None:
     """
     found = Collected()
     with session.no_autoflush:
-        template.language = template.language if template.language in LANGUAGES else DEFAULT_LANGUAGE
-        template.kind = template.kind or PaperKind.letter
         name = found.take("name", partial(line, template.name or "", limit=120))
         if name is not None and is_blank(name):
             found.refuse("name", _("This is needed"))
         template.name = name or template.name
-        paper = document_field.of(template.kind)
-        if paper is None:
-            found.refuse("kind", _("Nothing is known yet of documents of the kind “%(kind)s”", kind=_kind(template)))
-        for each in PAGE[1:]:
-            width = getattr(template, each)
-            if width is not None and not 0 <= width <= WIDEST:
-                found.refuse(each, _("Between 0 and %(most)s millimetres", most=WIDEST))
-        _clean(template, paper, found)
+        _judge(template, found)
         found.settle()
         if template.is_default:
             _be_the_default(session, template)
         session.add(template)
+
+
+def check(template: DocumentTemplate) -> None:
+    """Bring what a template says into its safe form, whatever it is called. Raises Refusals by field."""
+    found = Collected()
+    _judge(template, found)
+    found.settle()
+
+
+def _judge(template: DocumentTemplate, found: Collected) -> None:
+    template.language = template.language if template.language in LANGUAGES else DEFAULT_LANGUAGE
+    template.kind = template.kind or PaperKind.letter
+    paper = document_field.of(template.kind)
+    if paper is None:
+        found.refuse("kind", _("Nothing is known yet of documents of the kind “%(kind)s”", kind=_kind(template)))
+    for each in PAGE[1:]:
+        width = getattr(template, each)
+        if width is not None and not 0 <= width <= WIDEST:
+            found.refuse(each, _("Between 0 and %(most)s millimetres", most=WIDEST))
+    _clean(template, paper, found)
 
 
 def _kind(template: DocumentTemplate) -> str:

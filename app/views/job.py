@@ -27,6 +27,8 @@ TOPICS = {
     "contract.days": _l("Bringing contracts into force, on and to their end"),
     "delivery.render": _l("Making a delivery note"),
     "directory.check": _l("Asking the company's directory who is still there"),
+    "document.forget": _l("Throwing the preview of a template away"),
+    "document.preview": _l("Making the preview of a template"),
     "document.render": _l("Making a document from a template"),
     "handover.run": _l("Handing records over"),
     "invoice.remind": _l("Reminding of overdue invoices"),

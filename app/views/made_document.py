@@ -12,6 +12,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from app import clock
 from app.db import db, unit_of_work
 from app.errors import DomainError
+from app.i18n import LANGUAGES
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.models.base import entity_of
@@ -30,6 +31,7 @@ from app.web.arguments import REASON
 from app.web.card_tabs import Related
 from app.web.crud import CrudView
 from app.web.records import Records
+from app.web.schema import LinkedField, strict
 from app.web.stored_file import WithFile, sent
 from app.web.verbs import Verb, reason
 
@@ -173,20 +175,65 @@ class MadeDocumentView(WithFile, CrudView):
         return record.issued_at is None
 
 
+ASKED = strict(
+    "MadeDocumentIn",
+    entity=fields.String(
+        required=True,
+        validate=validate.Length(1, 40),
+        metadata={"description": "the kind of the record: order, invoice, quote, party, …"},
+    ),
+    record_id=fields.Integer(required=True, strict=True, validate=validate.Range(1, 2**63 - 1)),
+    template=LinkedField(DocumentTemplate, required=True),
+    language=fields.String(
+        validate=validate.OneOf([*LANGUAGES]),
+        metadata={"description": "of amounts and dates; that of the template when it is left out"},
+    ),
+    is_archival=fields.Boolean(truthy={True}, falsy={False}),
+)
+
+
+def reached(manager: Any, stem: str, record_id: int) -> Any:
+    """Return a record that documents are made of and the reader sees; None for any other, as for an unknown one."""
+    if stem not in document_field.stems() or not manager.may(stem, "see"):
+        return None
+    entity = entity_of(stem)
+    return access.get(db.session(), entity, record_id) if entity is not None else None
+
+
 class MadeDocumentApi(CrudApi):
-    """REST of made documents."""
+    """REST of made documents; a new one is made of a record as on the page, and its file by the worker."""
 
     datamodel = Records(MadeDocument, remove=documents.remove, options=LOADED)
-    exclude_route_methods: ClassVar = {"post", "put", "info"}
+    exclude_route_methods: ClassVar = {"put", "info"}
+    add_schema: ClassVar = ASKED
     list_columns: ClassVar = [*LISTED, "entity", "record_id"]
     show_columns: ClassVar = ["entity", "record_id", *ABOUT, *COURSE]
-    add_columns: ClassVar[list[str]] = []
+    add_columns: ClassVar = ["entity", "record_id", "language", "is_archival"]
     edit_columns: ClassVar[list[str]] = []
     search_columns: ClassVar = [*SEARCHED, "entity", "record_id"]
     order_columns: ClassVar = ["issued_at", "state", "title"]
     base_order = ("id", "desc")
     label_columns: Any = LABELS
     verbs: ClassVar = VERBS
+    examples: ClassVar = {"post": {"entity": "order", "record_id": 1, "template": 1, "language": "nl"}}
+
+    def _store(self, given: dict[str, Any], pk: Any, version: int | None) -> Any:  # noqa: ARG002 -- none is changed
+        with unit_of_work(db.session()) as session:
+            if given["entity"] not in document_field.stems():
+                raise DomainError(_("No document is made of this"), field="entity")
+            record = reached(self.appbuilder.sm, given["entity"], given["record_id"])
+            if record is None:
+                raise DomainError(_("There is no such record that you see"), field="record_id")
+            access.require(session, record, ACT)
+            return document_make.make(
+                session,
+                record,
+                given["template"],
+                language=given.get("language") or given["template"].language,
+                by=access.required(session),
+                at=clock.now(),
+                is_archival=given.get("is_archival", False),
+            )
 
     @expose("/<int:pk>/pdf", methods=["GET"])
     @protect()
@@ -261,10 +308,7 @@ class DocumentMakingView(BaseView):
 
     def _record(self, stem: str, record_id: int) -> Any:
         """Return a record that the reader reaches; whoever does not see it gets what an unknown one gets."""
-        entity = entity_of(stem)
-        if entity is None or not document_field.kinds_of(entity) or not self.appbuilder.sm.may(stem, "see"):
-            abort(404)
-        record = access.get(db.session(), entity, record_id)
+        record = reached(self.appbuilder.sm, stem, record_id)
         if record is None:
             abort(404)
         access.require(db.session(), record, ACT)

@@ -130,3 +130,63 @@ def test_rest_reads_the_register_and_publishes(
     refused = as_user("office").api("POST", f"/api/v1/document_template/{published.id}/publish")
     assert refused.status_code == 422
     assert manager.api("POST", f"/api/v1/document_template/{published.id}/publish").status_code == 403
+
+
+def asked_over_rest(order: SaleOrder, template: DocumentTemplate, **more: Any) -> dict[str, Any]:
+    return {"entity": "order", "record_id": order.id, "template": template.id} | more
+
+
+def test_rest_makes_a_document_once(as_user: As, session: Session, order: SaleOrder, published: DocumentTemplate):
+    manager, body = as_user("manager"), asked_over_rest(order, published, language="nl", is_archival=True)
+    answers = [
+        manager.api("POST", "/api/v1/made_document/", json=body, headers={"Idempotency-Key": "one"}) for _again in "12"
+    ]
+    [document] = made_of(session)
+    assert [(each.status_code, each.json["id"]) for each in answers] == [(201, document.id)] * 2
+    result = answers[0].json["result"]
+    assert (result["title"], result["state"], result["language"]) == (document.title, "draft", "nl")
+    assert (document.is_archival, document.owner.username, document.entity) == (True, "manager", "order")
+    assert (document.record_id, document.template_version.template_id) == (order.id, published.id)
+    answer = manager.api("POST", "/api/v1/made_document/", json=asked_over_rest(order, published))
+    assert (answer.status_code, answer.json["result"]["language"]) == (201, "en")  # the template's own
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"entity": "user"}, "entity"),
+        ({"record_id": 999_999}, "record_id"),
+        ({"record_id": "1"}, "record_id"),
+        ({"template": 999_999}, "template"),
+        ({"language": "xx"}, "language"),
+        ({"state": "issued"}, "state"),
+        ({"data": {}}, "data"),
+    ],
+)
+def test_rest_refuses_at_the_field_and_makes_nothing(
+    as_user: As, session: Session, order: SaleOrder, published: DocumentTemplate, given: dict[str, Any], field: str
+):
+    answer = as_user("manager").api("POST", "/api/v1/made_document/", json=asked_over_rest(order, published) | given)
+    assert (answer.status_code, list(answer.json["message"])) == (422, [field])
+    assert made_of(session) == []
+
+
+def test_rest_names_the_data_that_are_missing(
+    as_user: As, session: Session, order: SaleOrder, published: DocumentTemplate
+):
+    order.number = None
+    session.commit()
+    answer = as_user("manager").api("POST", "/api/v1/made_document/", json=asked_over_rest(order, published))
+    assert (answer.status_code, answer.json["message"]) == (422, {"number": ["“Number” is needed"]})
+    assert made_of(session) == []
+
+
+@attack(196, "a document made over REST of a record that one does not see, or by a right that one has not")
+@pytest.mark.parametrize(("who", "status"), [("manager2", 422), ("support", 403), ("marketer", 403)])
+def test_over_rest_nobody_makes_documents_of_what_he_does_not_reach(
+    as_user: As, session: Session, order: SaleOrder, published: DocumentTemplate, who: str, status: int
+):
+    answer = as_user(who).api("POST", "/api/v1/made_document/", json=asked_over_rest(order, published))
+    assert answer.status_code == status
+    assert status != 422 or answer.json["message"] == {"record_id": ["There is no such record that you see"]}
+    assert made_of(session) == []
