@@ -1,7 +1,8 @@
 """Whom a mailing goes to, written into its ledger before the first message: each address once, each refusal with why.
 
 Counterparties are taken as whoever checks the mailing sees them, in portions; the gate answers for a portion by one
-statement. Who is held out is decided by a hash of the mailing's seed and the address: the same whenever it is asked.
+statement. Who is held out is decided by a hash of the mailing's seed and the counterparty, with all its addresses: what
+it orders is known of the whole of it.
 """
 
 import hashlib
@@ -241,16 +242,16 @@ def leave_out(session: Session, keys: Sequence[int], reason: NoContact) -> None:
 def _hold_out(session: Session, mailing: Mailing, keys: Sequence[int]) -> None:
     if not mailing.holdout_percent:
         return
-    left = select(MailingRecipient.id, MailingRecipient.address).where(
+    left = select(MailingRecipient.id, MailingRecipient.party_id).where(
         MailingRecipient.id.in_(keys), MailingRecipient.phase == RecipientPhase.queued
     )
-    drawn = [row.id for row in session.execute(left) if is_held_out(mailing, row.address)]
+    drawn = [row.id for row in session.execute(left) if is_held_out(mailing, row.party_id)]
     rows = update(MailingRecipient).where(MailingRecipient.id.in_(drawn))
     held = rows.values(phase=RecipientPhase.held_out).execution_options(synchronize_session=False)
     session.execute(held)
 
 
-def is_held_out(mailing: Mailing, address: str) -> bool:
-    """Say whether an address is one of those to compare with."""
-    drawn = int.from_bytes(hashlib.sha256(f"{mailing.seed} {address}".encode()).digest()[:8], "big") % _OF_SEED
+def is_held_out(mailing: Mailing, party_id: int) -> bool:
+    """Say whether a counterparty is one of those to compare with."""
+    drawn = int.from_bytes(hashlib.sha256(f"{mailing.seed} {party_id}".encode()).digest()[:8], "big") % _OF_SEED
     return drawn * 100 < mailing.holdout_percent * _OF_SEED

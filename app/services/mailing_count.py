@@ -23,11 +23,18 @@ class Numbers:
     reasons: dict[NoContact, int] = field(default_factory=dict)
     opened: int = 0
     clicked: int = 0
+    answered: int = 0
+    unsubscribed: int = 0
 
     @property
     def total(self) -> int:
         """Return how many rows there are."""
         return sum(self.phases.values())
+
+    @property
+    def delivered(self) -> int:
+        """Return how many letters a server has taken that did not come back."""
+        return self.phases.get(RecipientPhase.sent, 0)
 
 
 def numbers(session: Session, mailing: Mailing) -> Numbers:
@@ -39,19 +46,23 @@ def numbers(session: Session, mailing: Mailing) -> Numbers:
             func.count(),
             func.count(MailingRecipient.opened_at),
             func.count(MailingRecipient.clicked_at),
+            func.count(MailingRecipient.answered_at),
+            func.count(MailingRecipient.unsubscribed_at),
         )
         .where(MailingRecipient.mailing_id == mailing.id)
         .group_by(MailingRecipient.phase, MailingRecipient.reason)
     )
     rows = session.execute(grouped).all()
     phases: dict[RecipientPhase, int] = {}
-    for phase, _reason, count, _opened, _clicked in rows:
+    for phase, _reason, count, *_acts in rows:
         phases[phase] = phases.get(phase, 0) + count
     return Numbers(
         phases={phase: phases[phase] for phase in RecipientPhase if phase in phases},
-        reasons={reason: count for _phase, reason, count, _opened, _clicked in rows if reason is not None},
+        reasons={reason: count for _phase, reason, count, *_acts in rows if reason is not None},
         opened=sum(row[3] for row in rows),
         clicked=sum(row[4] for row in rows),
+        answered=sum(row[5] for row in rows),
+        unsubscribed=sum(row[6] for row in rows),
     )
 
 

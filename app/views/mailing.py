@@ -2,18 +2,23 @@
 
 from typing import Any, ClassVar
 
+from flask import Response
+from flask_appbuilder import expose
+from flask_appbuilder.api import permission_name, protect, safe
 from marshmallow import fields as ma
 from sqlalchemy.orm import selectinload
 
+from app import clock
 from app.db import db
+from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.models.mailing import Mailing, MailingParty, MailingRecipient, MailingState
 from app.services import mailing as mailings
-from app.services import mailing_count
-from app.web import menu
+from app.services import mailing_count, mailing_effect
+from app.web import effect_words, menu
 from app.web.api import CrudApi
 from app.web.calendar import Calendar
-from app.web.card_tabs import Related
+from app.web.card_tabs import Own, Related
 from app.web.crud import CrudView
 from app.web.records import Records
 from app.web.schema import Lines
@@ -149,7 +154,11 @@ class MailingView(CrudView):
     base_order = ("name", "asc")
     key_facts: ClassVar = ["state", "kind", "template", "due_at"]
     lines: ClassVar = {"parties": PARTY}
+    own_tabs: ClassVar = [
+        Own("effect", _l("Effect"), "web/mailing_effect.html", fits=lambda mailing: mailing.started_at is not None)
+    ]
     related: ClassVar = [Related("mailing_recipient", "mailing", label=_l("Recipients"))]
+    effect_words = effect_words
     calendars: ClassVar = [Calendar("due_at", title=("name",))]
     label_columns: Any = LABELS
     verbs: ClassVar = VERBS
@@ -160,6 +169,10 @@ class MailingView(CrudView):
     def numbers(self, record: Mailing) -> mailing_count.Numbers:
         """Return how far a mailing has come."""
         return mailing_count.numbers(db.session(), record)
+
+    def effect(self, record: Mailing) -> mailing_effect.Effect | None:
+        """Return what came of a mailing until now."""
+        return mailing_effect.effect(db.session(), record, at=clock.now())
 
 
 class MailingApi(CrudApi):
@@ -192,6 +205,31 @@ class MailingApi(CrudApi):
         "post": {"name": "Spring", "kind": "marketing", "organisation": 1, "template": 1, "tag": 1},
         "schedule": {"due_at": "2026-04-01T09:00:00+00:00"},
     }
+    described: ClassVar = {
+        "get_effect": (
+            "get",
+            {
+                "summary": "Get what came of a mailing that was begun",
+                "responses": {
+                    "200": {"description": "Effect", "content": {"application/json": {"schema": effect_words.ANSWER}}}
+                },
+            },
+        )
+    }
+
+    @expose("/<int:pk>/effect", methods=["GET"])
+    @protect()
+    @safe
+    @permission_name("see")
+    def get_effect(self, pk: int) -> Response:
+        """Return what became of the letters, and the orders of those written to beside those held out."""
+        record = self.datamodel.one(pk, self._base_filters)
+        if record is None:
+            return self.response_404()
+        found = mailing_effect.effect(db.session(), record, at=clock.now())
+        if found is None:
+            return self.response(422, message=_("Nothing was sent yet."))
+        return self.response(200, result=effect_words.shape(found))
 
 
 LISTED = ["address", "name", "party", "phase", "reason", "sent_at", "opened_at", "clicked_at", "answer"]

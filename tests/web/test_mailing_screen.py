@@ -186,3 +186,42 @@ def test_who_has_no_right_sees_and_sends_nothing(as_user, session, recipient):
     session.expire_all()
     assert recipient.mailing.state is MailingState.checked
     assert mail_template.latest(session, recipient.mailing.template).number == 1
+
+
+@pytest.fixture
+def begun(session, recipient):
+    mailing = recipient.mailing
+    mailing.state, mailing.started_at, mailing.holdout_percent = MailingState.sending, NOON, 10
+    recipient.clicked_at = recipient.opened_at = NOON
+    session.commit()
+    return mailing
+
+
+def test_the_card_tells_what_came_of_it_by_few_statements(as_user, begun, statements):
+    marketer = as_user("marketer")
+    marketer.get("/mailing/list/")
+    statements.clear()
+    page = marketer.get(f"/mailing/{begun.id}/tab/effect")
+    asked = [each for each in statements if each.startswith("SELECT")]
+    text = " ".join(re.sub(r"<[^>]+>", " ", page.get_data(as_text=True)).split())
+    assert page.status_code == 200
+    assert "Delivered 1 100.0 % Opened 1 100.0 % Followed a link 1 100.0 % Answered 0 0.0 %" in text
+    assert "Written to 1 — — — — —" in text
+    assert "Nothing is told of the orders of fewer than 30 counterparties." in text
+    assert "Nobody was held out" in text
+    assert len(asked) <= 12, asked
+
+
+def test_over_rest_the_effect_is_told_once_it_was_begun(as_user, session, begun):
+    answer = as_user("marketer").api("get", f"/api/v1/mailing/{begun.id}/effect")
+    assert answer.status_code == 200, answer.json
+    told = answer.json["result"]
+    assert told["letters"] == {"delivered": 1, "opened": 1, "clicked": 1, "answered": 0, "unsubscribed": 0}
+    assert told["written"] == {"people": 1, "buyers": None, "orders": None, "turnover": None, "per_head": None}
+    assert (told["first"], told["currency"], told["is_open"], told["buying"]) == ("2026-03-31", "EUR", True, None)
+    assert as_user("manager").api("get", f"/api/v1/mailing/{begun.id}/effect").status_code == 403
+    assert as_user("marketer").api("get", "/api/v1/mailing/999999/effect").status_code == 404
+    begun.started_at, begun.state = None, MailingState.checked
+    session.commit()
+    answer = as_user("marketer").api("get", f"/api/v1/mailing/{begun.id}/effect")
+    assert (answer.status_code, answer.json["message"]) == (422, "Nothing was sent yet.")
