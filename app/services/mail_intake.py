@@ -19,10 +19,11 @@ from app.models.base import Entity
 from app.models.lead_source import LeadChannel
 from app.models.letter import Letter
 from app.models.mailbox import Mailbox, MailKind, ReceivedMail
+from app.models.mailing import MailingRecipient
 from app.models.organisation import Organisation
 from app.models.party import Party, PartyChannel, PartyContact
 from app.services import attachment as attachments
-from app.services import bounce_path, file_kind, intake, mail_filing, mail_read
+from app.services import bounce_path, file_kind, intake, mail_filing, mail_read, mailing_heard
 from app.services import letter_office as offices
 from app.services import mailbox as mailboxes
 from app.services.intake import About
@@ -125,6 +126,8 @@ def _file(
     letter = marked or _letter_of(session, mail.returned or mail.answers)
     row.letter = letter
     row.party_id = letter.party_id if letter is not None else None
+    told = mailing_heard.of_mail(session, mail.returned or mail.answers) if letter is None else None
+    row.party_id = told.party_id if told is not None else row.party_id
     if not is_whole:
         row.kind = MailKind.too_large
         row.error = _("It is larger than %(most)s MB: read it in the mailbox", most=24)
@@ -134,12 +137,14 @@ def _file(
         row.kind = MailKind.bounce
         if letter is not None:
             mail_filing.came_back(session, letter, mail, at=at)
+        elif told is not None:
+            mailing_heard.came_back(session, told, mail, at=at)
     elif mail.from_address in _own(session, mailbox):
         row.kind = MailKind.own
     elif mail.is_automatic:
         row.kind = MailKind.automatic
     else:
-        _file_of_person(session, mailbox, row, mail, content=content, files=files, at=at, is_again=is_again)
+        _file_of_person(session, mailbox, row, mail, told, content=content, files=files, at=at, is_again=is_again)
 
 
 def _file_of_person(
@@ -147,19 +152,22 @@ def _file_of_person(
     mailbox: Mailbox,
     row: ReceivedMail,
     mail: Mail,
+    told: MailingRecipient | None,
     *,
     content: bytes,
     files: Path,
     at: datetime,
     is_again: bool,
 ) -> None:
-    known = _known(session, mail.from_address)
+    known = (mailing_heard.known(session, told) if told is not None else []) or _known(session, mail.from_address)
     record: Entity | None
+    if told is not None:
+        mailing_heard.answered(session, told, at=at)
     if row.letter is not None or known:
         if not is_again and _are_too_many(session, mailbox, row, at=at):
             row.kind = MailKind.too_many
             return
-        row.kind = MailKind.reply if row.letter is not None else MailKind.party
+        row.kind = MailKind.reply if row.letter is not None or told is not None else MailKind.party
         record = mail_filing.file_under(session, row.letter, known, mail, at=at)
         row.party_id = row.party_id or (known[0][0].id if known else None)
     else:

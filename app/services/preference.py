@@ -19,7 +19,7 @@ from app.models.consent import Consent, ConsentPurpose, ConsentSource, ConsentSt
 from app.models.party import Party, PartyContact
 from app.models.suppression import ContactChannel, SuppressionReason
 from app.roles import Scope
-from app.services import access, gate, sealing, suppression
+from app.services import access, gate, mailing_heard, sealing, suppression
 from app.services import consent as consents
 from app.services import gate_address as addresses
 from app.services.access import Actor
@@ -170,6 +170,9 @@ def decide(
             else:
                 _switch_off(session, party, whom, purpose, how=how, at=at)
             changed.append(purpose)
+        own = gate.PURPOSES.get(whom.channel)
+        if own in changed and own not in on:
+            mailing_heard.unsubscribed(session, party.id if party is not None else None, whom.address, at=at)
         if language in LANGUAGES and party is not None:
             person = _contact(party, whom) or party
             person.language = language
@@ -184,6 +187,8 @@ def unsubscribe(session: Session, whom: Whom, *, how: How, at: datetime) -> bool
         party = _party(session, whom)
         on = {each for each in _purposes(party, whom) if _is_on(session, party, whom, each)} - {own}
         standing = suppression.find(session, whom.channel, whom.address, SuppressionReason.unsubscribed)
+        if standing is None:
+            mailing_heard.unsubscribed(session, party.id if party is not None else None, whom.address, at=at)
     changed = decide(session, whom, on=on, how=how, at=at)
     if standing is None and own not in changed:  # there was no consent, and yet a letter: never again
         suppression.add(session, whom.channel, whom.address, SuppressionReason.unsubscribed, at=at, note=how.way)

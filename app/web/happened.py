@@ -21,6 +21,7 @@ from app.models.base import Entity
 from app.models.history import Act, FieldChange
 from app.models.invoice import Invoice
 from app.models.letter import Letter
+from app.models.mailing import Mailing, MailingRecipient, RecipientPhase
 from app.models.notification import Follower
 from app.models.party import Party
 from app.models.payment import Payment
@@ -202,6 +203,27 @@ def _letters(record: Entity, reader: "Reader") -> Select[Any] | None:
     return select(*told).where(about, *_own_rows(Letter, reader))
 
 
+def _mailings(record: Entity, _reader: "Reader") -> Select[Any] | None:
+    """Return the mailings that a counterparty was sent, each once with the farthest that came of it.
+
+    Like what is done about a record they are seen by whoever sees the record.
+    """
+    if not isinstance(record, Party):
+        return None
+    row = MailingRecipient
+    noted = {"answered": row.answered_at, "unsubscribed": row.unsubscribed_at}
+    noted |= {"clicked": row.clicked_at, "opened": row.opened_at}
+    phases = (RecipientPhase.sent, RecipientPhase.bounced, RecipientPhase.refused)
+    word = case(
+        *((func.count(column) > 0, name) for name, column in noted.items()),
+        *((func.count(case((row.phase == each, 1))) > 0, each.value) for each in phases),
+        else_=RecipientPhase.uncertain.value,
+    )
+    told = _columns(id=func.min(row.id), at=func.min(row.handed_at), word=word, text=Mailing.name, number=Mailing.id)
+    sent = select(*told).join(Mailing, Mailing.id == row.mailing_id)
+    return sent.where(row.party_id == record.id, row.handed_at.is_not(None)).group_by(Mailing.id, Mailing.name)
+
+
 def _payments(record: Entity, reader: "Reader") -> Select[Any] | None:
     """Return a counterparty's payments, or what was allocated to a document, for those who see payments."""
     if not reader.may("payment") or not isinstance(record, Party | Invoice):
@@ -241,6 +263,7 @@ SOURCES: dict[str, Source] = {
     "change": _changes,
     "file": _files,
     "letter": _letters,
+    "mailing": _mailings,
     "payment": _payments,
     "activity": _done,
     "note": _notes,

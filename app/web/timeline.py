@@ -19,7 +19,9 @@ from app.i18n import label_of, language
 from app.models.activity import ActivityKind, ActivityState
 from app.models.base import Entity
 from app.models.letter import LetterState
+from app.models.mailing import RecipientPhase
 from app.money import format_decimal, format_money
+from app.roles import Scope
 from app.services import activity as activities
 from app.services import field_right, planned
 from app.services.access import Actor
@@ -210,6 +212,8 @@ def _event(group: list[Any], changes: dict[int, Any], told: _Told) -> Event | No
         case "letter":
             event.what, event.state = _("Letter"), LetterState(row.word)
             event.text, event.url = Markup("{}").format(row.text), f"/letter/show/{row.id}"
+        case "mailing":
+            _as_mailing(event, row, told)
         case "payment":
             _as_payment(event, row)
         case "activity":
@@ -243,6 +247,16 @@ def _as_activity(event: Event, row: Any, told: _Told) -> None:
         event.text += Markup("<br>{}").format(more.strip())
     if told.reader is not None and planned.is_reached(told.reader.actor, row.person_id, row.number):
         event.url = f"/activity/show/{row.id}"
+
+
+def _as_mailing(event: Event, row: Any, told: _Told) -> None:
+    done = {"answered": _("Answered"), "unsubscribed": _("Unsubscribed")}
+    done |= {"clicked": _("Followed a link"), "opened": _("Opened")}
+    event.what = _("Mailing")
+    event.text = Markup("{} · {}").format(row.text, done.get(row.word) or label_of(RecipientPhase(row.word)))
+    reader = told.reader
+    if reader is not None and reader.may("mailing") and reader.actor.reach("mailing").scope is Scope.all:
+        event.url = f"/mailing/show/{row.number}"
 
 
 def _as_payment(event: Event, row: Any) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import select
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from app import clock
 from app.models.mail_template import MailTemplate
 from app.models.mailing import Mailing, MailingKind, MailingParty, MailingRecipient, MailingState, RecipientPhase
+from app.models.sale_order import OrderState, SaleOrder
 from app.services import access, mail_template, mailing_audience, mailing_link
 from app.services import mailing as mailings
 from tests.attack import attack
@@ -225,3 +227,38 @@ def test_over_rest_the_effect_is_told_once_it_was_begun(as_user, session, begun)
     session.commit()
     answer = as_user("marketer").api("get", f"/api/v1/mailing/{begun.id}/effect")
     assert (answer.status_code, answer.json["message"]) == (422, "Nothing was sent yet.")
+
+
+def test_the_history_of_a_counterparty_tells_each_mailing_once(as_user, session, recipient, begun):
+    second = MailingRecipient(mailing=begun, party=recipient.party, address="jan@bloem.example", due_at=NOON)
+    second.phase, second.handed_at = RecipientPhase.uncertain, NOON + timedelta(minutes=1)
+    waiting = MailingRecipient(mailing=begun, party=recipient.party, address="anna@bloem.example", due_at=NOON)
+    session.add_all([second, waiting])
+    session.commit()
+    place = f"/party/show/{recipient.party_id}"
+    page = as_user("marketer").get(place).get_data(as_text=True)
+    assert page.count("happened-mailing") == 1
+    assert f'<a href="/mailing/show/{begun.id}">Mailing</a>' in page
+    assert "Spring · Followed a link" in page
+    page = as_user("office").get(place).get_data(as_text=True)
+    assert (page.count("happened-mailing"), f"/mailing/show/{begun.id}" in page) == (1, False)
+
+
+def test_the_difference_to_the_held_out_is_told_with_its_interval(as_user, session, made, begun):
+    parties = [made.party(f"P{each}") for each in range(60)]
+    for at, party in enumerate(parties):
+        row = MailingRecipient(mailing=begun, party=party, address=f"p{at}@x.example", due_at=NOON)
+        row.phase = RecipientPhase.held_out if at % 2 else RecipientPhase.refused
+        session.add(row)
+    for party in parties[:40:2]:
+        order = SaleOrder(organisation=begun.organisation, party=party, state=OrderState.confirmed, currency="EUR")
+        order.ordered_on, order.net, order.gross = NOON.date(), Decimal(100), Decimal(100)
+        session.add(order)
+    session.commit()
+    page = as_user("marketer").get(f"/mailing/{begun.id}/tab/effect").get_data(as_text=True)
+    text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert "Written to 31 20 64.5 % 20 €2,000.00 €64.52" in text
+    assert "Held out 30 0 0.0 % 0 €0.00 €0.00" in text
+    assert "Share of those who ordered More than without the mailing +64.5 points; with 99 percent confidence" in text
+    assert "Turnover of each on the average Too few to tell This takes 30 counterparties in each group" in text
+    assert page.count('class="effect-range"') == 1

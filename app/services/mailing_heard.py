@@ -1,0 +1,66 @@
+"""What is heard back of a mailing: answers, letters that came back, and that somebody has unsubscribed.
+
+A mail is known by the Message-IDs that it names: whoever names one of ours has had the letter, or has it from who did.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.models.mailing import MailingRecipient, RecipientPhase
+from app.models.party import Party, PartyContact
+from app.models.suppression import ContactChannel
+from app.services import access, mailing_link, suppression
+from app.services.mail_read import Mail
+
+_ON_ITS_WAY = (RecipientPhase.handed_over, RecipientPhase.sent, RecipientPhase.uncertain)
+
+
+def of_mail(session: Session, ids: Iterable[str]) -> MailingRecipient | None:
+    """Return whose letter of a mailing is the nearest among the Message-IDs that a mail names, if it ever left."""
+    key = next((found for each in ids if (found := mailing_link.of_message_id(each)) is not None), None)
+    if key is None:
+        return None
+    left = select(MailingRecipient).where(MailingRecipient.id == key, MailingRecipient.handed_at.is_not(None))
+    return session.scalars(left.with_for_update()).one_or_none()
+
+
+def known(session: Session, row: MailingRecipient) -> list[tuple[Party, int | None]]:
+    """Return the counterparty that a letter went to with its contact, nothing where it is gone."""
+    party = access.get(session, Party, row.party_id) if row.party_id is not None else None
+    if party is None or party.archived_at is not None:
+        return []
+    own = PartyContact.id == row.contact_id, PartyContact.party_id == party.id
+    return [(party, session.scalar(select(PartyContact.id).where(*own)))]
+
+
+def answered(session: Session, row: MailingRecipient, *, at: datetime) -> None:
+    """Note that somebody has answered, the first time."""
+    row.answered_at = row.answered_at or at
+    session.flush()
+
+
+def came_back(session: Session, row: MailingRecipient, mail: Mail, *, at: datetime) -> None:
+    """Note that a letter did not arrive, once; an address that will never work is left alone from now on."""
+    if row.phase not in _ON_ITS_WAY:
+        return
+    row.phase, row.token, row.lease_until = RecipientPhase.bounced, None, None
+    row.answer = mail.verdict or mail.subject
+    session.flush()
+    if row.address is not None:
+        is_hard = suppression.is_lasting(mail.verdict)
+        suppression.bounced(session, ContactChannel.email, row.address, is_hard=is_hard, at=at)
+
+
+def unsubscribed(session: Session, party_id: int | None, address: str, *, at: datetime) -> None:
+    """Note at the last letter of a mailing to an address that it has led to nothing more being wanted."""
+    if party_id is None:
+        return
+    to_them = MailingRecipient.party_id == party_id, MailingRecipient.address == address
+    last = select(MailingRecipient).where(*to_them, MailingRecipient.handed_at.is_not(None))
+    row = session.scalars(last.order_by(MailingRecipient.id.desc()).limit(1)).one_or_none()
+    if row is not None and row.unsubscribed_at is None:
+        row.unsubscribed_at = at
+        session.flush()
