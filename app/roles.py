@@ -107,7 +107,7 @@ _DOCUMENTS = "see add delete send ask_approval issue cancel"
 _APPROVES = f"{_DOCUMENTS} approve reject"
 _CONTRACTS = (
     "see add change delete submit send sign_ours sign_theirs owe fulfil reopen_obligation drop_obligation amend"
-    " revise renew_link revoke cancel choose_file keep_copy share"
+    " revise renew_link revoke cancel choose_file choose_made keep_copy mail share"
 )
 _ALL_OF_CONTRACTS = f"{_CONTRACTS} approve reject prolong terminate"
 _MAILINGS = {

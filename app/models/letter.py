@@ -60,6 +60,7 @@ LETTER_MOVES: Moves[LetterState] = {
 }
 
 INVOICE, QUOTE = "invoice", "quote"  # purposes of letters that bring a document: they never leave without its file
+CONTRACT = "contract"  # the purpose of letters that bring the customer's page of a contract: its file is made by then
 _OPEN = "state IN ('pending', 'claimed', 'data')"
 
 

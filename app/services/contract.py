@@ -34,6 +34,9 @@ LONGEST_TERMS, LONGEST_NOTE, LONGEST_REASON = 100_000, 20_000, 500
 _FREE = frozenset({"note", "owner_id", "team_id", "search_text", "version", "changed_at"})
 _COPIED = ("organisation", "party", "deal", "kind", "subject", "language", "currency", "tax_note", "place")
 _DAYS = ("notice_days", "reminder_days")
+MADE = "made"  # the purpose of a file that was made from a template: it says what the contract says
+_TOLD = ("organisation", "party", "kind", "subject", "terms", "amount", "currency", "tax_note", "place")
+_TOLD_DAYS = ("valid_from", "valid_until", "renewal", "renew_months", "notice_days")
 
 
 def save(session: Session, contract: Contract) -> None:
@@ -77,6 +80,16 @@ def _judge(session: Session, contract: Contract) -> None:
     documents.put(contract, values | {"organisation": ours, "party": party})
     assert party is not None  # noqa: S101 -- its absence was refused
     contract.search_text = search_text([contract.number, contract.subject, party.name, party.tax_number])
+    _let_file_go(contract)
+
+
+def _let_file_go(contract: Contract) -> None:
+    """Let a file that was made from a template go when the contract says something else than it does."""
+    if contract.file is None or contract.file.purpose != MADE:
+        return
+    told = documents.state_of(contract).attrs
+    if any(told[name].history.has_changes() for name in (*_TOLD, *_TOLD_DAYS)):
+        contract.file = None
 
 
 def _texts(contract: Contract, found: Collected) -> dict[str, Any]:

@@ -171,7 +171,8 @@ def choose_file(session: Session, contract: Contract, *, file: int) -> None:
 def own_file(session: Session, contract: Contract, key: int) -> Attachment:
     """Return a PDF among the files of a contract. Raises DomainError at "file" for anything else."""
     found = session.get(Attachment, key)
-    if found is None or (found.entity, found.record_id) != (Contract.__stem__, contract.id):
+    kept = (Contract.__stem__, contract.id)
+    if found is None or (found.entity, found.record_id) != kept or found.purpose == contracts.MADE:
         raise DomainError(_("This is no file of this contract"), field="file")
     if found.media_type != "application/pdf":
         raise DomainError(_("Choose a PDF"), field="file")

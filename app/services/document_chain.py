@@ -1,4 +1,4 @@
-"""Documents that follow from each other: deal → quote → order → delivery and invoice → credit note, and payments.
+"""Documents that follow from each other: deal, contract, quote, order, delivery and invoice, credit note, payments.
 
 The chain is whole, whatever the reader sees of it; what he does not see is there without its content.
 """
@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models.allocation import Allocation
+from app.models.contract import Contract
 from app.models.deal import Deal
 from app.models.delivery import Delivery
 from app.models.invoice import Invoice
@@ -23,7 +24,15 @@ from app.models.sale_order import SaleOrder
 from app.services import access
 
 MOST = 60  # documents of one kind; a longer chain is cut
-Document = Deal | Quote | SaleOrder | Delivery | Invoice | Payment
+Document = Deal | Contract | Quote | SaleOrder | Delivery | Invoice | Payment
+_DAYS: dict[type[Any], str] = {
+    Contract: "valid_from",
+    Quote: "sent_on",
+    SaleOrder: "ordered_on",
+    Delivery: "planned_on",
+    Invoice: "issued_on",
+    Payment: "paid_on",
+}
 Settled = tuple[int | None, int | None, int | None, int | None]
 
 
@@ -39,31 +48,22 @@ class Node:
     @property
     def on(self) -> date | None:
         """Return the day of the document."""
-        match self.record:
-            case Deal():
-                return self.record.created_at.date()
-            case Quote():
-                return self.record.sent_on
-            case SaleOrder():
-                return self.record.ordered_on
-            case Delivery():
-                return self.record.planned_on
-            case Invoice():
-                return self.record.issued_on
-            case _:
-                return self.record.paid_on
+        if isinstance(self.record, Deal):
+            return self.record.created_at.date()
+        day: date | None = getattr(self.record, _DAYS[type(self.record)])
+        return day
 
     @property
     def amount(self) -> Decimal | None:
-        """Return what the document comes to; None of a delivery, and of a deal that nobody has put a figure on."""
+        """Return what the document comes to; None of a delivery, and where nobody has put a figure on it."""
         if isinstance(self.record, Delivery):
             return None
-        return self.record.amount if isinstance(self.record, Payment | Deal) else self.record.gross
+        return self.record.amount if isinstance(self.record, Payment | Deal | Contract) else self.record.gross
 
     @property
     def kind(self) -> Any:  # noqa: ANN401 -- a member of an enumeration, or None
         """Return what the document is, where its table holds several kinds."""
-        return getattr(self.record, "kind", None)
+        return getattr(self.record, "kind", None) if not isinstance(self.record, Contract) else None
 
 
 def chain(session: Session, record: Document) -> list[Node]:
@@ -73,10 +73,11 @@ def chain(session: Session, record: Document) -> list[Node]:
         invoices = _invoices(session, record, first)
         orders = first or _orders(session, invoices)
         quotes, deliveries = _quotes(session, record, orders), _deliveries(session, orders)
-        deals = _deals(session, record, [*orders, *quotes.values()])
+        contracts = _contracts(session, record, [*orders, *quotes.values(), *invoices])
+        deals = _deals(session, record, [*orders, *quotes.values(), *contracts.values()])
         settled = _settled(session, invoices)
         payments = _payments(session, record, settled)
-    return _Trees(session, record, invoices, payments, settled, deliveries, quotes, deals).grown(orders)
+    return _Trees(session, record, invoices, payments, settled, deliveries, quotes, contracts, deals).grown(orders)
 
 
 def _first_orders(session: Session, record: Document) -> list[SaleOrder]:
@@ -147,7 +148,19 @@ def _orders(session: Session, invoices: Iterable[Invoice]) -> list[SaleOrder]:
     return list(session.execute(select(SaleOrder).where(SaleOrder.id.in_(keys)).order_by(SaleOrder.id)).scalars())
 
 
-def _deals(session: Session, record: Document, made: Iterable[SaleOrder | Quote]) -> list[Deal]:
+def _contracts(session: Session, record: Document, made: Iterable[SaleOrder | Quote | Invoice]) -> dict[int, Contract]:
+    """Return the contracts that documents name, and those of a deal; what else was done under them is not in here."""
+    keys = {one.contract_id for one in made if one.contract_id is not None}
+    where: list[ColumnElement[bool]] = [Contract.id.in_(keys)] if keys else []
+    if isinstance(record, Deal):
+        where.append(Contract.deal_id == record.id)
+    if not where:
+        return {}
+    wanted = select(Contract).where(or_(*where)).order_by(Contract.id).limit(MOST)
+    return {one.id: one for one in session.scalars(wanted)}
+
+
+def _deals(session: Session, record: Document, made: Iterable[SaleOrder | Quote | Contract]) -> list[Deal]:
     if isinstance(record, Deal):
         return [record]
     keys = {one.deal_id for one in made if one.deal_id is not None}
@@ -192,6 +205,7 @@ class _Trees:
     settled: list[Settled]
     deliveries: list[Delivery]
     quotes: dict[int, Quote]
+    contracts: dict[int, Contract]
     deals: list[Deal]
 
     def grown(self, orders: Sequence[SaleOrder]) -> list[Node]:
@@ -201,21 +215,32 @@ class _Trees:
             if one.credits_id is None:
                 under[one.order_id if one.order_id in known else None].append(one)
         of_quote: dict[int | None, list[Node]] = defaultdict(list)
+        of_contract: dict[int | None, list[Node]] = defaultdict(list)
         of_deal: dict[int | None, list[Node]] = defaultdict(list)
         for order in orders:
             node = self._node(order, [*self._deliveries(order), *(self._invoice(one) for one in under[order.id])])
             if order.quote_id in self.quotes:
                 of_quote[order.quote_id].append(node)
             else:
-                of_deal[order.deal_id].append(node)
+                self._above(order, of_contract, of_deal).append(node)
         for quote in reversed(self.quotes.values()):
-            of_deal[quote.deal_id].insert(0, self._node(quote, of_quote[quote.id]))
+            self._above(quote, of_contract, of_deal).insert(0, self._node(quote, of_quote[quote.id]))
+        for one in under.pop(None, []):
+            of_contract[one.contract_id if one.contract_id in self.contracts else None].append(self._invoice(one))
+        for contract in reversed(self.contracts.values()):
+            of_deal[contract.deal_id].insert(0, self._node(contract, of_contract[contract.id]))
         trees = [self._node(deal, of_deal.pop(deal.id, [])) for deal in self.deals]
         trees += [node for left in of_deal.values() for node in left]
-        trees += [self._invoice(one) for one in under[None]]
+        trees += of_contract[None]
         if not trees or (isinstance(self.record, Payment) and not self.settled):
             trees.append(self._node(self.record))
         return trees
+
+    def _above(
+        self, one: SaleOrder | Quote, of_contract: dict[int | None, list[Node]], of_deal: dict[int | None, list[Node]]
+    ) -> list[Node]:
+        """Return where a document stands: below its contract, else below its deal."""
+        return of_contract[one.contract_id] if one.contract_id in self.contracts else of_deal[one.deal_id]
 
     def _deliveries(self, order: SaleOrder) -> list[Node]:
         """Return an order's deliveries, each with what came back of it."""

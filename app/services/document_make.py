@@ -20,7 +20,7 @@ from app.models.organisation import Organisation
 from app.models.party import Party
 from app.outbox import enqueue
 from app.search import search_text
-from app.services import document_field, document_kinds
+from app.services import document_field, document_kinds, document_papers
 from app.services import document_template as templates
 from app.services import organisation as organisations
 from app.services import period as periods
@@ -30,7 +30,7 @@ from app.services.document_source import compiled
 
 RENDER = "document.render"
 MOST_ROWS = 5_000
-document_kinds.load()
+document_papers.load()
 
 
 @dataclass(frozen=True)

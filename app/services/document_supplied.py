@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 
 from app.i18n import LANGUAGES, in_language, label_of
 from app.models.document_template import DocumentTemplate, PageSize, PaperKind
+from app.services import document_contract
 from app.services import document_template as templates
 from app.services import document_words as words
 
-KINDS: Final = tuple(kind for kind in PaperKind if kind != PaperKind.contract)
+KINDS: Final = tuple(PaperKind)
 FOOT: Final = (
     '<p class="right"><span data-field="seller.name"></span> · <span data-field="page"></span>'
     ' / <span data-field="pages"></span></p>'
@@ -89,6 +90,7 @@ def _body(kind: PaperKind, language: str, name: str) -> str:
     if kind in _SALES:
         return _sale(kind, said, name)
     return {
+        PaperKind.contract: document_contract.body(language, letterhead=_HEAD, name=name),
         PaperKind.label: _LABEL,
         PaperKind.delivery_note: (
             f'{_HEAD}{_title(name)}<div data-block="parties"></div>{_fact(said["date"], "date")}'

@@ -12,7 +12,7 @@ from app.i18n import DEFAULT_LANGUAGE, LANGUAGES, label_of
 from app.i18n import gettext as _
 from app.models.document_template import PAGE, WORDS, DocumentTemplate, DocumentTemplateVersion, PaperKind
 from app.models.organisation import Organisation
-from app.services import document_field, document_kinds
+from app.services import document_field, document_papers
 from app.services.access import Actor
 from app.services.collected import Collected
 from app.services.document_field import Paper
@@ -21,7 +21,7 @@ from app.services.document_source import compiled
 from app.services.text import is_blank, line
 
 WIDEST = 80  # millimetres of a margin
-document_kinds.load()
+document_papers.load()
 
 
 def save(session: Session, template: DocumentTemplate) -> None:

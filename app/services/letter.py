@@ -14,6 +14,9 @@ from app.models.letter import LETTER_MOVES, Letter, LetterState
 from app.outbox import enqueue
 from app.services import access
 from app.services import mail_server as mail_servers
+from app.services.letter_contract import refuse_send_contract, send_contract
+from app.services.letter_contract import subject_of as subject_of_contract
+from app.services.letter_contract import text_of as text_of_contract
 from app.services.letter_invoice import addressee, refuse_draft, send_invoice, subject_of, text_of
 from app.services.letter_quote import send_quote
 from app.services.letter_quote import subject_of as subject_of_quote
@@ -30,14 +33,18 @@ __all__ = [
     "mark_sent",
     "refuse_draft",
     "refuse_retry",
+    "refuse_send_contract",
     "refuse_unless",
     "resend",
     "retry",
+    "send_contract",
     "send_invoice",
     "send_quote",
     "subject_of",
+    "subject_of_contract",
     "subject_of_quote",
     "text_of",
+    "text_of_contract",
     "text_of_quote",
     "write",
 ]

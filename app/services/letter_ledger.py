@@ -16,13 +16,14 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from app.i18n import gettext as _
 from app.lifecycle import allowed
 from app.models.history import Act, FieldChange, StateChange
-from app.models.letter import INVOICE, LETTER_MOVES, QUOTE, Letter, LetterFile, LetterState
+from app.models.letter import CONTRACT, INVOICE, LETTER_MOVES, QUOTE, Letter, LetterFile, LetterState
 from app.models.suppression import ContactChannel, ContactKind
 from app.outbox import Errand, Outbox, enqueue
 from app.services import (
     access,
     gate,
     history,
+    letter_contract,
     letter_invoice,
     letter_office,
     letter_overdue,
@@ -45,6 +46,7 @@ _FORGOTTEN = timedelta(minutes=2)
 _ANSWER_LENGTH = 2000
 _RELEASED: dict[str, Any] = {"token": None, "lease_until": None}
 _FILES = {INVOICE: letter_invoice.file_for, QUOTE: letter_quote.file_for}  # by what a letter brings
+_LINKS = {CONTRACT: letter_contract.with_link, QUOTE: letter_quote.with_link}  # nothing but what leaves holds the link
 _NEEDS_FILE = and_(Letter.purpose.in_(tuple(_FILES)), Letter.attachment_id.is_(None))
 
 
@@ -101,8 +103,8 @@ def claim(session: Session, letter_id: int, *, at: datetime, lease: timedelta = 
     letter = session.execute(found.execution_options(populate_existing=True)).scalar_one()
     same = ("tries", "message_id", "from_address", "from_name", "to_address", "to_name", "reply_to")
     said = {name: getattr(letter, name) for name in (*same, "subject", "body", "language")}
-    if letter.purpose == QUOTE:  # nothing but what leaves ever holds the link
-        said["body"] = letter_quote.with_link(session, letter)
+    if letter.purpose in _LINKS:
+        said["body"] = _LINKS[letter.purpose](session, letter)
     held = [
         *([letter.attachment] if letter.attachment is not None else []),
         *(each.attachment for each in letter.files),

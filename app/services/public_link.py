@@ -17,6 +17,7 @@ from app.services import sealing
 from app.services.access import Actor
 
 GUEST = Actor(None, "customer", Scope.none)
+PLACE = "{link}"  # where a letter that waits keeps the place of its link
 _NONCE = 16  # bytes
 _LENGTH = 64  # hexadecimal digits of a token
 NAME_LENGTH, REASON_LENGTH, AGENT_LENGTH, ADDRESS_LENGTH = 120, 500, 250, 45

@@ -18,12 +18,11 @@ from app.models.quote import QUOTE_MOVES, Quote, QuoteState
 from app.services import access, public_link
 from app.services import document as documents
 from app.services import period as periods
-from app.services.public_link import GUEST, NAME_LENGTH, REASON_LENGTH, Said, end
+from app.services.public_link import GUEST, NAME_LENGTH, PLACE, REASON_LENGTH, Said, end
 from app.services.text import is_blank, line
 
 __all__ = ["NAME_LENGTH", "PLACE", "REASON_LENGTH", "Said", "answer", "end", "followed", "is_alive", "make", "url"]
 
-PLACE = "{link}"  # where a letter that waits keeps the place of its link
 _KIND = "quote"
 
 

@@ -15,12 +15,15 @@ from app.i18n import language
 from app.i18n import lazy_gettext as _l
 from app.models.attachment import Attachment
 from app.models.contract import Contract, ContractObligation, ContractState, Renewal, Side
+from app.models.made_document import MadeDocument
+from app.models.party import Party
 from app.money import format_money
 from app.roles import ACT
-from app.services import access, contract_use
+from app.services import access, contract_made, contract_use
 from app.services import contract as contracts
 from app.services import contract_link as links
 from app.services import contract_term as terms
+from app.services import letter as letters
 from app.services import organisation as organisations
 from app.services import period as periods
 from app.views.contract_acts import INLINE, KEYS, VERBS
@@ -40,7 +43,7 @@ from app.web.form_rules import Is, Require, Show
 from app.web.lookup import KEY_DIGITS
 from app.web.records import Records
 from app.web.request_cache import request_cache
-from app.web.verbs import Verb
+from app.web.verbs import Verb, reason
 from app.web.ways import onward
 
 ORDER = 19
@@ -64,6 +67,7 @@ SHOWN = [
     (_l("More"), {"fields": ["number", "parent", "sent_on", *APPROVED, "terminated_on", "reason", *MORE]}),
 ]
 CARD = [
+    selectinload(Contract.party).options(joinedload(Party.channels)),
     joinedload(Contract.signatures),
     joinedload(Contract.file),
     joinedload(Contract.organisation),
@@ -122,6 +126,7 @@ class ContractView(Attention, CrudView):
         Related("quote", "contract"),
         Related("order", "contract"),
         Related("invoice", "contract"),
+        Related("letter", where=letters.is_about),
     ]
     boards: ClassVar = [
         Board(
@@ -160,7 +165,6 @@ class ContractView(Attention, CrudView):
         "until": _l("Up to and including"),
         "on": _l("Signed on"),
         "name": _l("Who has signed"),
-        "text": _l("What is owed"),
         "side": _l("Who owes it"),
         "due_on": _l("By"),
     }
@@ -271,6 +275,20 @@ class ContractView(Attention, CrudView):
             .limit(MOST_FILES)
         )
         return db.session.scalars(wanted).all()
+
+    def made_papers(self, contract: Contract) -> Sequence[MadeDocument]:
+        """Return the documents that were made of a contract, the newest first, for who may see such."""
+        if not self.appbuilder.sm.may(MadeDocument.__stem__, "see"):
+            return []
+        return db.session.scalars(contract_made.of_contract(contract).limit(MOST_FILES)).all()
+
+    def may_choose_made(self, contract: Contract) -> bool:
+        """Say whether one of them can become the file of the contract now."""
+        return self.may("choose_made") and reason(contract_made.refuse_choose, contract) is None
+
+    def is_its_file(self, contract: Contract, made: MadeDocument) -> bool:
+        """Say whether a document is the file of the contract."""
+        return contract.file is not None and contract.file.sha256 == made.sha256
 
     def is_late(self, contract: Contract, owed: ContractObligation) -> bool:
         """Say whether something should have been done by now."""

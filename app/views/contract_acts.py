@@ -9,18 +9,21 @@ from sqlalchemy.orm import Session, object_session
 from app import lifecycle
 from app.i18n import lazy_gettext as _l
 from app.models.contract import CONTRACT_MOVES, IN_FORCE, UNSIGNED, Contract, ContractState, Rhythm, Side
+from app.models.party import Party
 from app.services import contract as contracts
 from app.services import contract_link as links
+from app.services import contract_made, field_right
 from app.services import contract_obligation as obligations
 from app.services import contract_signing as signing
+from app.services import letter as letters
 from app.services.public_link import NAME_LENGTH
 from app.web.arguments import ON, REASON
 from app.web.schema import MemberField
 from app.web.verbs import Verb, reason
 
 S = ContractState
-KEYS = ("obligation", "file")  # arguments that the card asks for in places of their own
-INLINE = frozenset({"fulfil", "reopen_obligation", "drop_obligation", "keep_copy", "choose_file"})
+KEYS = ("obligation", "file", "document")  # arguments that the card asks for in places of their own
+INLINE = frozenset({"fulfil", "reopen_obligation", "drop_obligation", "keep_copy", "choose_file", "choose_made"})
 KEY = ma.Integer(required=True, strict=True, validate=validate.Range(1, 2**63 - 1))
 SIGNED = {
     "name": ma.String(required=True, validate=validate.Length(1, NAME_LENGTH)),
@@ -56,6 +59,12 @@ def to_sign(side: Side) -> Any:
     return lambda contract: contract.state in UNSIGNED and contract.signed_by(side) is None
 
 
+def known_address(contract: Contract) -> str | None:
+    """Return where a contract's letter goes, to whom may see such data of people; for others it goes there unseen."""
+    is_closed = {"email", "contacts", "channels"} & field_right.hidden(session_of(contract), Party)
+    return None if is_closed else letters.addressee(contract.party)[1]
+
+
 VERBS = [
     Verb(
         "submit",
@@ -86,6 +95,27 @@ VERBS = [
         icon="undo-2",
         when=is_in(S.approval),
         arguments={"reason": REASON},
+    ),
+    Verb(
+        "mail",
+        letters.send_contract,
+        label=_l("Send by e-mail"),
+        icon="mail",
+        when=is_in(S.approved, S.sent),
+        why=lambda contract: reason(letters.refuse_send_contract, contract),
+        arguments={
+            "to": ma.String(validate=validate.Length(max=250)),
+            "subject": ma.String(validate=validate.Length(max=250)),
+            "text": ma.String(validate=validate.Length(max=20_000)),
+        },
+        offered=lambda contract: {
+            "to": known_address(contract),
+            "subject": letters.subject_of_contract(contract),
+            "text": letters.text_of_contract(contract),
+        },
+        needs_time=True,
+        needs_actor=True,
+        primary=True,
     ),
     Verb(
         "send",
@@ -131,7 +161,7 @@ VERBS = [
         when=lambda contract: contract.state not in {S.expired, S.terminated, S.cancelled},
         why=lambda contract: reason(obligations.refuse_over, contract),
         arguments={
-            "text": ma.String(required=True, validate=validate.Length(1, 250)),
+            "text": ma.String(required=True, validate=validate.Length(1, 250), metadata={"label": _l("What is owed")}),
             "side": MemberField(Side, required=True),
             "due_on": ma.Date(required=True, metadata={"example": "2026-04-30"}),
             "repeats": MemberField(Rhythm),
@@ -241,6 +271,17 @@ VERBS = [
         icon="file-text",
         when=is_in(S.draft),
         arguments={"file": KEY},
+    ),
+    Verb(
+        "choose_made",
+        contract_made.choose,
+        label=_l("This document is the contract"),
+        icon="file-check",
+        when=is_in(S.draft, S.approved),
+        why=lambda contract: reason(contract_made.refuse_choose, contract),
+        arguments={"document": KEY},
+        needs_time=True,
+        needs_actor=True,
     ),
     Verb(
         "keep_copy",

@@ -33,7 +33,8 @@ class Chained:
         """Return what kind of document it is."""
         if node.kind is not None:
             return label_of(node.kind)
-        return {"deal": _("Deal"), "quote": _("Quote")}.get(node.record.__stem__, _("Order"))
+        names = {"deal": _("Deal"), "contract": _("Contract"), "quote": _("Quote")}
+        return names.get(node.record.__stem__, _("Order"))
 
     @staticmethod
     def node_amount(node: Node) -> str:

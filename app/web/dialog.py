@@ -87,7 +87,7 @@ def refuse(form: CrmForm, refusal: DomainError) -> None:
 
 def _class(verb: Verb, labels: Mapping[str, Any]) -> type[CrmForm]:
     made = {
-        name: _field(argument, labels.get(name, name))
+        name: _field(argument, argument.metadata.get("label") or labels.get(name, name))
         for name, argument in verb.arguments.items()
         if _is_typed(argument)
     }

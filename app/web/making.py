@@ -7,9 +7,9 @@ from flask import Flask
 from app.db import db
 from app.models.made_document import MadeDocument
 from app.roles import ACT
-from app.services import access, document_field, document_kinds
+from app.services import access, document_field, document_papers
 
-document_kinds.load()
+document_papers.load()
 
 
 def _may_make(view: Any, record: Any) -> bool:

@@ -12,11 +12,11 @@ import pytest
 from app.documents import declension, studio
 from app.documents.engine import DocumentError, Pool
 from app.models.document_template import PaperKind
-from app.services import document_field, document_kinds
+from app.services import document_field, document_papers, document_supplied
 from app.services.document_source import BLOCKS, compiled
 from tests.attack import attack
 
-document_kinds.load()
+document_papers.load()
 PAPER = document_field.of(PaperKind.order)
 DATA = {
     "number": "SO-1",
@@ -310,3 +310,34 @@ def test_a_pathological_layout_ends_and_harms_nobody(body):
     finally:
         pool.close()
     assert refusal.reason
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (
+            "en",
+            ["Contract C-2026-00017", "represented by Иванов Пётр Сергеевич, генеральный", "by months: 12"],
+        ),
+        ("ru", ["в лице генерального директора Иванова Петра Сергеевича", "Действует с", "1 200,00"]),
+        ("nl", ["tot en met 31 december 2026", "KvK-nummer 34215678", "Prijs"]),
+        ("hy", ["Ուժի մեջ է", "Պայմանները"]),
+    ],
+)
+def test_the_supplied_contract_says_all_of_it_in_each_language(pool, language, told):
+    contract = document_field.of(PaperKind.contract)
+    said = {each.name: each.sample for each in contract.fields} | {"amends": None, "amendment": None}
+    said |= {"terms": "First.\nSecond.", "is_renewable": False}
+    template = document_supplied.made(PaperKind.contract, language)
+    parts = {
+        "body": compiled(template.body, contract, field="body"),
+        "header": "",
+        "footer": compiled(template.footer, contract, field="footer", in_margin=True),
+    }
+    shape = studio.Layout(**parts, style="", page_size="a4", margins=(20, 16, 20, 18))
+    file = studio.pdf(
+        shape, contract.fields, said, language=language, title="C", made_on="2026-03-31", timeout=60, pool=pool
+    )
+    shown = " ".join(text_of(file).replace("\xa0", " ").replace("\u202f", " ").split())
+    assert [each for each in told if each not in shown] == []
+    assert "First.\r\nSecond." in text_of(file)

@@ -7,13 +7,17 @@ from io import BytesIO
 import pytest
 
 from app import clock
+from app.models.attachment import Attachment
 from app.models.contract import Contract, ContractState, Side
-from app.services import access
+from app.models.letter import Letter
+from app.models.made_document import MadeDocument
+from app.services import access, made_document
 from app.services import attachment as attachments
 from app.services import contract as contracts
 from app.services import contract_link as links
 from app.services import contract_obligation as obligations
 from app.services import contract_signing as signing
+from app.services import document_template as templates
 from tests.attack import attack
 
 AGREED = {"name": "Anna de Vries", "position": "Director", "agreed": "y"}
@@ -146,6 +150,53 @@ def test_rest_speaks_the_same_verbs(as_user, session, sent):
     refused = api.api("POST", f"/api/v1/contract/{sent.id}/sign_ours", json={"name": "Eve"})
     assert refused.status_code == 422
     assert standing(session, sent) == ("sent", ["Willem"])
+
+
+def test_a_document_is_made_of_a_draft_and_becomes_the_contract(as_user, session, made):
+    who = made.user("manager")
+    contract = made.contract(owner_id=who.id, team_id=who.profile.team_id, party=made.buyer(owner="manager"))
+    template = templates.best(session, "contract", language="en", organisation=contract.organisation)
+    session.commit()
+    manager = as_user("manager")
+    making = f"/document_making/contract/{contract.id}"
+    assert making in manager.get(f"/contract/show/{contract.id}").text
+    assert manager.post(making, {"template": str(template.id), "language": "en"}).status_code == 302
+    document = session.query(MadeDocument).one()
+    papers = f"/contract/{contract.id}/tab/papers"
+    assert "PDF is being made" in manager.get(papers).text
+    file = Attachment(entity="made_document", record_id=document.id, purpose="document", name="c.pdf")
+    file.media_type, file.size, file.sha256 = "application/pdf", 7, "a" * 64
+    session.add(file)
+    session.flush()
+    made_document.keep_file(session, document, file)
+    session.commit()
+    assert f'action="/contract/{contract.id}/choose_made"' in manager.get(papers).text
+    for typed in ("999999999", "x", str(document.id)):
+        manager.post(f"/contract/{contract.id}/choose_made", {"document": typed})
+    session.expire_all()
+    assert (contract.file.entity, contract.file.sha256) == ("contract", "a" * 64)
+    page = manager.get(papers).text
+    assert f'action="/contract/{contract.id}/choose_made"' not in page
+    assert "This document is the contract" in page
+
+
+def test_a_contract_is_sent_by_e_mail_from_its_card(as_user, session, sent):
+    sent.organisation.email = "post@example.org"
+    session.commit()
+    manager = as_user("manager")
+    card = manager.get(f"/contract/show/{sent.id}").text
+    assert 'id="act-mail"' in card
+    assert "{link}" in card
+    refused = manager.post(f"/contract/{sent.id}/mail", {"to": "nobody", "subject": "Contract", "text": "{link}"})
+    assert (refused.status_code, 'value="nobody"' in refused.text) == (422, True)
+    assert session.query(Letter).count() == 0
+    manager.post(f"/contract/{sent.id}/mail", {"to": "anna@example.org", "subject": "Contract", "text": "{link}"})
+    session.expire_all()
+    letter = session.query(Letter).one()
+    assert (letter.purpose, letter.to_address, letter.body, letter.owner_id) == (
+        *("contract", "anna@example.org", "{link}"),
+        sent.owner_id,
+    )
 
 
 # --- the customer's page ----------------------------------------------------------------------------------------------
