@@ -42,6 +42,8 @@ def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
         # machine, where never is the rule) or smtps://user:password@host:465. What is not alphanumeric in user and
         # password is written as in any address (%40 for @). ?ca=/path/ca.pem trusts a company's own authority.
         "CRM_SMTP_URL": env.get("CRM_SMTP_URL") or "",
+        # Where providers of text messages are reached, when not at their own address; https, but on this machine.
+        **{name: _door(env, name) for name in ("CRM_SMSC_URL", "CRM_TWILIO_URL")},
         "CRM_MAIL_FROM": env.get("CRM_MAIL_FROM") or "",  # the sender of all letters; else each organisation's own
         # The sandbox sends nothing, and writes down what would have been sent; a banner says so on every page.
         "CRM_SANDBOX": env.get("CRM_SANDBOX", "").lower() in {"1", "true", "yes", "on"},
@@ -133,6 +135,16 @@ def _sign_in_service(env: Mapping[str, str]) -> dict[str, Any]:
         "CRM_IMAP_CA": env.get("CRM_IMAP_CA") or "",  # a file with a company's own authority, for mailboxes
         "CRM_PASSWORD_SIGN_IN": passwords,  # for whom a password is enough
     }
+
+
+def _door(env: Mapping[str, str], name: str) -> str:
+    """Return the address of a service to which a password is told. Raises UnsafeSettingError for one in the clear."""
+    url = env.get(name) or ""
+    parts = urlsplit(url)
+    local = parts.hostname in {"127.0.0.1", "localhost", "::1"}
+    if url and (not parts.hostname or (parts.scheme != "https" and not (local and parts.scheme == "http"))):
+        raise UnsafeSettingError(f"{name} must begin with https://: a password goes there")
+    return url
 
 
 def _roles(env: Mapping[str, str], name: str) -> dict[str, str]:

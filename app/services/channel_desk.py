@@ -13,7 +13,10 @@ from app.i18n import in_language
 from app.models.letter import Letter, LetterState
 from app.models.organisation import Organisation
 from app.models.suppression import ContactKind, ContactRefusal, NoContact
+from app.models.text_message import OPEN as TEXTS_OPEN
+from app.models.text_message import TextMessage, TextPhase
 from app.services import letter_writing as writing
+from app.services import text_message as messages
 from app.services.access import Actor
 
 LATELY = timedelta(days=30)
@@ -22,14 +25,21 @@ PURPOSE = "test"
 OPEN = (LetterState.pending, LetterState.claimed, LetterState.data)
 TROUBLE = (LetterState.failed, LetterState.uncertain, LetterState.withheld)
 
+TEXTS_IN_TROUBLE = (TextPhase.refused, TextPhase.uncertain, TextPhase.withheld)
+
 
 @dataclass(frozen=True)
 class Desk:
-    """What the page shows: letters by state, the last ones in trouble, and refusals of the last 30 days by reason."""
+    """What the page shows: letters by state, the last ones in trouble, and refusals of the last 30 days by reason.
+
+    Text messages (`phases`, `texts`) alike.
+    """
 
     states: dict[LetterState, int]
     trouble: Sequence[Letter]
     refused: dict[NoContact, int]
+    phases: dict[TextPhase, int]
+    texts: Sequence[TextMessage]
 
 
 def look(session: Session, *, at: datetime) -> Desk:
@@ -46,7 +56,13 @@ def look(session: Session, *, at: datetime) -> Desk:
         .order_by(func.count(ContactRefusal.id).desc(), ContactRefusal.reason)
     )
     refused = {row[0]: int(row[1]) for row in session.execute(by_reason)}
-    return Desk(states, session.scalars(latest).all(), refused)
+    counted = select(TextMessage.phase, func.count(TextMessage.id)).group_by(TextMessage.phase)
+    told = (*TEXTS_OPEN, *TEXTS_IN_TROUBLE)
+    found = {row[0]: int(row[1]) for row in session.execute(counted.where(TextMessage.phase.in_(told)))}
+    phases = {phase: found.get(phase, 0) for phase in told}
+    last = select(TextMessage).where(TextMessage.phase.in_(TEXTS_IN_TROUBLE)).order_by(TextMessage.id.desc())
+    texts = session.scalars(last.limit(MOST)).all()
+    return Desk(states, session.scalars(latest).all(), refused, phases, texts)
 
 
 def send_test(session: Session, us: Organisation, *, to: str, language: str, at: datetime, by: Actor) -> Letter:
@@ -75,4 +91,29 @@ def send_test(session: Session, us: Organisation, *, to: str, language: str, at:
         raise Refusals(texts) from None
     except DomainError as refusal:
         refusal.field = "to"
+        raise
+
+
+def send_test_text(
+    session: Session, us: Organisation, *, to: str, language: str, at: datetime, by: Actor
+) -> TextMessage:
+    """Write a text message that tries the way out, by the gate and the queue like every other. Raises at "number"."""
+    with in_language(language):
+        text = _("Test message from %(name)s", name=us.name)
+    try:
+        return messages.write(
+            session,
+            organisation=us,
+            party=None,
+            to_address=to,
+            text=text,
+            purpose=PURPOSE,
+            kind=ContactKind.personal,
+            at=at,
+            by=by,
+        )
+    except Refusals as refusal:
+        raise Refusals({"number": [told for texts in refusal.errors.values() for told in texts]}) from None
+    except DomainError as refusal:
+        refusal.field = "number"
         raise

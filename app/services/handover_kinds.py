@@ -18,9 +18,10 @@ from app.models.mailing import Mailing, MailingRecipient
 from app.models.party import Party
 from app.models.sales_plan import SalesPlan
 from app.models.team import Team
+from app.models.text_message import TextMessage
 from app.services import access, colleague
 
-AUTHORED: tuple[type[Any], ...] = (Letter, Mailing, MailingRecipient, SalesPlan)
+AUTHORED: tuple[type[Any], ...] = (Letter, Mailing, MailingRecipient, SalesPlan, TextMessage)
 CLOSED = frozenset(
     {"archived", "cancelled", "closed", "converted", "delivered", "done", "expired", "fulfilled", "lost", "merged"}
     | {"rejected", "replaced", "sent", "solved", "terminated", "won"}

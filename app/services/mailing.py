@@ -21,6 +21,7 @@ from app.outbox import enqueue
 from app.services import mail_server as mail_servers
 from app.services import mail_template as templates
 from app.services import segment as segments
+from app.services import sms_provider as sms_providers
 from app.services.access import Actor
 from app.services.text import is_blank, line
 
@@ -171,9 +172,10 @@ def start(session: Session, mailing: Mailing, *, at: datetime) -> None:
 
 
 def _refuse_unsendable(session: Session, mailing: Mailing) -> None:
-    if mailing.channel is not MailingChannel.email:
-        raise DomainError(_("Text messages cannot be sent yet: no provider is set up"), field="channel")
-    mail_servers.ready(session, mailing.organisation)
+    if mailing.channel is MailingChannel.sms:
+        sms_providers.require(session, mailing.organisation)
+    else:
+        mail_servers.ready(session, mailing.organisation)
     waiting = exists().where(MailingRecipient.mailing_id == mailing.id, MailingRecipient.phase.in_(OPEN))
     if mailing.state is not MailingState.done and not session.scalar(select(waiting)):
         raise DomainError(_("Nobody is left to write to"))

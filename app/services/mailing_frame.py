@@ -11,15 +11,19 @@ from sqlalchemy.orm import Session, joinedload
 from app.errors import DomainError
 from app.i18n import gettext as _
 from app.i18n import in_language
-from app.models.mailing import Mailing, MailingKind
+from app.models.mail_template import MailingChannel
+from app.models.mailing import Mailing, MailingKind, MailingRecipient
+from app.models.suppression import ContactChannel
+from app.services import letter_office, preference
 from app.services import mail_server as mail_servers
 from app.services import mailing as mailings
 from app.services import mailing_link as links
-from app.services import preference
+from app.services import sms_provider as sms_providers
 from app.services.gate import Answer
 from app.services.letter_writing import head_line, plain_address
 from app.services.mail_server import Outgoing
 from app.services.preference import Whom
+from app.services.sms_provider import Outgoing as SmsOutgoing
 
 LINK, UNSUBSCRIBE, OPENED = "@link", "@unsubscribe", "@opened"  # places that a layout has beside those of people
 
@@ -44,7 +48,8 @@ class Around:
 class Frame:
     """A mailing as its letters need it, as plain data. Shape: `said` is by language (mail_template.content_of).
 
-    `outgoing` is the company's own mail server, None where that of the installation is used.
+    `outgoing` is the company's own mail server, None where that of the installation is used; `sms` the provider of a
+    mailing of text messages, None of one of mails.
     """
 
     said: Mapping[str, Any]
@@ -59,10 +64,14 @@ class Frame:
     clicks: bool
     opens: bool
     outgoing: Outgoing | None
+    sms: SmsOutgoing | None = None
 
     @property
-    def returns_to(self) -> str:
-        """Return to whom a letter comes back that does not arrive."""
+    def envelope(self) -> str:
+        """Return as whom a message is handed over: to whom a letter comes back, or the sender of a text message."""
+        return (self.sms.sender or "") if self.sms is not None else self._returns_to()
+
+    def _returns_to(self) -> str:
         path = self.outgoing.return_path if self.outgoing is not None else None
         return path or self.from_address
 
@@ -95,6 +104,10 @@ class Frame:
             found[UNSUBSCRIBE] = preference.url(_whom(passed), public_url=self.public_url)
         return found
 
+    def way_out_of(self, recipient_id: int) -> str:
+        """Return the address that ends marketing, short as a text message needs it; "" where there is none."""
+        return self._place(links.LEAVE, recipient_id) if self.is_marketing else ""
+
     def unsubscribe_of(self, passed: Answer) -> str | None:
         """Return the address by which a program that reads mail ends marketing with one click."""
         return preference.one_click(_whom(passed), public_url=self.public_url) if self.is_marketing else None
@@ -126,6 +139,8 @@ def of(session: Session, mailing_id: int) -> Frame | None:
 def framed(session: Session, mailing: Mailing, said: Mapping[str, Any]) -> Frame:
     """Return what the letters of a mailing have in common, with what the template says."""
     us = mailing.organisation
+    if mailing.channel is MailingChannel.sms:
+        return _of_texts(session, mailing, said)
     office = mail_servers.ready(session, us)
     sender = office.sender or us.email
     if not sender:
@@ -149,6 +164,33 @@ def framed(session: Session, mailing: Mailing, said: Mapping[str, Any]) -> Frame
         opens=mailing.tracks_opens,
         outgoing=mail_servers.outgoing(session, us.id),
     )
+
+
+def _of_texts(session: Session, mailing: Mailing, said: Mapping[str, Any]) -> Frame:
+    """Return the same of a mailing of text messages. Raises DomainError when its company has no provider."""
+    us = mailing.organisation
+    office = letter_office.ready(has_own=True)
+    return Frame(
+        said=said,
+        language=us.language,
+        host=office.host,
+        public_url=(office.public_url or f"https://{office.host}").rstrip("/"),
+        from_address="",
+        from_name=head_line(us.legal_name or us.name, limit=250),
+        reply_to=None,
+        legal="",
+        is_marketing=mailing.kind is MailingKind.marketing,
+        clicks=False,
+        opens=False,
+        outgoing=None,
+        sms=sms_providers.ready(session, us),
+    )
+
+
+def whom_of(recipient: MailingRecipient) -> Whom:
+    """Return whose preferences a recipient's way out leads to."""
+    channel = ContactChannel(recipient.mailing.channel.value)
+    return Whom(recipient.party_id, recipient.contact_id, channel, recipient.address or "")
 
 
 def _host(url: str) -> str:

@@ -1,6 +1,7 @@
 """Links of mailings: signed by the installation's key, kept nowhere. Whatever is wrong with one, it leads nowhere.
 
-A link names a recipient and what is meant: a link of the mail by its number, or that it was opened. The Message-ID is
+A link names a recipient and what is meant: a link of the mail by its number, that it was opened, or the way
+out of a text message. The Message-ID is
 made alike, so that an answer or a report that names it is known.
 """
 
@@ -10,8 +11,8 @@ from dataclasses import dataclass
 
 from app.services import sealing
 
-CLICK, OPEN = "c", "o"
-_TOKEN = re.compile(r"([co])([0-9]{1,15})-([0-9]{1,3})-([0-9a-f]{24})")
+CLICK, OPEN, LEAVE = "c", "o", "u"
+_TOKEN = re.compile(r"([cou])([0-9]{1,15})-([0-9]{1,3})-([0-9a-f]{24})")
 _MESSAGE_ID = re.compile(r"<mailing\.([0-9]{1,15})\.([0-9a-f]{24})@[a-z0-9.-]+>")
 _LENGTH = 24  # hexadecimal digits: 96 bits
 

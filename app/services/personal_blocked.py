@@ -15,6 +15,8 @@ from app.models.person_export import PersonExport, PersonExportState
 from app.models.pipeline import StageType
 from app.models.quote import Quote, QuoteState
 from app.models.sale_order import UNDER_WAY, OrderState, SaleOrder
+from app.models.text_message import OPEN as TEXTS_OPEN
+from app.models.text_message import TextMessage, TextPhase
 
 MOST = 5  # named of each kind
 
@@ -53,6 +55,11 @@ def obstacles(session: Session, party_id: int) -> list[Obstacle]:
             Letter,
             _("letters are under way"),
             Letter.state.in_((LetterState.pending, LetterState.claimed, LetterState.data, LetterState.uncertain)),
+        ),
+        (
+            TextMessage,
+            _("text messages are under way"),
+            TextMessage.phase.in_((*TEXTS_OPEN, TextPhase.uncertain)),
         ),
         (
             PersonExport,

@@ -23,6 +23,7 @@ TABLES: dict[str, str] = {
     **dict.fromkeys(
         ("lead_source_key", "lead_receiver", "mailbox", "mailbox_key", "mail_server", "mail_server_key"), OURS
     ),
+    **dict.fromkeys(("sms_provider", "sms_provider_key"), OURS),
     **dict.fromkeys(("mail_template", "mail_template_text", "mail_template_block", "mail_template_version"), WORDS),
     **dict.fromkeys(("reminder_level", "reminder_text"), WORDS),
     **dict.fromkeys(("mailing", "mailing_party"), "what is sent to many: names of mailings, keys of those who get it"),
@@ -78,7 +79,7 @@ COLUMNS: dict[str, str] = {
                 "party_merge.conflicts",
             ),
             "lead.made",
-            *("mailing_recipient.token", "mailing_recipient.digest"),
+            *("mailing_recipient.token", "mailing_recipient.digest", "text_message.token", "text_message.purpose"),
             *("outbox.token", "state_change.request_id", "import_run.encoding", "import_run.delimiter"),
             *("contract.link_nonce", "contract.link_sha256", "contract_signature.content_sha256"),
             *("quote.link_nonce", "quote.link_sha256", "sale_order.external_sha256", "sale_order.external_source"),

@@ -98,6 +98,12 @@ PLACES: tuple[Place, ...] = (
         | fates(Fate.rebuilt, "search_text"),
     ),
     Place(
+        table="text_message",
+        way=Way.document,
+        what=_l("Text messages: number, text, and what the provider said"),
+        columns=_all(_E, "to_address", "text", "answer"),
+    ),
+    Place(
         table="mailing_recipient",
         way=Way.document,
         what=_l("Mailings: address, words in the letter, and what the server said"),

@@ -4,11 +4,12 @@ A job sends for a while and leaves the rest to a job of its own, so that others 
 transaction is open while the mail server thinks: what became of a few letters is noted with the hand-over of the next.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from secrets import SystemRandom
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -17,8 +18,9 @@ from app.db import unit_of_work
 from app.documents import letter as letters
 from app.documents import mailing as documents
 from app.documents import signature
+from app.documents import text_message as texts
 from app.errors import DomainError
-from app.exchange import smtp
+from app.exchange import sms, smtp
 from app.exchange.smtp_talk import Talk
 from app.models.mailing import Mailing
 from app.services import bulk_user, letter_office, mailing_frame, mailing_link
@@ -64,6 +66,8 @@ class Desk:
         """Return a letter as it goes over the net."""
         frame = self.frame
         language = frame.language_for(one.language)
+        if frame.sms is not None:
+            return self._text(one, language)
         layout = self.layouts.get(language)
         if layout is None:
             layout = self.layouts[language] = documents.laid_out(frame.said[language], frame.around(language))
@@ -89,6 +93,18 @@ class Desk:
         if sign is None or not signature.fits(sign.domain, frame.from_address):
             return content
         return signature.signed(content, domain=sign.domain, selector=sign.selector, key=sign.key)
+
+    def _text(self, one: Claimed, language: str) -> bytes:
+        message = self.frame.said[language]["message"] or ""
+        return texts.written(message, one.words, way_out=self.frame.way_out_of(one.id)).encode()
+
+    def talk(self, settings: Mapping[str, Any]) -> sms.Way:
+        """Return the way by which this mailing goes: its mail server, or its company's provider of text messages."""
+        frame = self.frame
+        if frame.sms is not None:
+            return sms.Talk(frame.sms, place=sms.place_of(frame.sms.kind, settings))
+        server = smtp.own(frame.outgoing) if frame.outgoing else smtp.Server.of(settings["CRM_SMTP_URL"])
+        return Talk(server, name=frame.host)
 
 
 @handles(mailings.SEND, lease=timedelta(minutes=20), limit=timedelta(minutes=30))
@@ -116,9 +132,7 @@ class _Sender:
     def run(self, mailing_id: int) -> timedelta:
         """Send until nothing is due, the shift is over or the server is away; return how long it is left alone."""
         until = clock.now() + SHIFT
-        own = self._desk.frame.outgoing
-        server = smtp.own(own) if own is not None else smtp.Server.of(self._work.settings["CRM_SMTP_URL"])
-        with Talk(server, name=self._desk.frame.host) as talk:
+        with self._desk.talk(self._work.settings) as talk:
             while clock.now() < until and not self._is_away:
                 with _writing(self._work) as session:
                     mailing = session.get(Mailing, mailing_id)
@@ -131,7 +145,7 @@ class _Sender:
                 self._portion(talk, mailing_id, claims)
         return REST if self._is_away else timedelta(0)
 
-    def _portion(self, talk: Talk, mailing_id: int, claims: Sequence[Claimed]) -> None:
+    def _portion(self, talk: sms.Way, mailing_id: int, claims: Sequence[Claimed]) -> None:
         """Hand a portion over, a few letters at a time; each transaction notes what became of the few before."""
         results: list[tuple[Claimed, Result]] = []
         try:
@@ -162,7 +176,7 @@ class _Sender:
                 ledger.settle(session, session.get_one(Mailing, mailing_id), results, token=self._token, at=at)
             ledger.release(session, mailing_id, token=self._token)
 
-    def _group(self, talk: Talk, group: Sequence[Claimed]) -> list[tuple[Claimed, Result]]:
+    def _group(self, talk: sms.Way, group: Sequence[Claimed]) -> list[tuple[Claimed, Result]]:
         begun = clock.now()
         found: list[tuple[Claimed, Result]] = []
         for one in group:
@@ -172,14 +186,14 @@ class _Sender:
                 found.append((one, self._one(talk, one)))
         return found
 
-    def _one(self, talk: Talk, one: Claimed) -> Result:
+    def _one(self, talk: sms.Way, one: Claimed) -> Result:
         at = clock.now()
         try:
             content = self._desk.letter(one, at=at)
         except ValueError as problem:
             return Result(recipient_id=one.id, outcome=Outcome.refused, answer=str(problem))
         try:
-            answer = talk.deliver(sender=self._desk.frame.returns_to, passed=one.passed, content=content)
+            answer = talk.deliver(sender=self._desk.frame.envelope, passed=one.passed, content=content)
         except smtp.Unclear as problem:
             return Result(recipient_id=one.id, outcome=Outcome.uncertain, answer=str(problem))
         except smtp.Away as problem:

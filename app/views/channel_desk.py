@@ -54,7 +54,25 @@ class ChannelDeskView(BaseView):
         flash(_("The letter is on its way; how far it comes stands among the letters."), "success")
         return redirect(self.route_base + "/")
 
-    def _desk(self, *, to: str = "", wrong: str = "") -> str:
+    @expose("/test_text", methods=["POST"])
+    @has_access
+    @permission_name("test")
+    def test_text(self) -> Any:
+        """Send a text message that tries the way out."""
+        number = request.form.get("number", "").strip()[:LONGEST]
+        try:
+            with unit_of_work(db.session()) as session:
+                us = organisations.first(session)
+                if us is None:
+                    raise DomainError(_("Set up your own company first"))
+                by = access.required(session)
+                channel_desk.send_test_text(session, us, to=number, language=language(), at=clock.now(), by=by)
+        except DomainError as refusal:
+            return self._desk(number=number, wrong_number=str(refusal)), 422
+        flash(_("The text message is on its way; how far it comes stands among the text messages."), "success")
+        return redirect(self.route_base + "/")
+
+    def _desk(self, **typed: str) -> str:
         sm = self.appbuilder.sm
         return str(
             render_template(
@@ -66,8 +84,8 @@ class ChannelDeskView(BaseView):
                 may_test=sm.may("channel", "test"),
                 may_see_letters=sm.may("letter", "see"),
                 may_see_refusals=sm.may("contact_refusal", "see"),
-                to=to,
-                wrong=wrong,
+                typed=typed,
+                may_see_texts=sm.may("text_message", "see"),
             )
         )
 

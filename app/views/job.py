@@ -48,6 +48,7 @@ TOPICS = {
     "quote.render": _l("Making the file of a quote"),
     "received_mail.read": _l("Reading a mail again"),
     "retention.run": _l("Deleting what was kept for long enough"),
+    "text_message.send": _l("Sending a text message"),
     "verify.anchor": _l("Anchoring the chain of documents"),
 }
 WRITING = {"add", "edit", "delete"}

@@ -1,4 +1,4 @@
-"""What links in the letters of mailings lead to: the address behind one, or the picture that says it was opened.
+"""What links in the letters of mailings lead to: the address behind one, a picture, or the preferences.
 
 A link leads to an address of its own mailing and nowhere else; whatever is wrong with one, it is not there.
 """
@@ -6,7 +6,7 @@ A link leads to an address of its own mailing and nowhere else; whatever is wron
 import base64
 from typing import Any
 
-from flask import make_response, redirect
+from flask import current_app, make_response, redirect
 from flask_appbuilder import BaseView, expose
 from werkzeug.exceptions import NotFound
 
@@ -15,9 +15,9 @@ from app.db import db, unit_of_work
 from app.documents import mailing as documents
 from app.errors import TooManyTries
 from app.models.mailing import MailingRecipient
-from app.services import mailing_count, mailing_frame, mailing_link
+from app.services import mailing_count, mailing_frame, mailing_link, preference
 from app.services.mailing_frame import Around
-from app.services.mailing_link import CLICK
+from app.services.mailing_link import CLICK, LEAVE, OPEN
 from app.web import often
 from app.web.signing_in import client_address
 
@@ -38,7 +38,9 @@ class MailingPublicView(BaseView):
             return self._nothing()
         with unit_of_work(db.session()) as work, mailing_count.followed(work, meant, at=clock.now()) as found:
             place = _address(found, meant.number) if found is not None and meant.act == CLICK else None
-        if found is None or (meant.act == CLICK and place is None):
+            if found is not None and meant.act == LEAVE:
+                place = preference.url(mailing_frame.whom_of(found), public_url=current_app.config["CRM_PUBLIC_URL"])
+        if found is None or (meant.act != OPEN and place is None):
             return self._nothing()
         answer = redirect(place, 302) if place is not None else make_response(_DOT)
         if place is None:

@@ -47,6 +47,7 @@ EVERYTHING: dict[str, int] = {
     "app/services/letter_ledger.py": 1,
     "app/services/letter_writing.py": 1,
     "app/services/suppression.py": 1,
+    "app/services/text_ledger.py": 1,
     "app/services/mailing_count.py": 1,
     "app/services/mailing_effect.py": 1,
     "app/services/next_step.py": 1,

@@ -780,6 +780,16 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         | {"login": "office", "is_active": True}
         | ENTITY
     ],
+    "sms_provider": [
+        {"id": 1, "organisation_id": 1, "kind": "smsc", "login": "office", "sender": "Grachten", "is_active": True}
+        | ENTITY
+    ],
+    "sms_provider_key": [{"provider_id": 1, "sealed": "…", "made_at": AT}],
+    "text_message": [
+        {"id": 1, "phase": "sent", "organisation_id": 1, "party_id": 1, "purpose": "test", "kind": "personal"}
+        | {"to_address": "+31612345678", "text": "Tulips", "parts": 1, "due_at": AT, "tries": 1, "sent_at": AT}
+        | OWNED
+    ],
     "mail_server_key": [{"server_id": 1, "purpose": "password", "sealed": "…", "made_at": AT}],
     "mailbox_key": [{"mailbox_id": 1, "sealed": "…", "made_at": AT}],
     "received_mail": [

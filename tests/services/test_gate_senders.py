@@ -64,8 +64,12 @@ WRITERS = {
     "app/services/reminder.py": "transactional",
 }
 MAKERS = {"app/services/letter_writing.py", "app/services/password_link.py"}
-SENDERS = {"app/tasks/letter.py", "app/tasks/mailing.py", "app/tasks/password.py"}
-NETWORK = {"smtplib": {"app/exchange/smtp.py", "app/exchange/smtp_talk.py"}}
+TEXT_WRITERS = {"app/services/channel_desk.py": "personal"}
+SENDERS = {"app/tasks/letter.py", "app/tasks/mailing.py", "app/tasks/password.py", "app/tasks/text_message.py"}
+NETWORK = {
+    "smtplib": {"app/exchange/smtp.py", "app/exchange/smtp_talk.py"},
+    "requests": {"app/exchange/sms.py", "app/web/oidc_client.py"},  # the latter signs people in
+}
 
 
 def calls():
@@ -94,9 +98,27 @@ def test_every_writer_of_letters_says_of_which_kind_they_are():
     given = {}
     for where, _called, node in calls():
         named = {each.arg: each.value for each in node.keywords}
-        if {"to_address", "purpose", "kind"} <= named.keys() and where != "app/services/letter_writing.py":
+        wrote = {"to_address", "purpose", "kind", "subject"} <= named.keys()
+        if wrote and where != "app/services/letter_writing.py":
             given[where] = ast.unparse(named["kind"]).removeprefix("ContactKind.")
     assert given == WRITERS
+
+
+def test_every_writer_of_text_messages_says_of_which_kind_they_are():
+    given = {}
+    for where, _called, node in calls():
+        named = {each.arg: each.value for each in node.keywords}
+        wrote = {"to_address", "purpose", "kind", "text"} <= named.keys()
+        if wrote and where != "app/services/text_message.py":
+            given[where] = ast.unparse(named["kind"]).removeprefix("ContactKind.")
+    assert given == TEXT_WRITERS
+
+
+def test_text_messages_are_made_in_one_place_and_it_asks_the_gate():
+    made = {where for where, called, _node in calls() if called == "TextMessage"}
+    asking = {where for where, called, _node in calls() if called == "gate.may_contact"}
+    assert made == {"app/services/text_message.py"}
+    assert made | {"app/services/text_ledger.py"} <= asking  # and once more before it leaves
 
 
 def test_letters_are_made_in_two_places_and_both_ask_the_gate():

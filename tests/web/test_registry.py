@@ -628,7 +628,7 @@ def test_no_secret_is_kept_in_a_table_of_ours():
         for column in mapper.local_table.c
         if SECRET.search(column.name)
     }
-    tokens = {"outbox.token", "letter.token", "mailing_recipient.token", "webhook.secret"}
+    tokens = {"outbox.token", "letter.token", "mailing_recipient.token", "text_message.token", "webhook.secret"}
     hashes = {"old_password.hash", "password_link.token_hash", "calendar_feed.token_sha256"}
     about = {"user_profile.password_set_at", "user_profile.must_change_password"}
     # a salt stands beside what it salts and goes together with it
