@@ -101,7 +101,7 @@ PLACES: tuple[Place, ...] = (
         table="text_message",
         way=Way.document,
         what=_l("Text messages: number, text, and what the provider said"),
-        columns=_all(_E, "to_address", "text", "answer"),
+        columns=fates(_E, "to_address", "text", "answer"),
     ),
     Place(
         table="mailing_recipient",

@@ -200,4 +200,4 @@ def _step(
         )
     )
     session.expire_all()
-    return moved.rowcount == 1  # type: ignore[attr-defined]
+    return bool(moved.rowcount == 1)  # type: ignore[attr-defined]

@@ -150,7 +150,7 @@ def test_a_document_becomes_the_file_of_its_contract_which_keeps_a_copy_of_its_o
     assert refused(session, contract, document)[0] == "state"
 
 
-@attack(210, "a document of another contract, an unapproved one, or one with other words as the contract's file")
+@attack(201, "a document of another contract, an unapproved one, or one with other words as the contract's file")
 def test_only_what_says_the_same_becomes_the_contract(session, made):
     contract, other = made.contract(), made.contract()
     assert refused(session, contract, document_of(session, other)) == (
@@ -219,7 +219,7 @@ def test_a_draft_that_says_something_else_loses_what_was_made_of_it(session, mad
 # --- the letter -------------------------------------------------------------------------------------------------------
 
 
-@attack(211, "the link of a contract's page, read in the ledger of letters")
+@attack(202, "the link of a contract's page, read in the ledger of letters")
 @pytest.mark.usefixtures("office")
 def test_the_letter_sends_what_is_approved_and_holds_the_place_of_its_link_alone(session, made):
     contract = made.contract(state="approved", language="nl", party=made.buyer(email="anna@example.org"))

@@ -98,7 +98,7 @@ def test_the_password_is_sealed_and_told_to_the_worker_alone(session, us, provid
     assert "secret" not in str(told)
 
 
-@attack(208, "leading the password of a provider's account to another provider, by changing the record")
+@attack(198, "leading the password of a provider's account to another provider, by changing the record")
 @pytest.mark.parametrize(
     "change", [{"login": "other"}, {"kind": SmsProviderKind.twilio, "login": ACCOUNT, "sender": TO}]
 )

@@ -167,7 +167,7 @@ def test_a_template_for_something_else_is_refused(session, order):
     assert jobs(session) == []
 
 
-@attack(195, "a preview made with the data of a record that one does not see, or after the right was taken away")
+@attack(192, "a preview made with the data of a record that one does not see, or after the right was taken away")
 @pytest.mark.parametrize(
     ("rights", "told"),
     [

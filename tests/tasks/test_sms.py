@@ -126,7 +126,7 @@ def test_who_is_not_reached_has_read_nothing(server, kind):
     assert server.asked == []
 
 
-@attack(205, "a redirect of a provider's address that takes the password of the account elsewhere")
+@attack(195, "a redirect of a provider's address that takes the password of the account elsewhere")
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_redirect_is_followed(server, kind):
     server.will.append("elsewhere")
@@ -136,7 +136,7 @@ def test_no_redirect_is_followed(server, kind):
     assert len(server.asked) == 1
 
 
-@attack(206, "the password of a provider's account in an error that people see")
+@attack(196, "the password of a provider's account in an error that people see")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("will", ["hang up", (200, "<html>"), (404, "<html>"), (429, {})])
 def test_no_error_tells_the_password(server, kind, will):
@@ -149,7 +149,7 @@ def test_no_error_tells_the_password(server, kind, will):
         assert TO not in text
 
 
-@attack(207, "a text message handed to the provider although the gate has said no")
+@attack(197, "a text message handed to the provider although the gate has said no")
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_a_yes_of_the_gate_nobody_is_asked(server, kind):
     no = Answer(ok=False, channel=ContactChannel.sms, kind=ContactKind.personal, reason=NoContact.blocked, address=TO)
@@ -159,7 +159,7 @@ def test_without_a_yes_of_the_gate_nobody_is_asked(server, kind):
     assert server.asked == []
 
 
-@attack(210, "a provider's password sent over the net in the clear, by a setting")
+@attack(200, "a provider's password sent over the net in the clear, by a setting")
 @pytest.mark.parametrize("name", ["CRM_SMSC_URL", "CRM_TWILIO_URL"])
 @pytest.mark.parametrize("url", ["http://sms.example.org", "ftp://127.0.0.1", "sms.example.org", "https://"])
 def test_a_provider_in_the_clear_is_refused(tmp_path, name, url):

@@ -181,7 +181,7 @@ def test_rest_names_the_data_that_are_missing(
     assert made_of(session) == []
 
 
-@attack(196, "a document made over REST of a record that one does not see, or by a right that one has not")
+@attack(193, "a document made over REST of a record that one does not see, or by a right that one has not")
 @pytest.mark.parametrize(("who", "status"), [("manager2", 422), ("support", 403), ("marketer", 403)])
 def test_over_rest_nobody_makes_documents_of_what_he_does_not_reach(
     as_user: As, session: Session, order: SaleOrder, published: DocumentTemplate, who: str, status: int

@@ -9,8 +9,8 @@ from alembic import op
 
 from app.columns import Instant, Key
 
-revision = "0044"
-down_revision = "0040"
+revision = "0042"
+down_revision = "0041"
 branch_labels = None
 depends_on = None
 
