@@ -31,6 +31,7 @@ from app.services import (
     document_make,
     gate,
     letter_card,
+    letter_contract,
     letter_invoice,
     letter_quote,
     made_document,
@@ -57,6 +58,7 @@ TO = "inkoop@tulpen.example"
 WRITERS = {
     "app/services/channel_desk.py": "personal",
     "app/services/letter_card.py": "personal",
+    "app/services/letter_contract.py": "transactional",
     "app/services/letter_invoice.py": "transactional",
     "app/services/letter_overdue.py": "service",
     "app/services/letter_quote.py": "transactional",
@@ -193,6 +195,7 @@ def senders(session, made, party, by):
     person.email = TO
     invoice = made.issued(("1", "10.00"), party=party)
     quote = made.quote(("1", "10.00"), party=party)
+    contract = made.contract(state="approved", language="nl", party=party)
     us = session.scalars(select(Organisation)).one()
     order = made.order(("1", "10.00"), party=party)
     sale_order.confirm(session, order, at=NOON)
@@ -224,6 +227,7 @@ def senders(session, made, party, by):
 
     return {
         "card": card,
+        "contract": lambda: letter_contract.send_contract(session, contract, at=NOON, by=None),
         "document": lambda: made_document.send(session, paper, at=NOON, by=None),
         "invoice": lambda: letter_invoice.send_invoice(session, invoice, at=NOON, by=None),
         "quote": lambda: letter_quote.send_quote(session, quote, at=NOON, by=None),
@@ -234,7 +238,7 @@ def senders(session, made, party, by):
     }
 
 
-EACH = ("card", "document", "invoice", "overdue", "quote", "password.link", "reminder", "test")
+EACH = ("card", "contract", "document", "invoice", "overdue", "quote", "password.link", "reminder", "test")
 
 
 def test_these_are_all_senders(senders):
@@ -268,7 +272,7 @@ def test_who_has_unsubscribed_from_marketing_still_gets_what_was_agreed(session,
     assert session.scalars(select(ContactRefusal)).all() == []
 
 
-@pytest.mark.parametrize("sender", ["card", "invoice", "quote"])
+@pytest.mark.parametrize("sender", ["card", "contract", "invoice", "quote"])
 def test_who_was_erased_is_written_to_by_nobody(session, party, senders, sender):
     party.anonymised_at = NOON
     session.flush()
