@@ -22,7 +22,7 @@ from random import Random
 from typing import Any
 
 from app import clock
-from benchmarks import drill_report, stage
+from benchmarks import drill_report, post, stage
 from benchmarks.drill_report import Drill, Fire, Stories, Suite
 from tests.servers import create_database, postgres
 
@@ -49,6 +49,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--stories", type=int, default=500, help="of the clerk, on each database (500)")
     parser.add_argument("--each", type=int, default=300, help="documents of each of the eight processes (300)")
     parser.add_argument("--kills", type=int, default=20, help="of processes (20)")
+    parser.add_argument("--recipients", type=int, default=10_000, help="of the mailings (10,000)")
     parser.add_argument("--seed", type=int, help="of the stories and blows; one at random unless it is given")
     parser.add_argument("--out", type=Path, default=DOCUMENT, help="where to write the document")
     parser.add_argument("--child", nargs=2, metavar=("WHAT", "JSON"), help=argparse.SUPPRESS)
@@ -69,6 +70,7 @@ def main(arguments: list[str]) -> int:
         place = Path(folder)
         drill.fires = [fire_on(name, place, asked, seed) for name in ("sqlite", "postgresql")]
         server = stack.enter_context(postgres())
+        drill.postings = postings(server.url, asked, seed)
         both: list[dict[str, str]] = [{}, {"CRM_TEST_DATABASE_URL": server.url}]
         drill.suites = [suite(what, files, both) for what, files in SUITES.items()]
         whole = [env | {"CRM_PROOF": "full"} for env in both]
@@ -121,6 +123,13 @@ def fire_on(name: str, place: Path, asked: argparse.Namespace, seed: int) -> Fir
             server.start()
 
         return Fire(database=name, **asdict(burn(url, var, crash=crash, crashes=2, **told)))
+
+
+def postings(server: str, asked: argparse.Namespace, seed: int) -> list[drill_report.Posting]:
+    """Send mailings while workers are killed: by the embedded one, and by two over Redis, which is killed too."""
+    tell("mailings under fire")
+    told: dict[str, Any] = {"recipients": asked.recipients, "kills": asked.kills, "seed": seed}
+    return [post.posted("sqlite", **told, restarts=0), post.posted("postgresql", **told, restarts=5, server=server)]
 
 
 # --- suites of tests that are drills --------------------------------------------------------------------------------

@@ -30,6 +30,15 @@ restarted, every other one between a commit and its acknowledgement; PostgreSQL 
 acknowledged, on the disk, after its commit. *Hidden* acts were committed, but their process or connection was gone
 before it could say so: they are found done, not done twice.
 """
+_POSTINGS = """### Mailings under fire
+
+A mail server that answers one letter in twelve with 4xx or 5xx, hangs up before or after the text, or says nothing
+takes a mailing, while the workers are killed without warning at random moments; over Redis two workers send four
+mailings at once, and the broker is killed and comes back empty. *Uncertain* are letters of which nobody can know
+whether the server has taken them: they are shown, and not written again unless a person says so. *Lost* are
+recipients whose row did not come to its end, *untold* letters of which the rows say something else than the mail
+server.
+"""
 _SUITES = """### Tests that are drills
 
 Run on both databases, where nothing else is said.
@@ -64,6 +73,24 @@ class Fire:
     problems: list[str]
 
 
+@dataclass(kw_only=True)
+class Posting:
+    """Mailings that were sent under fire on one database; see tests.fire.mailing.Found."""
+
+    database: str
+    recipients: int
+    kills: int
+    restarts: int
+    seconds: float
+    problems: list[str]
+    sent: int = 0
+    refused: int = 0
+    uncertain: int = 0
+    lost: int = 0
+    twice: int = 0
+    untold: int = 0
+
+
 @dataclass
 class Suite:
     """Tests on both databases."""
@@ -81,6 +108,7 @@ class Drill:
     seed: int
     stories: list[Stories] = field(default_factory=list)
     fires: list[Fire] = field(default_factory=list)
+    postings: list[Posting] = field(default_factory=list)
     suites: list[Suite] = field(default_factory=list)
 
     @property
@@ -100,6 +128,9 @@ def write(drill: Drill, *, on: date, commit: str) -> str:
         "",
         _FIRE,
         *_table(_fires(drill)),
+        "",
+        _POSTINGS,
+        *_table(_postings(drill)),
         "",
         _SUITES,
         *_table(_suites(drill)),
@@ -145,6 +176,16 @@ def _fires(drill: Drill) -> Iterator[list[str]]:
     yield ["seconds", *[f"{each.seconds:.0f}" for each in drill.fires]]
 
 
+def _postings(drill: Drill) -> Iterator[list[str]]:
+    yield ["", *[NAMES[each.database] + (" and Redis" if each.restarts else "") for each in drill.postings]]
+    yield ["recipients", *[f"{each.recipients:,}" for each in drill.postings]]
+    yield ["kills of the workers", *[str(each.kills) for each in drill.postings]]
+    yield ["kills of the broker", *[str(each.restarts) for each in drill.postings]]
+    for name in ("sent", "refused", "uncertain", "lost", "twice", "untold"):
+        yield [name, *[f"{getattr(each, name):,}" for each in drill.postings]]
+    yield ["seconds", *[f"{each.seconds:.0f}" for each in drill.postings]]
+
+
 def _suites(drill: Drill) -> Iterator[list[str]]:
     yield ["tests", "passed", "failed", "seconds"]
     for each in drill.suites:
@@ -156,6 +197,8 @@ def _broken(drill: Drill) -> Iterator[str]:
         yield from (f"- {NAMES[story.database]}, stories: {text}" for text in story.broken)
     for fire in drill.fires:
         yield from (f"- {NAMES[fire.database]}, killed processes: {text}" for text in fire.problems)
+    for posting in drill.postings:
+        yield from (f"- {NAMES[posting.database]}, mailings: {text}" for text in posting.problems)
     for suite in drill.suites:
         if suite.failed or not suite.passed:
             yield f"- {suite.what}: {suite.failed} failed, {suite.passed} passed"

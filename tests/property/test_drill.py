@@ -9,16 +9,21 @@ from pathlib import Path
 import pytest
 
 from benchmarks.drill import STORY_ACTS, suite
-from benchmarks.drill_report import Drill, Fire, Stories, Suite, write
+from benchmarks.drill_report import Drill, Fire, Posting, Stories, Suite, write
 
 
 def drill(**changed) -> Drill:
     told = {"by_dice": 240, "by_hypothesis": 260, "done": 12_345, "refused": 6_789, "seconds": 61.4}
     fire = {"processes": 8, "documents": 2400, "kills": 20, "acknowledged": 4800, "hidden": 3, "seconds": 60.0}
+    post = {"recipients": 10_000, "kills": 20, "seconds": 300.0, "problems": []}
     found = Drill(
         seed=7,
         stories=[Stories("sqlite", **told), Stories("postgresql", **told)],
         fires=[Fire("sqlite", crashes=0, problems=[], **fire), Fire("postgresql", crashes=2, problems=[], **fire)],
+        postings=[
+            Posting(database="sqlite", restarts=0, sent=9000, uncertain=400, refused=600, **post),
+            Posting(database="postgresql", restarts=5, sent=9100, uncertain=300, refused=600, **post),
+        ],
         suites=[Suite("planted bugs", passed=38, seconds=30)],
     )
     for name, value in changed.items():
@@ -35,6 +40,8 @@ def test_the_document_says_what_was_tried():
     assert "| acts that were done | 12,345 | 12,345 |" in text
     assert "| crashes of the database server | 0 | 2 |" in text
     assert "| acts per second | 80 | 80 |" in text
+    assert "|  | SQLite | PostgreSQL and Redis |" in text
+    assert "| uncertain | 400 | 300 |" in text
     assert "| planted bugs | 38 | 0 | 30 |" in text
     assert text.endswith("Everything held.\n")
 
@@ -51,6 +58,14 @@ def test_the_document_says_what_was_tried():
         (
             {"fires": [Fire("postgresql", 8, 8, 1, 2, 9, 0, 1.0, ["issue-4 was lost"])]},
             "- PostgreSQL, killed processes: issue-4 was lost",
+        ),
+        (
+            {
+                "postings": [
+                    Posting(database="sqlite", recipients=9, kills=1, restarts=0, seconds=1.0, problems=["E lost=1"])
+                ]
+            },
+            "- SQLite, mailings: E lost=1",
         ),
     ],
 )
