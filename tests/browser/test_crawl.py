@@ -71,13 +71,15 @@ def test_no_page_complains(walks: Any, chrome: Browser, address: str, user: str)
     assert drawn(chrome, address, user, firsts(walked(walks, chrome, address, user))) == []
 
 
+@pytest.mark.timeout(900)
 def test_an_empty_company_complains_of_nothing(chrome: Browser, tmp_path: Path) -> None:
-    """Walk and draw what a company sees on its first day: nothing but empty lists and first steps."""
+    """Walk what a company sees on its first day, and draw its empty lists and first steps."""
     with running(tmp_path, "empty") as address:
         found = walked({}, chrome, address, "admin")
         assert found.broken == []
         assert len(found.pages) > 20
-        assert drawn(chrome, address, "admin", firsts(found)) == []
+        empty = [place for place in firsts(found) if FULL or "/add" not in place]
+        assert drawn(chrome, address, "admin", empty) == []
 
 
 def firsts(found: Walk) -> list[str]:
