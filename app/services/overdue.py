@@ -221,13 +221,18 @@ def remind_now(session: Session, invoice: Invoice, *, at: datetime, by: Actor | 
 def refuse_unremindable(invoice: Invoice, *, at: datetime) -> None:
     """Raise DomainError for an invoice of which nobody is reminded today."""
     today = periods.today(invoice.organisation, at)
-    stopped = _stopped(invoice)
-    if stopped is not None:
-        raise DomainError(_("Nobody is reminded of this: %(why)s", why=stopped), field="state")
+    refuse_stopped(invoice)
     if is_blocked(invoice, on=today):
         raise DomainError(_("Reminders are blocked: %(why)s", why=invoice.reminder_block_why), field="state")
     if invoice.due_on is None or invoice.due_on >= today:
         raise DomainError(_("This invoice is not overdue yet"), field="state")
+
+
+def refuse_stopped(invoice: Invoice) -> None:
+    """Raise DomainError at "state" for a document of which nobody is ever reminded as it stands."""
+    stopped = _stopped(invoice)
+    if stopped is not None:
+        raise DomainError(_("Nobody is reminded of this: %(why)s", why=stopped), field="state")
 
 
 def _hold(session: Session, invoice: Invoice) -> None:
@@ -267,9 +272,7 @@ def block(session: Session, invoice: Invoice, *, reason: str, at: datetime, bloc
     if is_blank(words):
         raise DomainError(_("Say why"), field="reason")
     _hold(session, invoice)
-    stopped = _stopped(invoice)
-    if stopped is not None:
-        raise DomainError(_("Nobody is reminded of this: %(why)s", why=stopped), field="state")
+    refuse_stopped(invoice)
     if blocked_until is not None and blocked_until < periods.today(invoice.organisation, at):
         raise DomainError(_("This day is over"), field="blocked_until")
     invoice.reminder_block_why, invoice.reminder_block_until = words, blocked_until
@@ -278,7 +281,12 @@ def block(session: Session, invoice: Invoice, *, reason: str, at: datetime, bloc
 
 def allow(session: Session, invoice: Invoice) -> None:
     """Let reminders of an invoice come again."""
-    if invoice.reminder_block_why is None:
-        raise DomainError(_("Reminders of this invoice are not blocked"), field="state")
+    refuse_unblocked(invoice)
     invoice.reminder_block_why = invoice.reminder_block_until = None
     session.flush()
+
+
+def refuse_unblocked(invoice: Invoice) -> None:
+    """Raise DomainError at "state" unless reminders of an invoice are blocked."""
+    if invoice.reminder_block_why is None:
+        raise DomainError(_("Reminders of this invoice are not blocked"), field="state")

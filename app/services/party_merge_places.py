@@ -29,7 +29,10 @@ STAYS: Mapping[str, str] = {
         ("consent.contact_id", "deal_contact.contact_id", "lead.contact_id", "participant.contact_id"),
         "the contact person goes along",
     ),
-    **dict.fromkeys(("contact_made.contact_id", "contact_refusal.contact_id"), "the contact person goes along"),
+    **dict.fromkeys(
+        ("contact_made.contact_id", "contact_refusal.contact_id", "mailing_recipient.contact_id"),
+        "the contact person goes along",
+    ),
     "field_change.record_id": "the audit is never rewritten: both histories stay where they were written",
     "state_change.record_id": "history, like the audit",
     "deleted_record.record_id": "what lies in the bin comes back under its own key",

@@ -24,7 +24,7 @@ from app.web.verbs import Verb, reason
 S = ContractState
 KEYS = ("obligation", "file", "document")  # arguments that the card asks for in places of their own
 INLINE = frozenset({"fulfil", "reopen_obligation", "drop_obligation", "keep_copy", "choose_file", "choose_made"})
-KEY = ma.Integer(required=True, strict=True, validate=validate.Range(1, 2**63 - 1))
+KEY = ma.Integer(required=True, strict=True, validate=validate.Range(1, 2**63 - 1), metadata={"elsewhere": True})
 SIGNED = {
     "name": ma.String(required=True, validate=validate.Length(1, NAME_LENGTH)),
     "position": ma.String(validate=validate.Length(max=NAME_LENGTH)),

@@ -64,7 +64,12 @@ VERBS = [
         label=_l("Take an older version"),
         icon="undo-2",
         when=lambda template: bool(template.versions),
-        arguments={"number": fields.Integer(required=True, validate=validate.Range(min=1, max=100_000))},
+        arguments={
+            "number": fields.Integer(
+                required=True, validate=validate.Range(min=1, max=100_000), metadata={"label": _l("Version")}
+            )
+        },
+        offered=lambda template: {"number": template.versions[0].number},
     ),
 ]
 

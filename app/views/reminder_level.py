@@ -44,6 +44,7 @@ class ReminderLevelView(CrudView):
     """Levels of reminders."""
 
     datamodel = Records(ReminderLevel, save=levels.save, search=None, options=OPTIONS)
+    is_set_up = True
     one_name = _l("Level of reminders")
     many_name = _l("Levels of reminders")
     hint = _l("A level says when a reminder of an overdue invoice leaves and what it says; without levels none leaves.")

@@ -22,7 +22,7 @@ from app.services import access, condition, segment_members
 from app.services import segment as segments
 from app.services.segment import Reason
 from app.services.segment_members import Combining
-from app.web import condition_form, menu, rows_read
+from app.web import condition_form, menu, openapi, rows_read
 from app.web import condition_words as words
 from app.web.api import CrudApi
 from app.web.cells import cell
@@ -220,13 +220,14 @@ class SegmentApi(CrudApi):
             {
                 "summary": "Get the members of a segment, by pages",
                 "parameters": [
+                    openapi.KEY,
                     {
                         "in": "query",
                         "name": "after",
                         "required": False,
                         "description": "What the last page said as “next”.",
                         "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
-                    }
+                    },
                 ],
                 "responses": {"200": {"description": "Members", "content": {"application/json": {"schema": _MEMBERS}}}},
             },
@@ -239,11 +240,11 @@ class SegmentApi(CrudApi):
     @permission_of("see")
     def get_members(self, pk: int) -> Response:
         """Return a page of members within the reader's rows, and how many there are."""
-        if not self.appbuilder.sm.may(Party.__stem__, "see"):
-            return self.response(403, message=_("You lack the right “%(right)s”", right="party.see"))
         session, record = db.session(), self.datamodel.one(pk, self._base_filters)
         if record is None:
             return self.response_404()
+        if not self.appbuilder.sm.may(Party.__stem__, "see"):
+            return self.response(403, message=_("You lack the right “%(right)s”", right="party.see"))
         after = request.args.get("after", "0")
         if not after.isascii() or not after.isdecimal() or len(after) > KEY_DIGITS:
             return self.response(422, message={"after": [_("This is not a page of this list")]})

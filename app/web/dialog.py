@@ -1,7 +1,7 @@
 """Dialogs: the inputs that a verb's button asks for, as a form that keeps what was typed when the verb is refused.
 
 A verb declares its arguments once, as schema fields for REST; a dialog makes form fields of those that people can
-type: days, moments, amounts, choices, links and texts.
+type: days, moments, amounts, whole numbers, choices, links and texts.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,9 @@ from datetime import date
 from typing import Any
 
 from marshmallow import fields as ma
-from wtforms import StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, Optional
+from marshmallow.validate import Range
+from wtforms import IntegerField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from app import clock
 from app.columns import Amount
@@ -103,6 +104,8 @@ def _named(verb: Verb, form: CrmForm) -> CrmForm:
 
 
 def _is_typed(argument: Any) -> bool:
+    if isinstance(argument, ma.Integer) and not isinstance(argument, LinkedField):
+        return not argument.metadata.get("elsewhere")  # a card asks for it outside of a dialog
     return isinstance(argument, ma.Date | ma.AwareDateTime | ma.String | ExactField | MemberField | LinkedField)
 
 
@@ -118,6 +121,9 @@ def _field(argument: Any, label: Any) -> Any:
         return ChoiceField(label, checks, of=argument.of, begins_empty=True)  # nobody chooses by not looking
     if isinstance(argument, LinkedField):
         return LinkField(label, checks, entity=argument.entity)
+    if isinstance(argument, ma.Integer):
+        ranges = [NumberRange(check.min, check.max) for check in argument.validators if isinstance(check, Range)]
+        return IntegerField(label, [*checks, *ranges], render_kw={"inputmode": "numeric", "autocomplete": "off"})
     most = next((check.max for check in argument.validators if getattr(check, "max", None)), None)
     if most is not None:
         checks.append(Length(max=most))

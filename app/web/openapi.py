@@ -127,7 +127,7 @@ def _question(name: str) -> dict[str, Any]:
     return {"in": "query", "name": "q", "content": {"application/json": {"schema": _ref(name)}}}
 
 
-_KEY = {"in": "path", "name": "pk", "required": True, "schema": {"type": "integer"}}
+KEY = {"in": "path", "name": "pk", "required": True, "schema": {"type": "integer"}}
 _SEARCH = {
     "in": "query",
     "name": "search",
@@ -153,7 +153,7 @@ def _finished(operation: dict[str, Any]) -> dict[str, Any]:
     """Return what a resource says of an address of its own: the key in it or what it names, and our refusals."""
     given = _IN_BODY if "requestBody" in operation else ("422",) if "parameters" in operation else ()
     codes = ("400", "401", "403", "404", *given)
-    return {"parameters": [_KEY]} | operation | {"responses": operation["responses"] | errors(*codes)}
+    return {"parameters": [KEY]} | operation | {"responses": operation["responses"] | errors(*codes)}
 
 
 def describe(api: Any, method: str, operations: dict[str, Any]) -> None:
@@ -165,7 +165,7 @@ def describe(api: Any, method: str, operations: dict[str, Any]) -> None:
         "get": {
             "get": {
                 "summary": f"Get a {noun}",
-                "parameters": [_KEY],
+                "parameters": [KEY],
                 "responses": {"200": _one(out, noun)} | errors("400", "401", "403", "404"),
             }
         },
@@ -197,7 +197,7 @@ def describe(api: Any, method: str, operations: dict[str, Any]) -> None:
         "put": {
             "put": {
                 "summary": f"Change a {noun}",
-                "parameters": [_KEY],
+                "parameters": [KEY],
                 "requestBody": _body(change),
                 "responses": {"200": _one(out, noun)} | errors("400", "401", "403", "404", "409", *_IN_BODY),
             }
@@ -205,7 +205,7 @@ def describe(api: Any, method: str, operations: dict[str, Any]) -> None:
         "put_tags": {
             "put": {
                 "summary": f"Give a {noun} exactly these tags",
-                "parameters": [_KEY],
+                "parameters": [KEY],
                 "requestBody": {"required": True, "content": {"application/json": {"schema": _TAGS}}},
                 "responses": {"200": _one(out, noun)} | errors("400", "401", "403", "404", *_IN_BODY),
             }
@@ -213,7 +213,7 @@ def describe(api: Any, method: str, operations: dict[str, Any]) -> None:
         "delete": {
             "delete": {
                 "summary": f"Delete a {noun}",
-                "parameters": [_KEY],
+                "parameters": [KEY],
                 "responses": {"200": _done("Deleted")} | errors("400", "401", "403", "404", "409", "422"),
             }
         },
@@ -245,7 +245,7 @@ def verb_paths(api: Any, api_spec: Any) -> None:
             "summary": f"{verb.name.replace('_', ' ').capitalize()} a {noun}",
             "tags": [noun],
             "operationId": f"{noun}_{verb.name}",
-            "parameters": [_KEY],
+            "parameters": [KEY],
             "responses": {"200": _outcome(api, verb)} | errors("400", "401", "403", "404", "409", *_IN_BODY),
             "security": _SECURITY,
         }

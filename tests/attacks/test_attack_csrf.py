@@ -21,6 +21,7 @@ As = Callable[[str], Browser]
 WITHOUT_COOKIE = {
     *("SignInApi.login", "SignInApi.refresh"),
     *("IntakeView.take_request", "IntakeView.take_message", "PublicFormView.send"),
+    "PreferenceView.one_click",
 }
 pytestmark = pytest.mark.once
 FORGED: list[dict[str, Any]] = [

@@ -145,6 +145,8 @@ OPENS = {
     "app/web/oidc_client.py": "the company's own sign-in service: hosts that the installation names, no redirects",
     "app/exchange/directory.py": "the company's own directory: the host that the installation names",
     "app/exchange/smtp.py": "the mail servers that the installation names, or an administrator types",
+    "app/exchange/smtp_talk.py": "the same mail servers, for many letters over one connection",
+    "app/exchange/sms.py": "the two providers of text messages: addresses of the program, or of the installation",
     "app/exchange/dns_text.py": "the name servers of this machine, for the name under which an administrator signs",
     "app/exchange/imap.py": "mailboxes: hosts that an administrator types, and nobody else",
     "app/cli.py": "a port of this machine, before the server takes it",

@@ -26,6 +26,7 @@ OTHER = {
     "number_n": "number_n + 1",
     "organisation_id": "organisation_id + 1",
     "order_id": "77",
+    "contract_id": "77",
     "credits_id": "id",
     "credit_reason": "'none'",
     "issued_on": "'2020-01-01'",

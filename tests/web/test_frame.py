@@ -46,7 +46,13 @@ def created(page: str) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "may_add"),
     [
-        ("manager", [f"/{area}/add" for area in ("lead", "deal", "activity", "party", "quote", "order", "contract")]),
+        (
+            "manager",
+            [
+                *(f"/{area}/add" for area in ("lead", "deal", "activity", "party", "quote", "order", "contract")),
+                "/segment/add",
+            ],
+        ),
         (
             "accountant",
             [

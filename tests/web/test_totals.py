@@ -278,7 +278,7 @@ def test_the_menu_offers_every_group_in_words(as_user: Callable[[str], Browser])
     assert menu is not None
     assert words(menu[1]) == (
         "Group by State Party Ordered on Day Week Month Quarter Year Delivery Day Week Month Quarter Year Currency"
-        " Deal Owner Team"
+        " Deal Contract Owner Team"
     )
     assert 'href="/order/list/?size=25&amp;group=ordered_on.week"' in menu[1]
     assert "group-by" not in as_user("admin").get("/unit/list/").text
