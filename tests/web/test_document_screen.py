@@ -73,6 +73,21 @@ def test_a_template_is_written_refused_with_its_line_and_published(as_user: As, 
     assert "not published yet" not in office.get(f"/document_template/show/{template.id}").get_data(as_text=True)
 
 
+def test_an_older_version_is_taken_again_by_its_number(as_user: As, session: Session, published: DocumentTemplate):
+    office, key = as_user("office"), published.id
+    changed = FORM | {"body": "<p>Other words</p>", "record_version": str(published.version)}
+    assert office.post(f"/document_template/edit/{key}", changed).status_code == 302
+    for typed in ("", "0", "first"):
+        refused = office.post(f"/document_template/{key}/restore_version", {"number": typed})
+        assert (refused.status_code, 'id="restore_version-number"' in refused.text) == (422, True)
+    missing = office.post(f"/document_template/{key}/restore_version", {"number": "9"})
+    session.expire_all()
+    assert (missing.status_code, session.scalars(OURS).one().body) == (422, "<p>Other words</p>")
+    assert office.post(f"/document_template/{key}/restore_version", {"number": "1"}).status_code == 302
+    session.expire_all()
+    assert session.scalars(OURS).one().body == FORM["body"]
+
+
 def test_a_document_is_made_from_the_card_of_an_order(
     as_user: As, session: Session, order: SaleOrder, published: DocumentTemplate
 ):

@@ -132,6 +132,12 @@ def test_plans_are_typed_in_copied_and_refused(as_user: As, session: Session, pl
         *([(date(2026, 5, 1), D(1100))] * 3),
         *([(date(2026, 6, 1), D(1100))] * 3),
     ]
+    key = session.scalar(select(SalesPlan.id).where(SalesPlan.target_count == 40))
+    assert head.post(f"/sales_plan/{key}/repeat", {"percent": "5"}).status_code == 422
+    assert head.post(f"/sales_plan/{key}/repeat", {"months": "2"}).status_code == 302
+    assert session.scalars(
+        select(SalesPlan.month).where(SalesPlan.target_count == 40).order_by(SalesPlan.month)
+    ).all() == [date(2026, month, 1) for month in (4, 5, 6)]
     wrong = head.post("/plans/ahead", asked | {"first": "soon"})
     assert (wrong.status_code, 'id="first-error"' in wrong.text, 'value="soon"' in wrong.text) == (422, True, True)
 
