@@ -12,7 +12,7 @@ from app.columns import PERSONAL, Choice, Instant, Quantity
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.lifecycle import Moves
-from app.models.base import Entity, Line, Owned
+from app.models.base import Entity, Line, Owned, index_where
 
 if TYPE_CHECKING:
     from app.models.attachment import Attachment
@@ -70,6 +70,7 @@ class Delivery(Entity, Owned):
         CheckConstraint("country IS NULL OR length(country) = 2", name="country_code"),
         Index("ix_delivery_state_planned_on", "state", "planned_on"),
         Index("ix_delivery_order_id_state", "order_id", "state"),
+        index_where("ix_delivery_delivered_at", "delivered_at", where="delivered_at IS NOT NULL"),
     )
 
     kind: Mapped[DeliveryKind] = mapped_column(Choice(DeliveryKind), default=DeliveryKind.out)

@@ -111,6 +111,7 @@ class Party(Entity, Owned):
         Index("ix_party_owner_id_name", "owner_id", "name", "id"),
         Index("ix_party_owner_id_changed_at", "owner_id", "changed_at"),
         Index("ix_party_changed_at", "changed_at"),
+        index_where("ix_party_birthday", "birthday", where="birthday IS NOT NULL"),
         # of the few that were merged: an index of all would be taken for "not merged", which is nearly every row
         index_where("ix_party_merged_into_id", "merged_into_id", where="merged_into_id IS NOT NULL"),
     )

@@ -28,7 +28,9 @@ from app.services import (
     letter_office,
     letter_overdue,
     letter_quote,
+    letter_rule,
     preference,
+    rule_occurrence,
     suppression,
 )
 from app.services import mail_server as mail_servers
@@ -105,6 +107,8 @@ def claim(session: Session, letter_id: int, *, at: datetime, lease: timedelta = 
     said = {name: getattr(letter, name) for name in (*same, "subject", "body", "language")}
     if letter.purpose in _LINKS:
         said["body"] = _LINKS[letter.purpose](session, letter)
+    elif letter_rule.is_of_rule(letter) and passed.kind is ContactKind.marketing:
+        said["body"] = letter_rule.with_way_out(letter, letter.body, passed)
     held = [
         *([letter.attachment] if letter.attachment is not None else []),
         *(each.attachment for each in letter.files),
@@ -137,8 +141,9 @@ def _passed(session: Session, letter_id: int, *, at: datetime) -> Answer | None:
         letter = session.scalars(select(Letter).where(Letter.id == letter_id, *due)).one_or_none()
         if letter is None:
             return None
-        if letter_overdue.is_reminder(letter) and not letter_overdue.is_still_owed(session, letter, at=at):
-            _call_off(session, letter_id, at=at)
+        lost = _lost_reason(session, letter, at=at)
+        if lost is not None:
+            _call_off(session, letter_id, lost, at=at)
             return None
         answer = gate.may_contact(
             session,
@@ -157,9 +162,18 @@ def _passed(session: Session, letter_id: int, *, at: datetime) -> Answer | None:
     return answer if answer.ok else None
 
 
-def _call_off(session: Session, letter_id: int, *, at: datetime) -> None:
-    """Cancel a reminder that has lost its reason while it waited."""
-    values = {"answer": _("Nothing is to be reminded of any more: it was paid, closed or blocked meanwhile")}
+def _lost_reason(session: Session, letter: Letter, *, at: datetime) -> str | None:
+    """Say why a letter that waits is for nothing by now, None when it is not."""
+    if letter_overdue.is_reminder(letter) and not letter_overdue.is_still_owed(session, letter, at=at):
+        return _("Nothing is to be reminded of any more: it was paid, closed or blocked meanwhile")
+    if letter_rule.is_of_rule(letter) and rule_occurrence.lost_reason(session, letter, at=at):
+        return _("The occasion of this letter is no longer there")
+    return None
+
+
+def _call_off(session: Session, letter_id: int, why: str, *, at: datetime) -> None:
+    """Cancel a letter that has lost its reason while it waited."""
+    values = {"answer": why}
     _step(session, letter_id, LetterState.pending, LetterState.cancelled, at=at, values=values)
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from app.i18n import gettext as _
 
-PLACES = ("name", "first name", "company", "city", "manager", "organisation")
+# The last two are known in automatic letters alone: the order, contract or holiday, and its day.
+PLACES = ("name", "first name", "company", "city", "manager", "organisation", "occasion", "day")
 KNOWN_OF_ALL = frozenset({"organisation"})  # these need no words for whoever has none
 LONGEST_FALLBACK = 120
 _PLACE = re.compile(r"\{([^{}|\n]{0,40})(?:\|([^{}\n]*))?\}")

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Select, delete, insert, or_, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -25,6 +25,7 @@ from app.models.mailing import (
     MailingState,
     RecipientPhase,
 )
+from app.models.organisation import Organisation
 from app.models.party import Party, PartyContact
 from app.models.suppression import ContactChannel, ContactKind, NoContact
 from app.models.tag import Tagging
@@ -36,6 +37,22 @@ from app.services.access import Actor
 PORTION = 1000
 _LONGEST_WORD = 120
 _OF_SEED = 10**6
+
+
+class Writes(Protocol):
+    """What says who writes, by which way and why: a mailing, or a rule of automatic letters."""
+
+    @property
+    def channel(self) -> MailingChannel:
+        """Return the way."""
+
+    @property
+    def kind(self) -> MailingKind:
+        """Return what it is for."""
+
+    @property
+    def organisation(self) -> Organisation:
+        """Return which of our companies writes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +87,7 @@ def take(session: Session, mailing_id: int, *, by: Actor, after: int, at: dateti
     with access.acting(session, by):
         chosen = _chosen(session, mailing, at=at)
         found = session.scalars(chosen.where(Party.id > after).order_by(Party.id).limit(PORTION)).all()
-        seen = [each for party in found for each in _candidates(mailing, party)]
+        seen = [each for party in found for each in candidates(mailing, party)]
     keys = _write(session, mailing, seen, at=at)
     if keys:
         _judge(session, mailing, keys, at=at)
@@ -113,7 +130,7 @@ def _chosen(session: Session, mailing: Mailing, *, at: datetime) -> Select[Party
     )
 
 
-def _candidates(mailing: Mailing, party: Party) -> Iterator[Candidate]:
+def candidates(mailing: Writes, party: Party) -> Iterator[Candidate]:
     """Yield who may get it of a counterparty: of a service message the first that has an address, else all that do."""
     by_mail = mailing.channel is MailingChannel.email
     own = addresses.of_party(party, ContactChannel(mailing.channel.value))
@@ -135,7 +152,7 @@ def _candidates(mailing: Mailing, party: Party) -> Iterator[Candidate]:
         )
 
 
-def _words(mailing: Mailing, party: Party, person: PartyContact | None) -> dict[str, str]:
+def _words(mailing: Writes, party: Party, person: PartyContact | None) -> dict[str, str]:
     """Return what stands in the places of the template; names in one line, without what could mean something."""
     is_person = party.kind.value == "person"
     name = person.name if person is not None else (party.name if is_person else "")

@@ -25,7 +25,7 @@ TABLES: dict[str, str] = {
     ),
     **dict.fromkeys(("sms_provider", "sms_provider_key"), OURS),
     **dict.fromkeys(("mail_template", "mail_template_text", "mail_template_block", "mail_template_version"), WORDS),
-    **dict.fromkeys(("reminder_level", "reminder_text"), WORDS),
+    **dict.fromkeys(("reminder_level", "reminder_text", "contact_rule"), WORDS),
     **dict.fromkeys(("mailing", "mailing_party"), "what is sent to many: names of mailings, keys of those who get it"),
     **dict.fromkeys(("pipeline", "stage", "stage_check", "lost_reason", "stage_log"), WORDS),
     **dict.fromkeys(("price_list", "price_item", "discount_rule"), PRICES),

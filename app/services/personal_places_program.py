@@ -15,6 +15,13 @@ PROGRAM: tuple[Place, ...] = (
         exported=False,
     ),
     Place(
+        table="rule_occurrence",
+        way=Way.document,
+        what=_l("Automatic letters: on which day of the person"),
+        columns=fates(_E, "slot", "happens_on"),
+        goes=True,
+    ),
+    Place(
         table="form_draft",
         way=Way.draft,
         what=_l("Drafts of forms"),

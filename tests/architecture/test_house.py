@@ -68,6 +68,7 @@ EVERYTHING: dict[str, int] = {
     "app/services/quote_link.py": 1,
     "app/services/sales_plan.py": 1,
     "app/services/retention.py": 2,
+    "app/services/rule_forecast.py": 1,
     "app/services/preference.py": 3,
     "app/services/price.py": 1,
     "app/services/product.py": 1,

@@ -790,6 +790,16 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         | {"to_address": "+31612345678", "text": "Tulips", "parts": 1, "due_at": AT, "tries": 1, "sent_at": AT}
         | OWNED
     ],
+    "contact_rule": [
+        {"id": 1, "name": "Birthdays", "is_active": True, "organisation_id": 1, "occasion": "birthday", "days": 0}
+        | {"hour": 10, "kind": "marketing", "channel": "email", "template_id": 1, "since": "2026-03-31"}
+        | ENTITY
+    ],
+    "rule_occurrence": [
+        {"id": 1, "rule_id": 1, "occasion": "birthday", "party_id": 1, "slot": "birthday 2026", "done_at": AT}
+        | {"happens_on": "2026-03-31", "due_at": AT, "state": "written", "letter_id": 1}
+        | ENTITY
+    ],
     "mail_server_key": [{"server_id": 1, "purpose": "password", "sealed": "…", "made_at": AT}],
     "mailbox_key": [{"mailbox_id": 1, "sealed": "…", "made_at": AT}],
     "received_mail": [

@@ -8,12 +8,16 @@ import pytest
 from sqlalchemy import select
 
 from app.db import unit_of_work
+from app.documents.rule_letter import composed
 from app.errors import DomainError
 from app.exchange import smtp
 from app.models.activity import Activity, ActivityKind
 from app.models.consent import Consent
+from app.models.contact_rule import ContactRule
 from app.models.document_template import DocumentTemplate, PaperKind
 from app.models.letter import Letter, LetterState
+from app.models.mail_template import BlockKind, MailTemplate, MailTemplateBlock, MailTemplateText
+from app.models.mailing import MailingKind
 from app.models.organisation import Organisation
 from app.models.reminder_level import ReminderLevel, ReminderText
 from app.models.setting import Setting
@@ -35,10 +39,12 @@ from app.services import (
     letter_invoice,
     letter_quote,
     made_document,
+    mail_template,
     overdue,
     password_link,
     reminder,
     reminder_level,
+    rule_occurrence,
     sale_order,
     suppression,
 )
@@ -62,11 +68,12 @@ WRITERS = {
     "app/services/letter_invoice.py": "transactional",
     "app/services/letter_overdue.py": "service",
     "app/services/letter_quote.py": "transactional",
+    "app/services/letter_rule.py": "kind_of(rule)",  # marketing or service, as the rule says
     "app/services/made_document.py": "transactional",
     "app/services/reminder.py": "transactional",
 }
 MAKERS = {"app/services/letter_writing.py", "app/services/password_link.py"}
-TEXT_WRITERS = {"app/services/channel_desk.py": "personal"}
+TEXT_WRITERS = {"app/services/channel_desk.py": "personal", "app/services/letter_rule.py": "kind_of(rule)"}
 SENDERS = {"app/tasks/letter.py", "app/tasks/mailing.py", "app/tasks/password.py", "app/tasks/text_message.py"}
 NETWORK = {
     "smtplib": {"app/exchange/smtp.py", "app/exchange/smtp_talk.py"},
@@ -225,6 +232,18 @@ def senders(session, made, party, by):
         reminder_level.save(session, level)
         return overdue.remind_now(session, invoice, at=NOON + timedelta(days=60), by=None)
 
+    def rule():
+        template = MailTemplate(name="Wishes", texts=[MailTemplateText(language="nl", subject="Gefeliciteerd")])
+        template.blocks = [MailTemplateBlock(language="nl", kind=BlockKind.text, text="Vandaag")]
+        mail_template.save(session, template)
+        party.birthday = NOON.date().replace(year=1980)
+        given = {"name": "Birthdays", "kind": MailingKind.service, "since": NOON.date(), "is_active": True, "hour": 9}
+        session.add(ContactRule(organisation=us, template=template, **given))
+        session.flush()
+        rule_occurrence.plan(session, session.scalars(select(ContactRule.id)).one(), at=NOON)
+        [(_due, key)] = rule_occurrence.due(session, at=NOON)
+        return rule_occurrence.fulfil(session, key, compose=composed, at=NOON)
+
     return {
         "card": card,
         "contract": lambda: letter_contract.send_contract(session, contract, at=NOON, by=None),
@@ -234,11 +253,12 @@ def senders(session, made, party, by):
         "overdue": late,
         "password.link": lambda: password_link.write(session, person, public_url="https://crm.example.org", at=NOON),
         "reminder": remind,
+        "rule": rule,
         "test": lambda: channel_desk.send_test(session, us, to=TO, language="en", at=NOON, by=by),
     }
 
 
-EACH = ("card", "contract", "document", "invoice", "overdue", "quote", "password.link", "reminder", "test")
+EACH = ("card", "contract", "document", "invoice", "overdue", "quote", "password.link", "reminder", "rule", "test")
 
 
 def test_these_are_all_senders(senders):
@@ -255,7 +275,7 @@ def test_these_are_all_senders(senders):
 def test_whom_nothing_reaches_no_sender_writes_to(session, senders, sender, reason):
     suppression.add(session, EMAIL, TO, SuppressionReason(reason), at=NOON)
     try:
-        assert senders[sender]() is None  # a reminder tells in the program alone
+        assert senders[sender]() is None  # a reminder tells in the program alone, a rule in its list
     except NotContactedError as refusal:
         assert refusal.answer.address == TO  # noqa: PT017 -- one of both
     assert session.scalars(select(Letter)).all() == []

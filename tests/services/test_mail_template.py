@@ -88,7 +88,7 @@ def test_what_is_wrong_is_said_at_its_row_and_nothing_is_kept(session):
     made.texts[0].subject = "Tulips\r\nBcc: all@example.org"
     with pytest.raises(Refusals) as refused:
         mail_template.save(session, made)
-    known = "{name}, {first name}, {company}, {city}, {manager}, {organisation}"
+    known = "{name}, {first name}, {company}, {city}, {manager}, {organisation}, {occasion}, {day}"
     assert refused.value.errors == {
         "texts-0-subject": ["Line breaks and control characters cannot stand in the head of a letter"],
         "blocks-0-text": ["“{nobody}” stands for nothing; these do: " + known],

@@ -22,7 +22,7 @@ def test_a_text_is_taken_apart_at_its_places_and_nothing_else():
 
 
 def test_a_place_without_words_for_who_has_none_is_refused():
-    known = "{name}, {first name}, {company}, {city}, {manager}, {organisation}"
+    known = "{name}, {first name}, {company}, {city}, {manager}, {organisation}, {occasion}, {day}"
     assert mail_place.wrong("{organisation} {name|you}") is None
     assert mail_place.wrong("{name}") == "Say what stands there for whoever has none: {name|…}"
     assert mail_place.wrong("{password|x}") == "“{password}” stands for nothing; these do: " + known
