@@ -115,6 +115,7 @@ _MAILINGS = {
     "mailing_recipient": "see retry",
     "mail_template": "see add change delete",
 }
+_RULES = {"contact_rule": "see add change delete switch_on switch_off", "rule_occurrence": "see"}
 _DELIVERIES = "see change delete ship deliver take_back cancel share"
 
 PRESETS: dict[str, Role] = {
@@ -220,6 +221,7 @@ PRESETS: dict[str, Role] = {
             "lead_form": "see add change",
             "segment": _SEGMENTS,
             **_MAILINGS,
+            **_RULES,
             "suppression": "see add lift",
             "contact_refusal": "see",
             "contact_policy": "see",
@@ -297,7 +299,7 @@ PRESETS: dict[str, Role] = {
             "segment": "see",
             "letter": "see",
             "reminder_level": "see",
-            **dict.fromkeys(_MAILINGS, "see"),
+            **dict.fromkeys((*_MAILINGS, *_RULES), "see"),
             "handover": "see",
             "person_export": "see",
             "erasure": "see",

@@ -9,7 +9,7 @@ from app import clock
 from app.errors import DomainError, Refusals
 from app.i18n import gettext as _
 from app.models.contact_rule import ContactRule, Occasion, OccurrenceState, RuleOccurrence
-from app.models.mail_template import MailingChannel
+from app.models.mail_template import MailingChannel, MailTemplate
 from app.models.mailing import MailingKind
 from app.services import rule_occasion as occasions
 from app.services import segment as segments
@@ -45,7 +45,7 @@ def save(session: Session, rule: ContactRule) -> None:
                 errors[name] = [_("This is needed")]
         _times(rule, errors)
         _holiday(session, rule, errors)
-        _template(rule, errors)
+        _template(rule, rule.template, errors)
         _segment(session, rule, errors)
         if errors:
             raise Refusals(errors)
@@ -94,8 +94,7 @@ def _holiday(session: Session, rule: ContactRule, errors: dict[str, list[str]]) 
     ]
 
 
-def _template(rule: ContactRule, errors: dict[str, list[str]]) -> None:
-    template = rule.template
+def _template(rule: ContactRule, template: MailTemplate | None, errors: dict[str, list[str]]) -> None:
     if template is None:
         return
     if template.channel is not rule.channel:

@@ -7,13 +7,14 @@ It asks the same statement as the plan, in the reader's rows, and the gate. Who 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Select, String, cast, func, literal, select, union_all
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.columns import Key
 from app.errors import DomainError
-from app.models.contact_rule import ContactRule, LeftOut, OccurrenceState, RuleOccurrence
+from app.models.contact_rule import ContactRule, LeftOut, Occasion, OccurrenceState, RuleOccurrence
 from app.models.party import Party
 from app.models.suppression import ContactChannel, NoContact
 from app.roles import SEE
@@ -58,10 +59,40 @@ class Forecast:
     problem: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of the occasions of a rule until now: how many by state, and of those left out by reason."""
+
+    states: Mapping[OccurrenceState, int]
+    reasons: Mapping[LeftOut, int]
+
+
+def outcome(session: Session, rule: ContactRule) -> Outcome:
+    """Count what became of the occasions that the session's actor may see; one statement."""
+    asked = (
+        select(RuleOccurrence.state, RuleOccurrence.reason, func.count().label("number"))
+        .where(RuleOccurrence.rule_id == rule.id, RuleOccurrence.occasion.in_(seen(session)))
+        .group_by(RuleOccurrence.state, RuleOccurrence.reason)
+        .order_by(RuleOccurrence.state, RuleOccurrence.reason)
+    )
+    states: dict[OccurrenceState, int] = {}
+    reasons: dict[LeftOut, int] = {}
+    for row in session.execute(asked):
+        states[row.state] = states.get(row.state, 0) + row.number
+        if row.reason is not None:
+            reasons[row.reason] = row.number
+    return Outcome(states={each: states[each] for each in OccurrenceState if each in states}, reasons=reasons)
+
+
+def seen(session: Session) -> list[Occasion]:
+    """Return the kinds of occasions of which the session's actor may see whom they come to."""
+    actor = access.required(session)
+    return [each for each, area in occasions.AREAS.items() if actor.has(area, SEE) and actor.has("party", SEE)]
+
+
 def may_see(session: Session, rule: ContactRule) -> bool:
     """Say whether the session's actor may see what the occasions of a rule are about."""
-    actor = access.required(session)
-    return all(actor.has(area, SEE) for area in {occasions.AREAS[rule.occasion], "party"})
+    return rule.occasion in seen(session)
 
 
 def forecast(session: Session, rule: ContactRule, *, at: datetime) -> Forecast:
@@ -92,7 +123,7 @@ def forecast(session: Session, rule: ContactRule, *, at: datetime) -> Forecast:
     return Forecast(total=total, looked_at=len(found), written=written, left_out=left_out, rows=shown)
 
 
-def _open(session: Session, rule: ContactRule, *, first: date, last: date, at: datetime) -> Select[tuple[object, ...]]:
+def _open(session: Session, rule: ContactRule, *, first: date, last: date, at: datetime) -> Select[Any]:
     """Return the statement of the occasions that nothing was decided about yet."""
     asked = occasions.of(session, rule, first=first, last=last, at=at).subquery("found")
     done = (
@@ -108,7 +139,7 @@ def _open(session: Session, rule: ContactRule, *, first: date, last: date, at: d
     return select(asked).where(~done)
 
 
-def _count(session: Session, asked: Select[tuple[object, ...]]) -> int:
+def _count(session: Session, asked: Select[Any]) -> int:
     return int(session.execute(select(func.count()).select_from(asked.subquery())).scalar_one())
 
 
@@ -141,7 +172,7 @@ def _judged(
     return [told.get(each.party_id) if each.address else LeftOut.no_address for each in whom]
 
 
-def _one(whom: Candidate, channel: ContactChannel) -> Select[tuple[object, ...]]:
+def _one(whom: Candidate, channel: ContactChannel) -> Any:  # noqa: ANN401 -- a statement of one row
     return select(
         cast(literal(whom.party_id), Key).label("party_id"),
         cast(literal(whom.contact_id), Key).label("contact_id"),

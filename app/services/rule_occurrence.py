@@ -142,7 +142,7 @@ def fulfil(session: Session, key: int, *, compose: Compose, at: datetime) -> Let
 
 def why_not(session: Session, one: RuleOccurrence, *, at: datetime) -> LeftOut | None:
     """Say what speaks against a planned occasion by now, before the gate is asked; None when nothing does."""
-    rule, party = one.rule, session.get(Party, one.party_id, populate_existing=True)
+    rule, party = one.rule, access.get(session, Party, one.party_id)
     if party is None or party.anonymised_at is not None:
         return LeftOut.erased
     if party.archived_at is not None:

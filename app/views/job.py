@@ -24,6 +24,7 @@ TOPICS = {
     "bin.sweep": _l("Deleting files that nothing needs any more"),
     "bulk.purge": _l("Forgetting old changes of many records"),
     "bulk.run": _l("Changing many records"),
+    "contact_rule.run": _l("Writing automatic letters"),
     "contract.days": _l("Bringing contracts into force, on and to their end"),
     "delivery.render": _l("Making a delivery note"),
     "directory.check": _l("Asking the company's directory who is still there"),
