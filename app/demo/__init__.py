@@ -13,6 +13,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.demo import (
+    automatic,
     catalogue,
     contract,
     deal,
@@ -90,6 +91,7 @@ def fill(
                 )
         done.added["sales_plan"] = goals.ensure(session, people=people, today=today)
         done.added["segment"] = segments.ensure(session, people=people)
+        done.added["contact_rule"] = automatic.ensure(session, organisation=company, today=today)
         done.added["reminder_level"] = reminders.ensure(session, organisation=company, today=today)
         done.added["party"] += kinship.ensure(session, today=today, counts=total < SHOP)
         for stem in ("party", "invoice", "payment") if total >= SHOP else ("party",):  # written in bulk

@@ -110,6 +110,7 @@ def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
         "lead": 40,
         "sales_plan": 56,
         "segment": 5,
+        "contact_rule": 3,
         "reminder_level": 3,
     }
     assert told == [(160, 160)]
@@ -168,6 +169,7 @@ def fill_again(session: Session) -> None:
         "lead": 0,
         "sales_plan": 0,
         "segment": 0,
+        "contact_rule": 0,
         "reminder_level": 0,
     }
     numbers = session.execute(select(Party.external_id).order_by(Party.external_id)).scalars().all()
