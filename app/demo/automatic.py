@@ -39,15 +39,15 @@ ONE_ORDER: Said = {
     "nl": (
         "Bent u tevreden over uw bestelling?",
         (
-            "Beste {name|klant},\n\nOp {day|die dag} bestelde u bij ons ({occasion|uw bestelling}). Was alles naar wens?"
-            " Wij helpen u graag weer.\n\n{manager|Uw contactpersoon}\n{organisation}"
+            "Beste {name|klant},\n\nOp {day|die dag} bestelde u bij ons ({occasion|uw bestelling}). Was alles"
+            " naar wens? Wij helpen u graag weer.\n\n{manager|Uw contactpersoon}\n{organisation}"
         ),
     ),
     "en": (
         "Are you happy with your order?",
         (
-            "Dear {name|customer},\n\nOn {day|that day} you ordered from us ({occasion|your order}). Was everything as it"
-            " should be? We would be glad to help you again.\n\n{manager|Your contact}\n{organisation}"
+            "Dear {name|customer},\n\nOn {day|that day} you ordered from us ({occasion|your order}). Was everything"
+            " as it should be? We would be glad to help you again.\n\n{manager|Your contact}\n{organisation}"
         ),
     ),
     "ru": (
@@ -83,7 +83,7 @@ CONTRACT: Said = {
     "ru": (
         "Срок договора {occasion|с вами} истекает",
         (
-            "Здравствуйте, {name|уважаемый партнёр}!\n\nДоговор {occasion|между нами} действует по {day|последний день}."
+            "Здравствуйте, {name|уважаемый партнёр}!\n\nДоговор {occasion|между нами} действует по {day|конец срока}."
             " Продлим его?\n\n{manager|Ваш менеджер}\n{organisation}"
         ),
     ),

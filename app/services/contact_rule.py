@@ -89,9 +89,7 @@ def _holiday(session: Session, rule: ContactRule, errors: dict[str, list[str]]) 
         errors["country"] = [_("No holidays of this country are known")]
         return
     names = ", ".join(known[:NAMED])
-    errors["holiday"] = [
-        _("This country has no holiday of this name; these, for example, it has: %(names)s", names=names)
-    ]
+    errors["holiday"] = [_("This country has no holiday of this name; it has, for example: %(names)s", names=names)]
 
 
 def _template(rule: ContactRule, template: MailTemplate | None, errors: dict[str, list[str]]) -> None:

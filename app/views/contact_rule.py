@@ -40,7 +40,7 @@ FIELDSETS = [
 LABELS = {
     "channel": _l("Way"),
     "country": _l("Country of the holiday"),
-    "days": _l("Days after the occasion (negative: before it)"),
+    "days": _l("Days after the occasion"),
     "holiday": _l("Public holiday"),
     "hour": _l("Hour of our company's day"),
     "is_active": _l("In use"),
@@ -54,7 +54,7 @@ LABELS = {
 HINTS = {
     "country": _l("For a public holiday: counterparties of this country are written to."),
     "holiday": _l("Its name, in English or another of our languages; days that the company has noted count too."),
-    "days": _l("A greeting leaves on its day alone; other letters may be up to three days late."),
+    "days": _l("Negative: before it. A greeting leaves on its day alone, other letters up to three days late."),
     "since": _l("Nothing is written for days before this one."),
     "template": _l("In it {occasion|…} stands for the order, contract or holiday, and {day|…} for its day."),
 }

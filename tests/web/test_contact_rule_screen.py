@@ -73,7 +73,7 @@ def test_a_marketer_makes_a_rule_looks_ahead_and_switches_it_on(as_user, session
     page = marketer.get(f"/contact_rule/{rule.id}/tab/next").get_data(as_text=True)
     cost = len(statements)
     text = " ".join(page.split())
-    assert "2 occasions are to come. As things stand now, 1 would be written to." in text
+    assert "2 occasions are to come. Letters as things stand now: 1." in text
     assert "Not sent: there is no address" in text
     assert ">Anna</a>" in text
     assert "The rule is not in use" in text
