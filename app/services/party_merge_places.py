@@ -33,6 +33,7 @@ STAYS: Mapping[str, str] = {
         ("contact_made.contact_id", "contact_refusal.contact_id", "mailing_recipient.contact_id"),
         "the contact person goes along",
     ),
+    "rule_occurrence.record_id": "an order, delivery or contract, which keeps its key",
     "field_change.record_id": "the audit is never rewritten: both histories stay where they were written",
     "state_change.record_id": "history, like the audit",
     "deleted_record.record_id": "what lies in the bin comes back under its own key",
