@@ -379,7 +379,7 @@ def test_who_orders_while_the_letter_waits_gets_none_either(session, made, rule)
     assert slots(session) == [("one order", "left_out", "moot")]
 
 
-@attack(220, "an automatic letter to somebody who has unsubscribed, or never agreed to marketing")
+@attack(203, "an automatic letter to somebody who has unsubscribed, or never agreed to marketing")
 def test_each_refusal_of_the_gate_is_told_and_counted(session, made, rule):
     anna(made)
     rule("birthday", kind=MailingKind.marketing)
@@ -541,7 +541,7 @@ def test_what_was_written_is_not_to_come_any_more(session, made, rule):
     assert rule_forecast.forecast(session, found, at=NOON).total == 0
 
 
-@attack(221, "learning from the forecast of a rule who has ordered, without the right to see orders")
+@attack(204, "learning from the forecast of a rule who has ordered, without the right to see orders")
 def test_who_may_not_see_orders_is_told_no_names_and_no_small_number(session, made, rule):
     ordered(session, made, anna(made), days_ago=14)
     found = rule("after_order", days=14)

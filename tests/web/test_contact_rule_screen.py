@@ -123,7 +123,7 @@ def test_the_card_counts_what_became_of_the_occasions_and_leads_to_them(as_user,
     assert auditor.get("/contact_rule/add").status_code == 403
 
 
-@attack(222, "reading off the occasions of a rule who has ordered, without the right to see orders")
+@attack(205, "reading off the occasions of a rule who has ordered, without the right to see orders")
 def test_occasions_of_orders_are_not_seen_without_the_right_to_orders(as_user, occurrences):
     marketer, order = as_user("marketer"), occurrences["after_order"]
     rows = marketer.api("get", "/api/v1/rule_occurrence/").json
