@@ -28,6 +28,7 @@ LONGEST_TEXT = 5_000
 LONGEST_MESSAGE = 1_000
 MOST_BLOCKS = 40
 _WORDED = frozenset({BlockKind.heading, BlockKind.text, BlockKind.button, BlockKind.columns, BlockKind.footer})
+LARGEST_PICTURE = 1_000_000  # bytes
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif"})
 PARTING = "---"  # the line between two columns
 

@@ -85,8 +85,8 @@ def take(session: Session, mailing_id: int, *, by: Actor, after: int, at: dateti
     if mailing is None:
         return None
     with access.acting(session, by):
-        chosen = _chosen(session, mailing, at=at)
-        found = session.scalars(chosen.where(Party.id > after).order_by(Party.id).limit(PORTION)).all()
+        wanted = chosen(session, mailing, at=at)
+        found = session.scalars(wanted.where(Party.id > after).order_by(Party.id).limit(PORTION)).all()
         seen = [each for party in found for each in candidates(mailing, party)]
     keys = _write(session, mailing, seen, at=at)
     if keys:
@@ -109,7 +109,7 @@ def _locked(session: Session, mailing_id: int) -> Mailing | None:
     return session.execute(found.with_for_update()).scalar_one_or_none()
 
 
-def _chosen(session: Session, mailing: Mailing, *, at: datetime) -> Select[Party]:
+def chosen(session: Session, mailing: Mailing, *, at: datetime) -> Select[Party]:
     """Return the counterparties that were chosen, whatever stands against writing to them."""
     ways = [Party.id.in_(select(MailingParty.party_id).where(MailingParty.mailing_id == mailing.id))]
     if mailing.tag_id is not None:
@@ -117,16 +117,23 @@ def _chosen(session: Session, mailing: Mailing, *, at: datetime) -> Select[Party
         ways.append(Party.id.in_(tagged))
     if mailing.segment is not None:
         ways.append(Party.id.in_(segments.members(session, mailing.segment, at=at)))
-    return (
-        select(Party)
-        .where(or_(*ways), Party.merged_into_id.is_(None))
-        .options(
-            selectinload(Party.contacts),
-            selectinload(Party.addresses),
-            selectinload(Party.channels),
-            joinedload(Party.owner),
-        )
-        .execution_options(populate_existing=True)
+    found = with_words(select(Party).where(or_(*ways), Party.merged_into_id.is_(None)))
+    return found.execution_options(populate_existing=True)
+
+
+def with_words(parties: Select[Party]) -> Select[Party]:
+    """Return the same counterparties, read with all that stands in the places of a template."""
+    people = selectinload(Party.contacts), selectinload(Party.addresses), selectinload(Party.channels)
+    return parties.options(*people, joinedload(Party.owner))
+
+
+def first(mailing: Mailing, party: Party, *, with_people: bool) -> Candidate:
+    """Return who gets it first of a counterparty; without people the counterparty itself."""
+    if with_people:
+        return next(candidates(mailing, party))
+    words = _words(mailing, party, None)
+    return Candidate(
+        party_id=party.id, contact_id=None, name=party.name, address=None, language=party.language, words=words
     )
 
 

@@ -1,7 +1,7 @@
 """What is the same in every letter of a mailing: who sends it, what the template says, where its links lead."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ from app.i18n import gettext as _
 from app.i18n import in_language
 from app.models.mail_template import MailingChannel
 from app.models.mailing import Mailing, MailingKind, MailingRecipient
+from app.models.organisation import Organisation
 from app.models.suppression import ContactChannel
 from app.services import letter_office, preference
 from app.services import mail_server as mail_servers
@@ -26,6 +27,7 @@ from app.services.preference import Whom
 from app.services.sms_provider import Outgoing as SmsOutgoing
 
 LINK, UNSUBSCRIBE, OPENED = "@link", "@unsubscribe", "@opened"  # places that a layout has beside those of people
+EXAMPLE_WAY_OUT = "https://example.org/m/u1234567-0-0123456789abcdef01234567"  # as long as a real one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,7 @@ class Frame:
     opens: bool
     outgoing: Outgoing | None
     sms: SmsOutgoing | None = None
+    pictures: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def envelope(self) -> str:
@@ -81,14 +84,12 @@ class Frame:
 
     def around(self, language: str) -> Around:
         """Return what stands around the template."""
-        with in_language(language):
-            leave = _("No more of these letters") if self.is_marketing else ""
         return Around(
             language=language,
             sender=self.from_name,
             legal=self.legal,
-            unsubscribe=leave,
-            pictures={},
+            unsubscribe=_leave(language) if self.is_marketing else "",
+            pictures=self.pictures,
             opens=self.opens,
         )
 
@@ -114,6 +115,28 @@ class Frame:
 
     def _place(self, act: str, recipient_id: int, number: int = 0) -> str:
         return f"{self.public_url}/m/{links.token(act, recipient_id, number)}"
+
+
+def _leave(language: str) -> str:
+    with in_language(language):
+        return _("No more of these letters")
+
+
+def legal_of(us: Organisation) -> str:
+    """Return who writes, with the address that the law wants."""
+    return ", ".join(filter(None, (us.legal_name or us.name, mailings.address_of(us))))
+
+
+def around(us: Organisation, language: str, *, is_marketing: bool, pictures: Mapping[int, str], opens: bool) -> Around:
+    """Return what stands around a template that one of our companies sends."""
+    return Around(
+        language=language,
+        sender=us.legal_name or us.name,
+        legal=legal_of(us),
+        unsubscribe=_leave(language) if is_marketing else "",
+        pictures=pictures,
+        opens=opens,
+    )
 
 
 def language_of(said: Mapping[str, Any], code: str, ours: str) -> str:
@@ -158,7 +181,7 @@ def framed(session: Session, mailing: Mailing, said: Mapping[str, Any]) -> Frame
         from_address=sender,
         from_name=head_line(name, limit=250),
         reply_to=reply_to if reply_to != sender else None,
-        legal=", ".join(filter(None, (name, mailings.address_of(us)))),
+        legal=legal_of(us),
         is_marketing=mailing.kind is MailingKind.marketing,
         clicks=mailing.tracks_clicks,
         opens=mailing.tracks_opens,

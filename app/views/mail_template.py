@@ -7,6 +7,7 @@ from app.documents import mailing as documents
 from app.i18n import LANGUAGES
 from app.i18n import lazy_gettext as _l
 from app.models.mail_template import MailingChannel, MailTemplate, MailTemplateBlock, MailTemplateText
+from app.models.mailing import Mailing
 from app.services import mail_template as templates
 from app.services import sms_length
 from app.services.mail_place import PLACES
@@ -14,6 +15,7 @@ from app.services.mailing_frame import Around
 from app.web import menu
 from app.web.api import CrudApi
 from app.web.crud import CrudView
+from app.web.mail_preview import TAB, MailPreview, first_company
 from app.web.records import Records
 from app.web.schema import Lines
 
@@ -43,7 +45,7 @@ LABELS = {
 HOW = _l("In a text {name|…} stands for what is known, or else for the words after the line. Known are:")
 
 
-class MailTemplateView(CrudView):
+class MailTemplateView(MailPreview, CrudView):
     """Templates of mailings."""
 
     datamodel = Records(MailTemplate, save=templates.save, search=None)
@@ -62,10 +64,15 @@ class MailTemplateView(CrudView):
     base_order = ("name", "asc")
     key_facts: ClassVar = ["channel", "is_active"]
     lines: ClassVar = LINES
+    own_tabs: ClassVar = [TAB]
     quick: ClassVar = None
     has_tags: ClassVar = False
     label_columns: Any = LABELS
     description_columns: ClassVar = {"name": _l("Colleagues see it, recipients do not.")}
+
+    def mailing_of(self, record: MailTemplate) -> Mailing | None:
+        """Return what the preview shows: the template as our first company would send it."""
+        return first_company(record)
 
     def languages_of(self, record: MailTemplate) -> list[dict[str, Any]]:
         """Return what a template says in each language, as a reader without any pictures sees it."""

@@ -20,6 +20,7 @@ from app.web.api import CrudApi
 from app.web.calendar import Calendar
 from app.web.card_tabs import Own, Related
 from app.web.crud import CrudView
+from app.web.mail_preview import TAB, MailPreview
 from app.web.records import Records
 from app.web.schema import Lines
 from app.web.verbs import Verb
@@ -124,7 +125,7 @@ VERBS = [
 FOUND_BY = ["name", "state", "kind", "channel", "organisation", "template", "segment", "tag", "due_at", "started_at"]
 
 
-class MailingView(CrudView):
+class MailingView(MailPreview, CrudView):
     """Mailings."""
 
     datamodel = Records(Mailing, save=mailings.save, remove=mailings.remove, search=None, options=LOADED)
@@ -155,7 +156,8 @@ class MailingView(CrudView):
     key_facts: ClassVar = ["state", "kind", "template", "due_at"]
     lines: ClassVar = {"parties": PARTY}
     own_tabs: ClassVar = [
-        Own("effect", _l("Effect"), "web/mailing_effect.html", fits=lambda mailing: mailing.started_at is not None)
+        TAB,
+        Own("effect", _l("Effect"), "web/mailing_effect.html", fits=lambda mailing: mailing.started_at is not None),
     ]
     related: ClassVar = [Related("mailing_recipient", "mailing", label=_l("Recipients"))]
     effect_words = effect_words
@@ -169,6 +171,10 @@ class MailingView(CrudView):
     def numbers(self, record: Mailing) -> mailing_count.Numbers:
         """Return how far a mailing has come."""
         return mailing_count.numbers(db.session(), record)
+
+    def mailing_of(self, record: Mailing) -> Mailing:
+        """Return what the preview shows."""
+        return record
 
     def effect(self, record: Mailing) -> mailing_effect.Effect | None:
         """Return what came of a mailing until now."""

@@ -70,7 +70,7 @@ ONE_RECORD = {
     "get_consents",
     *("about", "profile", "own"),
     *("deliver_some", "invoice_some", "take_some"),
-    *("shown_preview", "preview_page"),
+    *("shown_preview", "preview_page", "letter_page"),
 }
 FORMS = {
     *("ahead", "add", "erase_one", "ask_for", "quick_form", "try_price", "merge_two"),

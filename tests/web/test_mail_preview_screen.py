@@ -1,0 +1,107 @@
+"""The preview of mailings on their cards: one recipient after another, the page that loads nothing, trying it out."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import event
+
+from app.models.mail_template import BlockKind, MailingChannel, MailTemplate, MailTemplateBlock, MailTemplateText
+from app.models.mailing import Mailing, MailingKind, MailingParty
+from app.services import access, mail_template, mailing_audience
+from app.services import mailing as mailings
+from tests.attack import attack
+from tests.mail import office
+
+NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def mail_is_set_up():
+    with office():
+        yield
+
+
+@pytest.fixture
+def mailing(session, made):
+    us = made.organisation("Grachten Handel", email="office@grachten.example")
+    template = MailTemplate(name="Spring", channel=MailingChannel.email)
+    template.texts = [
+        MailTemplateText(language="en", subject="Tulips for {first name|you}"),
+        MailTemplateText(language="nl", subject="Tulpen voor {first name|u}"),
+    ]
+    template.blocks = [
+        MailTemplateBlock(language=code, kind=BlockKind.text, text="<script>alert(1)</script> {company|yours}")
+        for code in ("en", "nl")
+    ]
+    mail_template.save(session, template)
+    found = Mailing(name="Spring", kind=MailingKind.service, organisation=us, template=template)
+    parties = [made.party(name, email=f"{name.lower()}@tulpen.example", language="en") for name in ("Aster", "Bloem")]
+    found.parties = [MailingParty(party_id=each.id) for each in parties]
+    mailings.save(session, found)
+    session.commit()
+    return found
+
+
+@pytest.fixture
+def checked(session, mailing):
+    mailings.check(session, mailing, by=access.SYSTEM, at=NOON)
+    mailing_audience.begin(session, mailing.id)
+    mailing_audience.take(session, mailing.id, by=access.SYSTEM, after=0, at=NOON)
+    mailing_audience.finish(session, mailing.id, at=NOON)
+    session.commit()
+    return mailing
+
+
+def test_one_steps_through_the_recipients(as_user, session, checked):
+    marketer = as_user("marketer")
+    marketer.get(f"/mailing/{checked.id}/tab/preview")  # that he looks is noted once an hour
+    counted = []
+    event.listen(session.connection(), "before_cursor_execute", lambda *_given: counted.append(_given[2]))
+    page = marketer.get(f"/mailing/{checked.id}/tab/preview").get_data(as_text=True)
+    assert len([each for each in counted if each.startswith("SELECT")]) <= 12
+    assert "<strong>Aster</strong>" in page
+    assert "Tulips for <mark>you</mark>" in page
+    assert "first name → <mark>you</mark>" in page
+    [after] = re.findall(r'rel="next" href="([^"]+)"', page)
+    shown = marketer.get(after.replace("&amp;", "&")).get_data(as_text=True)
+    assert "<strong>Bloem</strong>" in shown
+    assert 'rel="prev"' in shown
+    assert 'rel="next"' not in shown
+    nobody = marketer.get(f"/mailing/show/{checked.id}?tab=preview&q=Nobody").get_data(as_text=True)
+    assert "Nobody of this name is among them" in nobody
+    assert "<strong>Aster</strong>" in nobody
+
+
+def test_a_draft_and_a_template_are_shown_in_each_language(as_user, mailing):
+    marketer = as_user("marketer")
+    page = marketer.get(f"/mailing/show/{mailing.id}?tab=preview&language=nl&q=bloem").get_data(as_text=True)
+    assert "<strong>Bloem</strong>" in page
+    assert "Tulpen voor <mark>u</mark>" in page
+    page = marketer.get(f"/mail_template/{mailing.template_id}/tab/preview").get_data(as_text=True)
+    assert "<strong>Aster</strong>" in page
+
+
+@attack(230, "a template that brings a script into the preview of its letters")
+def test_the_page_of_a_letter_loads_and_runs_nothing(as_user, checked):
+    answer = as_user("marketer").get(f"/mailing/{checked.id}/letter?language=nl")
+    assert answer.mimetype == "text/html"
+    assert answer.headers["Content-Security-Policy"] == (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'self'"
+    )
+    page = answer.get_data(as_text=True)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; Aster" in page
+    assert "<script" not in page
+    assert "<iframe" not in page
+    shown = as_user("marketer").get(f"/mailing/show/{checked.id}?tab=preview").get_data(as_text=True)
+    assert re.findall(r"<iframe [^>]*?sandbox ", shown) != []
+
+
+def test_nobody_looks_at_it_without_the_right(as_user, checked):
+    manager = as_user("manager")
+    assert manager.get(f"/mailing/{checked.id}/letter").status_code == 403
+    assert manager.get(f"/mailing/{checked.id}/tab/preview").status_code == 403
+    marketer = as_user("marketer")
+    assert marketer.get(f"/mailing/{checked.id}/letter?who=999999").status_code == 404
+    assert marketer.get("/mailing/999999/letter").status_code == 404
