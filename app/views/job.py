@@ -39,6 +39,7 @@ TOPICS = {
     "letter.send": _l("Sending a letter"),
     "mailing.check": _l("Finding out who gets a mailing"),
     "mailing.send": _l("Sending a mailing"),
+    "mailing.try": _l("Trying a mailing out"),
     "mailbox.look": _l("Looking into a mailbox"),
     "party.metrics": _l("Counting the figures of parties"),
     "party.pairs": _l("Looking for parties that may be one"),

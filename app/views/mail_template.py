@@ -2,6 +2,9 @@
 
 from typing import Any, ClassVar
 
+from flask_appbuilder import expose
+from flask_appbuilder.security.decorators import has_access, permission_name
+
 from app.db import db
 from app.documents import mailing as documents
 from app.i18n import LANGUAGES
@@ -64,6 +67,7 @@ class MailTemplateView(MailPreview, CrudView):
     base_order = ("name", "asc")
     key_facts: ClassVar = ["channel", "is_active"]
     lines: ClassVar = LINES
+    trying: ClassVar = "change"
     own_tabs: ClassVar = [TAB]
     quick: ClassVar = None
     has_tags: ClassVar = False
@@ -73,6 +77,13 @@ class MailTemplateView(MailPreview, CrudView):
     def mailing_of(self, record: MailTemplate) -> Mailing | None:
         """Return what the preview shows: the template as our first company would send it."""
         return first_company(record)
+
+    @expose("/<int:pk>/try_letter", methods=["POST"])
+    @has_access
+    @permission_name("change")
+    def try_letter(self, pk: int) -> Any:
+        """Send the letter that is shown to some of us, to see how it arrives."""
+        return self.tried(pk)
 
     def languages_of(self, record: MailTemplate) -> list[dict[str, Any]]:
         """Return what a template says in each language, as a reader without any pictures sees it."""

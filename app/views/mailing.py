@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from flask import Response
 from flask_appbuilder import expose
 from flask_appbuilder.api import permission_name, protect, safe
+from flask_appbuilder.security.decorators import has_access
 from marshmallow import fields as ma
 from sqlalchemy.orm import selectinload
 
@@ -155,6 +156,7 @@ class MailingView(MailPreview, CrudView):
     base_order = ("name", "asc")
     key_facts: ClassVar = ["state", "kind", "template", "due_at"]
     lines: ClassVar = {"parties": PARTY}
+    trying: ClassVar = "check"
     own_tabs: ClassVar = [
         TAB,
         Own("effect", _l("Effect"), "web/mailing_effect.html", fits=lambda mailing: mailing.started_at is not None),
@@ -167,6 +169,13 @@ class MailingView(MailPreview, CrudView):
     quick: ClassVar = None
     has_tags: ClassVar = False
     stages: ClassVar = (S.draft, S.checking, S.checked, S.sending, S.done)
+
+    @expose("/<int:pk>/try_letter", methods=["POST"])
+    @has_access
+    @permission_name("check")
+    def try_letter(self, pk: int) -> Any:
+        """Send the letter that is shown to some of us, to see how it arrives."""
+        return self.tried(pk)
 
     def numbers(self, record: Mailing) -> mailing_count.Numbers:
         """Return how far a mailing has come."""

@@ -5,26 +5,29 @@ it.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import urlencode
 
-from flask import Response, abort, current_app, request
+from flask import Response, abort, current_app, flash, redirect, request
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access, permission_name
 
 from app import clock
-from app.db import db
+from app.db import db, unit_of_work
 from app.documents import mailing_preview as documents
 from app.documents.mailing_preview import Seen
 from app.errors import DomainError, NotFound
-from app.i18n import LANGUAGES
+from app.i18n import LANGUAGES, ngettext
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.models.mailing import Mailing
 from app.models.party import Party
+from app.services import access
 from app.services import attachment as attachments
 from app.services import mail_template as templates
 from app.services import mailing_frame as frames
 from app.services import mailing_preview as previews
+from app.services import mailing_trial as trials
 from app.services import organisation as organisations
 from app.services.mailing_preview import Shown
 from app.web import audited
@@ -36,6 +39,7 @@ POLICY = (
     "frame-ancestors 'self'"
 )
 LONGEST = 100
+LONGEST_LIST = 1_000
 TAB = Own("preview", _l("Preview"), "web/mail_preview.html")
 
 
@@ -56,7 +60,11 @@ class MailPreview:
     """A tab of a view and the page within it; see the module's text."""
 
     appbuilder: Any
+    route_base: Any
+    may: Any
     _found: Any
+    _card: Any
+    trying: ClassVar[str]  # the right that trying a letter out needs
 
     def mailing_of(self, record: Any) -> Mailing | None:
         """Return what is shown of a record as a mailing, None where that cannot be."""
@@ -107,6 +115,30 @@ class MailPreview:
         answer.headers["Referrer-Policy"] = "no-referrer"
         answer.headers["X-Robots-Tag"] = "noindex, nofollow"
         return answer
+
+    def tries(self) -> bool:
+        """Say whether the reader may try a letter out."""
+        return self.may(self.trying)
+
+    def tried(self, pk: int) -> Any:
+        """Send the letter that is shown to addresses of our own accounts; a refusal stands at its field."""
+        to = request.form.get("to", "").strip()[:LONGEST_LIST]
+        try:
+            with unit_of_work(db.session()) as session:
+                record = self._found(str(pk))
+                shown = self.preview_of(record)
+                if shown is None:
+                    raise DomainError(_("Set up your own company first"))
+                by = access.required(session)
+                count = trials.ask(
+                    session, record, to=to, who=shown.who, language=shown.language, by=by, at=clock.now()
+                )
+        except DomainError as refusal:
+            return self._card(self._found(str(pk)), trial={"to": to, "wrong": str(refusal)}), 422
+        told = ngettext("%(num)s letter to try is on its way", "%(num)s letters to try are on their way", count)
+        flash(told, "success")
+        back = {name: request.args[name] for name in ("who", "language") if name in request.args}
+        return redirect(f"{self.route_base}/show/{pk}?{urlencode({'tab': TAB.name, **back})}", code=303)
 
     # --- for whom -------------------------------------------------------------------------------------------------
 

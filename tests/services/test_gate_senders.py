@@ -74,7 +74,13 @@ WRITERS = {
 }
 MAKERS = {"app/services/letter_writing.py", "app/services/password_link.py"}
 TEXT_WRITERS = {"app/services/channel_desk.py": "personal", "app/services/letter_rule.py": "kind_of(rule)"}
-SENDERS = {"app/tasks/letter.py", "app/tasks/mailing.py", "app/tasks/password.py", "app/tasks/text_message.py"}
+SENDERS = {
+    "app/tasks/letter.py",
+    "app/tasks/mailing.py",
+    "app/tasks/mailing_trial.py",
+    "app/tasks/password.py",
+    "app/tasks/text_message.py",
+}
 NETWORK = {
     "smtplib": {"app/exchange/smtp.py", "app/exchange/smtp_talk.py"},
     "requests": {"app/exchange/sms.py", "app/web/oidc_client.py"},  # the latter signs people in

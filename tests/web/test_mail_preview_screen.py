@@ -4,12 +4,14 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, func, select
 
 from app.models.mail_template import BlockKind, MailingChannel, MailTemplate, MailTemplateBlock, MailTemplateText
 from app.models.mailing import Mailing, MailingKind, MailingParty
+from app.outbox import Outbox
 from app.services import access, mail_template, mailing_audience
 from app.services import mailing as mailings
+from app.services import mailing_trial as trials
 from tests.attack import attack
 from tests.mail import office
 
@@ -105,3 +107,24 @@ def test_nobody_looks_at_it_without_the_right(as_user, checked):
     marketer = as_user("marketer")
     assert marketer.get(f"/mailing/{checked.id}/letter?who=999999").status_code == 404
     assert marketer.get("/mailing/999999/letter").status_code == 404
+
+
+def test_a_letter_is_tried_out_from_the_card(as_user, session, checked):
+    marketer = as_user("marketer")
+    place = f"/mailing/{checked.id}/try_letter?tab=preview&language=nl"
+    refused = marketer.post(place, {"to": "stranger@x.example"})
+    page = refused.get_data(as_text=True)
+    assert refused.status_code == 422
+    assert 'value="stranger@x.example"' in page
+    assert "belongs to none of our accounts" in page
+    assert "Tulpen voor <mark>u</mark>" in page
+    answer = marketer.post(place, {"to": ""})
+    assert (answer.status_code, answer.headers["Location"]) == (
+        303,
+        f"/mailing/show/{checked.id}?tab=preview&language=nl",
+    )
+    job = session.scalars(select(Outbox).where(Outbox.topic == trials.TOPIC)).one()
+    assert (job.record_id, job.payload["language"]) == (checked.id, "nl")
+    assert marketer.post(f"/mail_template/{checked.template_id}/try_letter?tab=preview").status_code == 303
+    assert as_user("manager").post(place).status_code == 403
+    assert session.scalar(select(func.count()).where(Outbox.topic == trials.TOPIC)) == 2
