@@ -3,16 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.models.mailing import Mailing, MailingRecipient, RecipientPhase
+from app.models.mailing import OPEN, Mailing, MailingRecipient, RecipientPhase
 from app.models.suppression import NoContact
 from app.services import access
 from app.services.mailing_link import CLICK, Meant
 from app.services.preference import GUEST
+
+LATELY = timedelta(minutes=5)
+_NOT_MEANT = (RecipientPhase.excluded, RecipientPhase.held_out)
+_FAILED = (RecipientPhase.refused, RecipientPhase.uncertain, RecipientPhase.bounced)
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,39 @@ def numbers(session: Session, mailing: Mailing) -> Numbers:
         clicked=sum(row[4] for row in rows),
         answered=sum(row[5] for row in rows),
         unsubscribed=sum(row[6] for row in rows),
+    )
+
+
+@dataclass(frozen=True)
+class Course:
+    """How far the sending has come. Units: `per_minute` is messages, on the average of the last five minutes."""
+
+    total: int
+    sent: int
+    failed: int
+    left: int
+    per_minute: int
+
+    @property
+    def percent(self) -> int:
+        """Return how much of it is done."""
+        return (self.total - self.left) * 100 // self.total if self.total else 0
+
+
+def course(session: Session, mailing: Mailing, *, at: datetime) -> Course:
+    """Return how far a mailing has come, by two statements that an index answers: this is asked every few seconds."""
+    mine = MailingRecipient.mailing_id == mailing.id
+    grouped = select(MailingRecipient.phase, func.count()).where(mine).group_by(MailingRecipient.phase)
+    phases = {row[0]: int(row[1]) for row in session.execute(grouped)}
+    since = max(at - LATELY, mailing.started_at) if mailing.started_at is not None else at - LATELY
+    lately = session.scalar(select(func.count()).where(mine, MailingRecipient.handed_at > since)) or 0
+    minutes = max((at - since) / timedelta(minutes=1), 1.0)
+    return Course(
+        total=sum(phases.values()) - sum(phases.get(each, 0) for each in _NOT_MEANT),
+        sent=phases.get(RecipientPhase.sent, 0),
+        failed=sum(phases.get(each, 0) for each in _FAILED),
+        left=sum(phases.get(each, 0) for each in OPEN),
+        per_minute=round(int(lately) / minutes),
     )
 
 

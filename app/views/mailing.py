@@ -20,8 +20,10 @@ from app.web import effect_words, menu
 from app.web.api import CrudApi
 from app.web.calendar import Calendar
 from app.web.card_tabs import Own, Related
+from app.web.cells import whole as number
 from app.web.crud import CrudView
 from app.web.mail_preview import TAB, MailPreview
+from app.web.progress import Progress
 from app.web.records import Records
 from app.web.schema import Lines
 from app.web.verbs import Verb
@@ -126,7 +128,7 @@ VERBS = [
 FOUND_BY = ["name", "state", "kind", "channel", "organisation", "template", "segment", "tag", "due_at", "started_at"]
 
 
-class MailingView(MailPreview, CrudView):
+class MailingView(MailPreview, Progress, CrudView):
     """Mailings."""
 
     datamodel = Records(Mailing, save=mailings.save, remove=mailings.remove, search=None, options=LOADED)
@@ -176,6 +178,28 @@ class MailingView(MailPreview, CrudView):
     def try_letter(self, pk: int) -> Any:
         """Send the letter that is shown to some of us, to see how it arrives."""
         return self.tried(pk)
+
+    def course(self, record: Mailing) -> mailing_count.Course:
+        """Return how far the sending has come."""
+        return mailing_count.course(db.session(), record, at=clock.now())
+
+    def standing_of(self, record: Mailing) -> tuple[int, str, bool]:
+        """Return how far the check or the sending is."""
+        found = self.course(record)
+        if record.state is S.checking:
+            return 0, _("%(count)s found until now", count=number(found.total)), True
+        return found.percent, self.told_course(found), record.state is S.sending
+
+    @staticmethod
+    def told_course(found: mailing_count.Course) -> str:
+        """Return the text beside the bar."""
+        return _(
+            "%(sent)s sent, %(failed)s failed, %(left)s left · %(rate)s a minute",
+            sent=number(found.sent),
+            failed=number(found.failed),
+            left=number(found.left),
+            rate=number(found.per_minute),
+        )
 
     def numbers(self, record: Mailing) -> mailing_count.Numbers:
         """Return how far a mailing has come."""

@@ -25,8 +25,12 @@ class Progress:
     @permission_name("see")
     def progress(self, pk: int) -> Response:
         """Return how far a run is: `percent`, `text`, and whether it is `over`."""
-        record = self._found(str(pk))
-        return jsonify(percent=record.percent, text=self.told_progress(record), over=not record.is_under_way)
+        percent, text, is_under_way = self.standing_of(self._found(str(pk)))
+        return jsonify(percent=percent, text=text, over=not is_under_way)
+
+    def standing_of(self, record: Any) -> tuple[int, str, bool]:
+        """Return how far a run is in percent and in words, and whether it is under way."""
+        return record.percent, self.told_progress(record), record.is_under_way
 
     @staticmethod
     def told_progress(record: Any) -> str:

@@ -1,15 +1,16 @@
 """For whom a mailing is shown, and what stands in the letter that is shown."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from app.documents import mailing as layouts
 from app.documents import mailing_preview as documents
 from app.models.mail_template import BlockKind, MailingChannel, MailTemplate, MailTemplateBlock, MailTemplateText
-from app.models.mailing import Mailing, MailingKind, MailingParty
+from app.models.mailing import Mailing, MailingKind, MailingParty, MailingRecipient, MailingState, RecipientPhase
 from app.models.party import PartyContact, PartyKind
-from app.services import access, mail_template, mailing_audience
+from app.services import access, mail_template, mailing_audience, mailing_count
 from app.services import mailing as mailings
 from app.services import mailing_preview as previews
 from app.services.mail_place import Slot
@@ -136,3 +137,21 @@ def test_somebody_of_whom_nothing_is_known(session, made, us, template):
     made.party("Person", kind=PartyKind.person)
     who = previews.nobody(previews.as_mailing(template, us))
     assert (who.key, who.record, list(who.words)) == (0, None, ["organisation"])
+
+
+def test_the_course_counts_what_was_meant_to_be_sent_and_how_fast(session, mailing):
+    checked(session, mailing)
+    rows = session.scalars(select(MailingRecipient).order_by(MailingRecipient.id)).all()
+    assert [row.phase.value for row in rows] == ["queued", "queued", "queued", "excluded"]
+    mailing.state, mailing.started_at = MailingState.sending, NOON - timedelta(hours=1)
+    rows[0].phase, rows[0].handed_at, rows[0].sent_at = RecipientPhase.sent, NOON - timedelta(minutes=1), NOON
+    rows[1].phase, rows[1].handed_at = RecipientPhase.refused, NOON - timedelta(minutes=6)
+    session.flush()
+    found = mailing_count.course(session, mailing, at=NOON)
+    assert (found.total, found.sent, found.failed, found.left, found.percent) == (3, 1, 1, 1, 66)
+    assert found.per_minute == 0  # one in five minutes
+    for row in rows[:3]:
+        row.handed_at = NOON - timedelta(seconds=30)
+    mailing.started_at = NOON - timedelta(minutes=1, seconds=30)
+    session.flush()
+    assert mailing_count.course(session, mailing, at=NOON).per_minute == 2

@@ -1,13 +1,14 @@
 """The preview of mailings on their cards: one recipient after another, the page that loads nothing, trying it out."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import event, func, select
 
+from app import clock
 from app.models.mail_template import BlockKind, MailingChannel, MailTemplate, MailTemplateBlock, MailTemplateText
-from app.models.mailing import Mailing, MailingKind, MailingParty
+from app.models.mailing import Mailing, MailingKind, MailingParty, MailingRecipient, RecipientPhase
 from app.outbox import Outbox
 from app.services import access, mail_template, mailing_audience
 from app.services import mailing as mailings
@@ -128,3 +129,29 @@ def test_a_letter_is_tried_out_from_the_card(as_user, session, checked):
     assert marketer.post(f"/mail_template/{checked.template_id}/try_letter?tab=preview").status_code == 303
     assert as_user("manager").post(place).status_code == 403
     assert session.scalar(select(func.count()).where(Outbox.topic == trials.TOPIC)) == 2
+
+
+def test_the_card_follows_the_sending_and_offers_to_pause_it(as_user, session, checked):
+    marketer = as_user("marketer")
+    place = f"/mailing/progress/{checked.id}"
+    assert marketer.get(place).json["over"] is True
+    mailings.start(session, checked, at=clock.now() - timedelta(minutes=2))
+    first = session.scalars(select(MailingRecipient).order_by(MailingRecipient.id)).first()
+    first.phase, first.handed_at, first.sent_at = RecipientPhase.sent, clock.now(), clock.now()
+    session.commit()
+    told = {"percent": 50, "text": "1 sent, 0 failed, 1 left · 0 a minute", "over": False}
+    found = marketer.get(place).json
+    assert found | {"text": re.sub(r"\d+ a minute", "0 a minute", found["text"])} == told
+    card = marketer.get(f"/mailing/show/{checked.id}").get_data(as_text=True)
+    assert f'id="bulk-progress" data-url="{place}"' in card
+    assert 'type="submit" form="act-pause"' in card
+    assert 'id="act-pause"' in card
+    assert marketer.post(f"/mailing/{checked.id}/pause").status_code == 302
+    session.expire_all()
+    assert marketer.get(place).json["over"] is True
+    card = marketer.get(f"/mailing/show/{checked.id}").get_data(as_text=True)
+    assert 'id="bulk-progress"' not in card
+    assert 'type="submit" form="act-start"' in card
+    assert as_user("manager").get(place).status_code in {302, 403}
+    auditor = as_user("auditor").get(f"/mailing/show/{checked.id}").get_data(as_text=True)
+    assert 'form="act-start"' not in auditor
