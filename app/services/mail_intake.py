@@ -126,14 +126,15 @@ def _file(
     letter = marked or _letter_of(session, mail.returned or mail.answers)
     row.letter = letter
     row.party_id = letter.party_id if letter is not None else None
-    told = mailing_heard.of_mail(session, mail.returned or mail.answers) if letter is None else None
+    way = mailing_heard.of_path(session, mail.to) if letter is None else None
+    told = way or (mailing_heard.of_mail(session, mail.returned or mail.answers) if letter is None else None)
     row.party_id = told.party_id if told is not None else row.party_id
     if not is_whole:
         row.kind = MailKind.too_large
         row.error = _("It is larger than %(most)s MB: read it in the mailbox", most=24)
     elif _is_double(session, row, mail):
         row.kind = MailKind.double
-    elif mail.is_bounce or (marked is not None and mail.is_automatic):
+    elif mail.is_bounce or ((marked or way) is not None and _says_a_server(mail)):
         row.kind = MailKind.bounce
         if letter is not None:
             mail_filing.came_back(session, letter, mail, at=at)
@@ -145,6 +146,11 @@ def _file(
         row.kind = MailKind.automatic
     else:
         _file_of_person(session, mailbox, row, mail, told, content=content, files=files, at=at, is_again=is_again)
+
+
+def _says_a_server(mail: Mail) -> bool:
+    """Say whether what took a letter's own way back is a report; somebody's holiday takes it too (RFC 3834, 4)."""
+    return mail.is_automatic and mail.is_of_server and not mail.has_only_waited
 
 
 def _file_of_person(

@@ -36,7 +36,9 @@ _NESTED = re.compile(rb"(?i)multipart\s*/|message\s*/")
 _BRACKETS = re.compile(r"<([^<>\s]+@[^<>\s]+)>")
 _ID = re.compile(r"<[^<>\s]{3,248}>")
 _MACHINES = frozenset({"mailer-daemon", "postmaster", "noreply", "no-reply", "donotreply", "do-not-reply"})
+_SERVERS = frozenset({"", "mailer-daemon", "postmaster"})  # as whom mail servers write, the first for nobody at all
 _ARRIVED = ("To", "Delivered-To", "X-Original-To", "Envelope-To")
+_HARMLESS = frozenset({"delayed", "delivered", "relayed", "expanded"})
 _T = TypeVar("_T")
 
 
@@ -65,7 +67,8 @@ class Mail:
 
     `number` is its Message-ID, else the hash of its bytes; `answers` the Message-IDs that it refers to, the nearest
     first; `to` the heads that say to which address of ours it came; `returned` the Message-IDs of what a report says
-    did not arrive, and `verdict` why.
+    did not arrive, and `verdict` why. `is_of_server`: it is said by a mail server, not by somebody's holiday;
+    `has_only_waited`: it reports of what is late, or has arrived.
     """
 
     number: str
@@ -79,6 +82,8 @@ class Mail:
     files: list[File] = field(default_factory=list)
     is_automatic: bool = False
     is_bounce: bool = False
+    is_of_server: bool = False
+    has_only_waited: bool = False
     returned: list[str] = field(default_factory=list)
     verdict: str = ""
     errors: list[str] = field(default_factory=list)
@@ -142,6 +147,8 @@ def _head(message: EmailMessage, found: Mail) -> None:
     found.answers = list(dict.fromkeys(ids))[:MOST_IDS]
     found.to = [_raw(message, name)[:LONGEST_HEADER] for name in _ARRIVED]
     found.is_automatic = _is_automatic(message, found)
+    sender = (found.from_address or "").partition("@")[0]
+    found.is_of_server = sender in _SERVERS or sender.startswith("microsoftexchange")
 
 
 def _sender(message: EmailMessage, found: Mail) -> None:
@@ -214,7 +221,7 @@ def _body(message: EmailMessage, found: Mail) -> None:
             (plain if kind == "text/plain" else html).append(text)
         else:
             _file(part, kind, found)
-    found.is_bounce = is_report and bool(found.returned or found.verdict)
+    found.is_bounce = is_report and not found.has_only_waited and bool(found.returned or found.verdict)
     said = mail_text.clean("\n\n".join(plain))
     found.text = said or mail_text.clean("\n\n".join(mail_text.of_html(each) for each in html))
 
@@ -256,7 +263,9 @@ def _report(part: Message, kind: str, found: Mail) -> None:
     inner = part.get_payload()
     blocks = [each for each in inner if isinstance(each, Message)] if isinstance(inner, list) else []
     if kind == "message/delivery-status":
-        failed = [each for each in blocks if _header(each, "Action").strip().lower() == "failed"]
+        acts = {each: _header(each, "Action").strip().lower() for each in blocks}
+        failed = [each for each, act in acts.items() if act == "failed"]
+        found.has_only_waited = bool(set(acts.values()) & _HARMLESS) and not failed
         for each in failed[:1]:
             told = [_header(each, name) for name in ("Final-Recipient", "Status", "Diagnostic-Code")]
             found.verdict = mail_text.line(" · ".join(filter(None, told)), most=500)

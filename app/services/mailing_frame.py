@@ -15,7 +15,7 @@ from app.models.mail_template import MailingChannel
 from app.models.mailing import Mailing, MailingKind, MailingRecipient
 from app.models.organisation import Organisation
 from app.models.suppression import ContactChannel
-from app.services import letter_office, preference
+from app.services import bounce_path, letter_office, preference
 from app.services import mail_server as mail_servers
 from app.services import mailing as mailings
 from app.services import mailing_link as links
@@ -71,12 +71,17 @@ class Frame:
 
     @property
     def envelope(self) -> str:
-        """Return as whom a message is handed over: to whom a letter comes back, or the sender of a text message."""
-        return (self.sms.sender or "") if self.sms is not None else self._returns_to()
+        """Return as whom a message is handed over that is nobody's of the ledger."""
+        return (self.sms.sender or "") if self.sms is not None else self._return_path or self.from_address
 
-    def _returns_to(self) -> str:
-        path = self.outgoing.return_path if self.outgoing is not None else None
-        return path or self.from_address
+    def envelope_of(self, recipient_id: int) -> str:
+        """Return to whom the letter to a recipient comes back, marked as his; of a text message its sender."""
+        path = self._return_path if self.sms is None else None
+        return bounce_path.of_recipient(path, recipient_id) if path else self.envelope
+
+    @property
+    def _return_path(self) -> str | None:
+        return self.outgoing.return_path if self.outgoing is not None else None
 
     def language_for(self, code: str) -> str:
         """Return the language in which somebody is written to: his own, ours, English, or the only one."""

@@ -1,8 +1,10 @@
 """What is heard back of a mailing: answers, letters that came back, and that somebody has unsubscribed.
 
-A mail is known by the Message-IDs that it names: whoever names one of ours has had the letter, or has it from who did.
+A mail is known by the way back that it took, else by the Message-IDs that it names: whoever names one of ours has had
+the letter, or has it from who did.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -12,19 +14,29 @@ from sqlalchemy.orm import Session
 from app.models.mailing import MailingRecipient, RecipientPhase
 from app.models.party import Party, PartyContact
 from app.models.suppression import ContactChannel
-from app.services import access, mailing_link, suppression
+from app.services import access, bounce_path, mailing_link, suppression
 from app.services.mail_read import Mail
 
+_STATUS = re.compile(r"(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?!\w|\.\d)")  # Source: RFC 3463
+_LONGEST = 500
 _ON_ITS_WAY = (RecipientPhase.handed_over, RecipientPhase.sent, RecipientPhase.uncertain)
 
 
 def of_mail(session: Session, ids: Iterable[str]) -> MailingRecipient | None:
     """Return whose letter of a mailing is the nearest among the Message-IDs that a mail names, if it ever left."""
     key = next((found for each in ids if (found := mailing_link.of_message_id(each)) is not None), None)
-    if key is None:
-        return None
+    return _left(session, key) if key is not None else None
+
+
+def _left(session: Session, key: int) -> MailingRecipient | None:
     left = select(MailingRecipient).where(MailingRecipient.id == key, MailingRecipient.handed_at.is_not(None))
     return session.scalars(left.with_for_update()).one_or_none()
+
+
+def of_path(session: Session, heads: Iterable[str]) -> MailingRecipient | None:
+    """Return whose letter of a mailing has its own way back among the heads that say where a mail went, if it left."""
+    key = next((found for each in heads if (found := bounce_path.recipient_of(each)) is not None), None)
+    return _left(session, key) if key is not None else None
 
 
 def known(session: Session, row: MailingRecipient) -> list[tuple[Party, int | None]]:
@@ -47,11 +59,17 @@ def came_back(session: Session, row: MailingRecipient, mail: Mail, *, at: dateti
     if row.phase not in _ON_ITS_WAY:
         return
     row.phase, row.token, row.lease_until = RecipientPhase.bounced, None, None
-    row.answer = mail.verdict or mail.subject
+    verdict = mail.verdict or _verdict_in(mail.text)
+    row.answer = verdict or mail.subject
     session.flush()
     if row.address is not None:
-        is_hard = suppression.is_lasting(mail.verdict)
+        is_hard = suppression.is_lasting(verdict)
         suppression.bounced(session, ContactChannel.email, row.address, is_hard=is_hard, at=at)
+
+
+def _verdict_in(text: str) -> str:
+    """Return the line in which a server says in its own words why, "" where it does not."""
+    return next((line.strip()[:_LONGEST] for line in text.splitlines() if _STATUS.search(line)), "")
 
 
 def unsubscribed(session: Session, party_id: int | None, address: str, *, at: datetime) -> None:

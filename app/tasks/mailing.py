@@ -193,7 +193,8 @@ class _Sender:
         except ValueError as problem:
             return Result(recipient_id=one.id, outcome=Outcome.refused, answer=str(problem))
         try:
-            answer = talk.deliver(sender=self._desk.frame.envelope, passed=one.passed, content=content)
+            sender = self._desk.frame.envelope_of(one.id)
+            answer = talk.deliver(sender=sender, passed=one.passed, content=content)
         except smtp.Unclear as problem:
             return Result(recipient_id=one.id, outcome=Outcome.uncertain, answer=str(problem))
         except smtp.Away as problem:

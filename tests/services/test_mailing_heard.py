@@ -7,12 +7,14 @@ from sqlalchemy import select
 
 from app.models.activity import Activity, ActivityLink
 from app.models.lead_source import LeadChannel, LeadSource
+from app.models.mail_server import MailServer
 from app.models.mail_template import BlockKind, MailingChannel, MailTemplate, MailTemplateBlock, MailTemplateText
 from app.models.mailbox import Mailbox, MailboxSecurity, MailKind
 from app.models.mailing import Mailing, MailingKind, MailingRecipient, MailingState, RecipientPhase
 from app.models.suppression import AddressFailure, ContactChannel, Suppression
+from app.services import bounce_path, mail_intake, mail_template, mailing_frame, mailing_link, preference
 from app.services import lead_source as sources
-from app.services import mail_intake, mail_template, mailing_link, preference
+from app.services import mail_server as mail_servers
 from app.services import mailbox as mailboxes
 from app.services import mailing as mailings
 from app.services.mail_intake import Item
@@ -155,3 +157,137 @@ def test_who_unsubscribes_by_a_letter_is_counted_at_the_last_one_that_he_got(ses
     assert preference.unsubscribe(session, whom, how=How(way="one click"), at=at) is True
     assert preference.unsubscribe(session, whom, how=How(way="one click"), at=at + timedelta(hours=1)) is False
     assert (row.unsubscribed_at, last.unsubscribed_at, waiting.unsubscribed_at) == (None, at, None)
+
+
+# --- what comes back by its own way, without the head of our letter ---------------------------------------------------
+
+
+def way_of(row):
+    return bounce_path.of_recipient(f"bounces@{OURS}", row.id)
+
+
+POSTFIX = """From: MAILER-DAEMON@mx.example (Mail Delivery System)
+Delivered-To: {way}
+Auto-Submitted: auto-replied
+Content-Type: multipart/report; report-type=delivery-status; boundary="A/1"
+
+--A/1
+Content-Type: text/plain
+
+<info@bloem.example>: host mx.bloem.example said: 550 5.1.1 User unknown (in reply to RCPT TO command)
+
+--A/1
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example
+
+Final-Recipient: rfc822; info@bloem.example
+Action: failed
+Status: 5.1.1
+
+--A/1--
+"""
+EXCHANGE = """From: "Microsoft Outlook" <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@bloem.example>
+Delivered-To: {way}
+Content-Type: multipart/report; report-type=delivery-status; boundary="_000_"
+
+--_000_
+Content-Type: text/html
+
+<p>Your message couldn't be delivered.</p>
+
+--_000_
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns;bloem.example
+
+Original-recipient: rfc822;info@bloem.example
+Final-recipient: rfc822;info@bloem.example
+Action: failed
+Status: 5.1.10
+Diagnostic-Code: smtp;550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found
+
+--_000_--
+"""
+QMAIL = """From: MAILER-DAEMON@mx.example
+Delivered-To: {way}
+Subject: failure notice
+
+Hi. This is the qmail-send program at mx.example.
+
+<info@bloem.example>:
+Sorry, no mailbox here by that name. (#5.1.1)
+"""
+EXIM = """From: Mail Delivery System <Mailer-Daemon@mx.example>
+X-Failed-Recipients: info@bloem.example
+Auto-Submitted: auto-replied
+Delivered-To: {way}
+
+A message that you sent could not be delivered to one or more of its recipients.
+
+  info@bloem.example
+    SMTP error: 452 4.2.2 mailbox full, retry timeout exceeded
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "is_hard", "said"),
+    [
+        (POSTFIX, True, "rfc822; info@bloem.example · 5.1.1"),
+        (EXCHANGE, True, "rfc822;info@bloem.example · 5.1.10"),
+        (QMAIL, True, "Sorry, no mailbox here by that name. (#5.1.1)"),
+        (EXIM, False, "SMTP error: 452 4.2.2 mailbox full, retry timeout exceeded"),
+    ],
+)
+def test_what_takes_the_way_back_of_a_letter_is_known_without_its_number(session, row, take, text, is_hard, said):
+    taken = take(text.format(way=way_of(row)))
+    assert (taken.kind, taken.party_id) == (MailKind.bounce, row.party_id)
+    assert row.phase is RecipientPhase.bounced
+    assert row.answer.startswith(said)
+    assert [each.is_hard for each in session.scalars(select(AddressFailure))] == [is_hard]
+
+
+def test_a_holiday_and_a_letter_that_is_only_late_have_not_come_back(session, row, take):
+    holiday = f"From: info@bloem.example\nDelivered-To: {way_of(row)}\nAuto-Submitted: auto-replied\n\nUntil Monday.\n"
+    assert take(holiday).kind is MailKind.automatic
+    late = POSTFIX.format(way=way_of(row)).replace("Action: failed", "Action: delayed").replace("5.1.1", "4.4.1")
+    assert take(late, uid=2).kind is MailKind.automatic
+    late = report(row, "4.4.1").replace("Action: failed", "Action: delayed")
+    assert take(late, uid=3).kind is MailKind.automatic
+    assert row.phase is RecipientPhase.sent
+    assert session.scalars(select(AddressFailure)).all() == []
+
+
+@attack(232, "ending the addresses of others by a way back that one has made up")
+def test_a_way_back_that_we_have_not_written_is_nobodys(session, row, take):
+    real = way_of(row)
+    for uid, forged in enumerate(
+        (
+            real.replace(f"+m{row.id}-", f"+m{row.id + 1}-"),
+            real.replace(f"+m{row.id}-", f"+l{row.id}-"),
+            bounce_path.of_letter(f"bounces@{OURS}", row.id).replace("+l", "+m"),
+            f"bounces+m{row.id}-{'0' * 20}@{OURS}",
+        ),
+        start=1,
+    ):
+        assert bounce_path.recipient_of(forged) is None
+        take(QMAIL.format(way=forged), uid=uid)
+    row.handed_at, row.phase, row.sent_at = None, RecipientPhase.queued, None
+    session.flush()
+    take(QMAIL.format(way=real), uid=9)
+    assert row.phase is RecipientPhase.queued
+    assert session.scalars(select(AddressFailure)).all() == []
+
+
+def test_each_letter_has_a_way_back_of_its_own_where_its_company_has_one(session, row):
+    us = row.mailing.organisation
+    frame = mailing_frame.framed(session, row.mailing, {})
+    assert frame.envelope_of(row.id) == f"office@{OURS}"
+    place = MailServer(organisation=us, host="127.0.0.1", port=25, security=MailboxSecurity.none)
+    place.return_path = f"bounces@{OURS}"
+    mail_servers.save(session, place)
+    session.flush()
+    frame = mailing_frame.framed(session, row.mailing, {})
+    assert (frame.envelope_of(row.id), frame.envelope) == (way_of(row), f"bounces@{OURS}")
+    assert bounce_path.recipient_of(way_of(row)) == row.id
+    assert bounce_path.letter_of(way_of(row)) is None
