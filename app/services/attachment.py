@@ -12,13 +12,17 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
+from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError, NotAllowed, NotFound
 from app.i18n import gettext as _
 from app.models.attachment import Attachment
+from app.models.mail_template import MailTemplate
+from app.models.mailing import Mailing
 from app.outbox import enqueue
+from app.services import access
 from app.services import bin as bins
 from app.services.access import Actor
 
@@ -64,6 +68,8 @@ def remove(session: Session, attachment: Attachment, *, by: Actor) -> None:
     """
     if by.user_id is None or attachment.created_by_id != by.user_id:
         raise NotAllowed("attachment.delete")
+    if _is_in_letters(session, attachment):
+        raise DomainError(_("A document or letter stands on this file; it stays"))
     digest = attachment.sha256
     try:
         with session.begin_nested():
@@ -71,6 +77,15 @@ def remove(session: Session, attachment: Attachment, *, by: Actor) -> None:
     except IntegrityError:
         raise DomainError(_("A document or letter stands on this file; it stays")) from None
     enqueue(session, bins.SWEEP, digests=[digest])
+
+
+def _is_in_letters(session: Session, attachment: Attachment) -> bool:
+    """Say whether a mailing that was checked may show a file: whoever has its letter would miss it."""
+    if attachment.entity != MailTemplate.__stem__:
+        return False
+    sent = exists().where(Mailing.template_id == attachment.record_id, Mailing.version_id.is_not(None))
+    with access.everything(session, why="a picture stays as long as a letter may show it, whoever has sent that"):
+        return bool(session.scalar(select(sent)))
 
 
 def keep(source: BinaryIO, *, files: Path) -> tuple[str, int]:

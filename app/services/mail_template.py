@@ -133,11 +133,17 @@ def _place(session: Session, template: MailTemplate) -> None:
 
 def _refuse_pictures(session: Session, template: MailTemplate) -> None:
     known = {each.name: each for each in pictures(session, template)}
-    errors = {
-        f"blocks-{number}-file": [_("There is no picture of this name among the files of this template")]
-        for number, block in enumerate(template.blocks)
-        if block.kind is BlockKind.image and block.file not in known
-    }
+    errors: dict[str, list[str]] = {}
+    for number, block in enumerate(template.blocks):
+        picture = known.get(block.file or "")
+        if block.kind is not BlockKind.image:
+            continue
+        if picture is None:
+            text = _("There is no picture of this name among the files of this template")
+            errors[f"blocks-{number}-file"] = [text]
+        elif picture.size > LARGEST_PICTURE:
+            text = _("This picture has more than %(most)s KB: make it smaller", most=LARGEST_PICTURE // 1000)
+            errors[f"blocks-{number}-file"] = [text]
     if errors:
         raise Refusals(errors)
 

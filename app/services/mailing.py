@@ -14,10 +14,11 @@ from app.errors import DomainError, Refusals
 from app.i18n import gettext as _
 from app.i18n import label_of
 from app.lifecycle import move
-from app.models.mail_template import BlockKind, MailingChannel, MailTemplate
+from app.models.mail_template import MailingChannel, MailTemplate
 from app.models.mailing import MAILING_MOVES, OPEN, Mailing, MailingKind, MailingRecipient, MailingState, RecipientPhase
 from app.models.organisation import Organisation
 from app.outbox import enqueue
+from app.services import mail_picture as pictures
 from app.services import mail_server as mail_servers
 from app.services import mail_template as templates
 from app.services import segment as segments
@@ -104,8 +105,8 @@ def check(session: Session, mailing: Mailing, *, by: Actor, at: datetime) -> Non
         errors["template"] = [_("This template is out of use")]
     if mailing.template.channel is not mailing.channel:
         errors["template"] = [_("This template is for another way of sending")]
-    if any(block.kind is BlockKind.image for block in mailing.template.blocks):
-        errors["template"] = [_("Pictures cannot be sent yet: take them out of the template")]
+    if _misses_pictures(session, mailing.template):
+        errors["template"] = [_("A picture of this template is gone, or too large: open the template and save it")]
     if mailing.channel is MailingChannel.email and not address_of(mailing.organisation):
         errors["organisation"] = [_("The law wants the address of the sender in each mail: give it to your company")]
     if errors:
@@ -115,6 +116,13 @@ def check(session: Session, mailing: Mailing, *, by: Actor, at: datetime) -> Non
     mailing.seed, mailing.checked_at, mailing.due_at = secrets.token_hex(16), None, None
     session.flush()
     enqueue(session, CHECK, mailing.id, due_at=at, actor_id=by.user_id)
+
+
+def _misses_pictures(session: Session, template: MailTemplate) -> bool:
+    """Say whether the template that holds now shows what is no longer among its files."""
+    said = templates.latest(session, template).content["languages"]
+    kept = {each.id for each in templates.pictures(session, template) if each.size <= templates.LARGEST_PICTURE}
+    return bool(pictures.wanted_by(said) - kept)
 
 
 def _wrong_segment(session: Session, mailing: Mailing, *, at: datetime) -> dict[str, list[str]]:

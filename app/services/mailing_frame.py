@@ -16,6 +16,7 @@ from app.models.mailing import Mailing, MailingKind, MailingRecipient
 from app.models.organisation import Organisation
 from app.models.suppression import ContactChannel
 from app.services import bounce_path, letter_office, preference
+from app.services import mail_picture as pictures
 from app.services import mail_server as mail_servers
 from app.services import mailing as mailings
 from app.services import mailing_link as links
@@ -177,12 +178,13 @@ def framed(session: Session, mailing: Mailing, said: Mapping[str, Any]) -> Frame
         )
     sender = plain_address(sender)
     name = us.legal_name or us.name
+    public_url = (office.public_url or f"https://{office.host}").rstrip("/")
     reply_to = plain_address(us.email) if us.email else None
     return Frame(
         said=said,
         language=us.language,
         host=_host(office.public_url) or sender.rpartition("@")[2],
-        public_url=(office.public_url or f"https://{office.host}").rstrip("/"),
+        public_url=public_url,
         from_address=sender,
         from_name=head_line(name, limit=250),
         reply_to=reply_to if reply_to != sender else None,
@@ -191,6 +193,7 @@ def framed(session: Session, mailing: Mailing, said: Mapping[str, Any]) -> Frame
         clicks=mailing.tracks_clicks,
         opens=mailing.tracks_opens,
         outgoing=mail_servers.outgoing(session, us.id),
+        pictures=pictures.addresses(session, mailing.template, pictures.wanted_by(said), public_url=public_url),
     )
 
 

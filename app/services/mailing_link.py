@@ -28,7 +28,7 @@ class Meant:
 
 def token(act: str, recipient_id: int, number: int = 0) -> str:
     """Return what stands in a link."""
-    return f"{act}{recipient_id}-{number}-{_mark(f'{act} {recipient_id} {number}')}"
+    return f"{act}{recipient_id}-{number}-{mark(f'{act} {recipient_id} {number}')}"
 
 
 def read(text: str) -> Meant | None:
@@ -36,24 +36,25 @@ def read(text: str) -> Meant | None:
     found = _TOKEN.fullmatch(text)
     if found is None:
         return None
-    act, key, number, mark = found.groups()
-    if not hmac.compare_digest(mark, _mark(f"{act} {int(key)} {int(number)}")):
+    act, key, number, proof = found.groups()
+    if not hmac.compare_digest(proof, mark(f"{act} {int(key)} {int(number)}")):
         return None
     return Meant(act, int(key), int(number))
 
 
 def message_id(recipient_id: int, *, host: str) -> str:
     """Return the Message-ID of the mail to a recipient: the same whenever it is sent."""
-    return f"<mailing.{recipient_id}.{_mark(f'mail {recipient_id}')}@{host}>"
+    return f"<mailing.{recipient_id}.{mark(f'mail {recipient_id}')}@{host}>"
 
 
 def of_message_id(text: str) -> int | None:
     """Return the recipient whose mail a Message-ID names, None when it is none of ours."""
     found = _MESSAGE_ID.fullmatch(text)
-    if found is None or not hmac.compare_digest(found[2], _mark(f"mail {int(found[1])}")):
+    if found is None or not hmac.compare_digest(found[2], mark(f"mail {int(found[1])}")):
         return None
     return int(found[1])
 
 
-def _mark(text: str) -> str:
+def mark(text: str) -> str:
+    """Return by what one of our links is known: nobody else makes it."""
     return sealing.fingerprint(f"mailing {text}")[:_LENGTH]

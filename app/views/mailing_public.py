@@ -6,21 +6,23 @@ A link leads to an address of its own mailing and nowhere else; whatever is wron
 import base64
 from typing import Any
 
-from flask import current_app, make_response, redirect
+from flask import current_app, make_response, redirect, request
 from flask_appbuilder import BaseView, expose
 from werkzeug.exceptions import NotFound
 
-from app import clock
+from app import clock, errors
 from app.db import db, unit_of_work
 from app.documents import mailing as documents
 from app.errors import TooManyTries
 from app.models.mailing import MailingRecipient
-from app.services import mailing_count, mailing_frame, mailing_link, preference
+from app.services import access, mail_picture, mailing_count, mailing_frame, mailing_link, preference
+from app.services import attachment as attachments
 from app.services.mailing_frame import Around
 from app.services.mailing_link import CLICK, LEAVE, OPEN
-from app.web import often
+from app.web import framed, often
 from app.web.signing_in import client_address
 
+YEAR = 31_536_000  # seconds: an address with other bytes behind it is another address
 _DOT = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
 
@@ -32,7 +34,9 @@ class MailingPublicView(BaseView):
 
     @expose("/<string:token>", methods=["GET"])
     def follow(self, token: str) -> Any:
-        """Note that somebody is here, and lead him on."""
+        """Note that somebody is here, and lead him on; send a picture without noting anything."""
+        if mail_picture.is_one(token):
+            return self._picture(token)
         meant = mailing_link.read(token)
         if meant is None:
             return self._nothing()
@@ -49,6 +53,25 @@ class MailingPublicView(BaseView):
         answer.headers["Referrer-Policy"] = "no-referrer"
         answer.headers["X-Robots-Tag"] = "noindex, nofollow"
         return answer
+
+    def _picture(self, token: str) -> Any:
+        session = db.session()
+        with access.acting(session, preference.GUEST):
+            picture = mail_picture.found(session, token)
+        if picture is None:
+            return self._nothing()
+        try:
+            place = attachments.path_of(picture, files=current_app.config["CRM_VAR"] / "files")
+        except errors.NotFound:
+            return self._nothing()
+        answer = make_response(place.read_bytes())  # a megabyte at most
+        answer.headers["Content-Type"] = picture.media_type
+        answer.set_etag(picture.sha256)
+        answer.make_conditional(request)
+        answer.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
+        answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+        answer.headers["Referrer-Policy"] = "no-referrer"
+        return framed.for_all(answer)
 
     @staticmethod
     def _nothing() -> Any:

@@ -1,8 +1,10 @@
 """Whom a mailing goes to, decided before the first message; its way through its states; how much leaves at once."""
 
+import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import func, select
 
 from app.errors import DomainError, Refusals
@@ -14,7 +16,17 @@ from app.models.segment import Segment
 from app.models.suppression import ContactChannel, ContactMade, NoContact, SuppressionReason
 from app.models.tag import Tag, Tagging
 from app.outbox import Outbox
-from app.services import access, consent, mail_template, mailing_audience, mailing_link, suppression
+from app.services import (
+    access,
+    consent,
+    mail_picture,
+    mail_template,
+    mailing_audience,
+    mailing_frame,
+    mailing_link,
+    suppression,
+)
+from app.services import attachment as attachments
 from app.services import mailing as mailings
 from app.services import mailing_ledger as ledger
 from app.services import segment as segments
@@ -240,13 +252,53 @@ def test_a_check_says_what_is_missing_and_changes_nothing(session, mailing, us, 
     assert (mailing.state, mailing.version_id) == (MailingState.draft, None)
 
 
-def test_a_template_with_a_picture_is_not_sent(session, made, mailing, template):
-    chosen(session, mailing, *many(session, made, 1))
+@pytest.fixture
+def picture(session, app, template):
+    found = attachments.store(
+        session,
+        io.BytesIO(b"\x89PNG\r\n\x1a\n"),
+        files=app.config["CRM_VAR"] / "files",
+        name="a.png",
+        media_type="image/png",
+        entity="mail_template",
+        record_id=template.id,
+        at=NOON,
+        by_id=None,
+    )
     template.blocks.append(MailTemplateBlock(language="en", kind=BlockKind.image, file="a.png", position=2))
+    mail_template.save(session, template)
+    return found
+
+
+def test_a_picture_has_a_public_address_in_the_letters_and_stays_as_long_as_they_may_show_it(
+    session, made, mailing, picture
+):
+    chosen(session, mailing, *many(session, made, 1))
+    mailings.check(session, mailing, by=SYSTEM, at=NOON)
+    frame = mailing_frame.of(session, mailing.id)
+    assert frame.pictures == {picture.id: f"{frame.public_url}/m/{mail_picture.token(picture)}"}
+    assert frame.around("en").pictures == frame.pictures
+    marketer = session.scalars(select(User).where(User.username == "marketer")).unique().one()
+    picture.created_by_id = marketer.id
+    by = access.actor_of(session, user_id=picture.created_by_id, name="marketer", roles=["Marketer"])
+    with pytest.raises(DomainError, match="stands on this file"):
+        attachments.remove(session, picture, by=by)
+    mailings.reopen(session, mailing)
+    attachments.remove(session, picture, by=by)
     with pytest.raises(Refusals) as refused:
         mailings.check(session, mailing, by=SYSTEM, at=NOON)
-    assert refused.value.errors == {"template": ["Pictures cannot be sent yet: take them out of the template"]}
+    assert refused.value.errors == {
+        "template": ["A picture of this template is gone, or too large: open the template and save it"]
+    }
     assert mailing.state is MailingState.draft
+
+
+def test_a_picture_that_is_too_large_is_refused_at_its_row(session, template, picture):
+    picture.size = mail_template.LARGEST_PICTURE + 1
+    with pytest.raises(Refusals) as refused:
+        mail_template.save(session, template)
+    number = len(template.blocks) - 1
+    assert refused.value.errors == {f"blocks-{number}-file": ["This picture has more than 1000 KB: make it smaller"]}
 
 
 def test_numbers_that_no_mailing_has_are_refused_by_field(session, mailing):

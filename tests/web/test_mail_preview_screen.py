@@ -1,5 +1,7 @@
 """The preview of mailings on their cards: one recipient after another, the page that loads nothing, trying it out."""
 
+import base64
+import io
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +12,8 @@ from app import clock
 from app.models.mail_template import BlockKind, MailingChannel, MailTemplate, MailTemplateBlock, MailTemplateText
 from app.models.mailing import Mailing, MailingKind, MailingParty, MailingRecipient, RecipientPhase
 from app.outbox import Outbox
-from app.services import access, mail_template, mailing_audience
+from app.services import access, mail_picture, mail_template, mailing_audience, mailing_link
+from app.services import attachment as attachments
 from app.services import mailing as mailings
 from app.services import mailing_trial as trials
 from tests.attack import attack
@@ -155,3 +158,67 @@ def test_the_card_follows_the_sending_and_offers_to_pause_it(as_user, session, c
     assert as_user("manager").get(place).status_code in {302, 403}
     auditor = as_user("auditor").get(f"/mailing/show/{checked.id}").get_data(as_text=True)
     assert 'form="act-start"' not in auditor
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+DOT = b"\x89PNG\r\n\x1a\n" + b"dot"
+
+
+@pytest.fixture
+def picture(app, session, mailing):
+    template = mailing.template
+
+    def store(content, **values):
+        about = {"name": "a.png", "media_type": "image/png", "entity": "mail_template", "record_id": template.id}
+        files = app.config["CRM_VAR"] / "files"
+        return attachments.store(session, io.BytesIO(content), files=files, at=NOON, by_id=None, **about | values)
+
+    found = store(DOT)
+    template.blocks.append(MailTemplateBlock(language="en", kind=BlockKind.image, file="a.png", text="Tulips"))
+    mail_template.save(session, template)
+    session.commit()
+    found.another = store
+    return found
+
+
+def test_everybody_finds_the_picture_of_a_letter_and_keeps_it(visitor, picture):
+    answer = visitor.get(f"/m/{mail_picture.token(picture)}")
+    assert (answer.status_code, answer.mimetype, answer.data) == (200, "image/png", DOT)
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Set-Cookie" not in answer.headers
+    again = visitor.get(f"/m/{mail_picture.token(picture)}", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+@attack(233, "fetching files of the company by the public address of pictures")
+def test_the_address_of_a_picture_leads_to_pictures_of_templates_alone(visitor, session, mailing, picture):
+    good = mail_picture.token(picture)
+    others = [
+        picture.another(DOT, entity="party", record_id=1),
+        picture.another(b"<svg/>", media_type="image/svg+xml"),
+        picture.another(b"%PDF", media_type="application/pdf"),
+    ]
+    session.commit()
+    other = others[0]
+    forged = [
+        *(mail_picture.token(each) for each in others),
+        good.replace(f"i{picture.id}-", f"i{other.id}-"),
+        good[:-1] + ("0" if good[-1] != "0" else "1"),
+        f"i{picture.id}-{mailing_link.token('c', picture.id).rpartition('-')[2]}",
+        good.upper(),
+    ]
+    for each in forged:
+        assert visitor.get(f"/m/{each}").status_code == 404, each
+    picture.sha256 = "0" * 64
+    session.commit()
+    assert visitor.get(f"/m/{good}").status_code == 404
+
+
+def test_the_preview_holds_its_pictures_itself(as_user, session, mailing, picture):
+    page = as_user("marketer").get(f"/mailing/{mailing.id}/letter?language=en").get_data(as_text=True)
+    assert f'src="data:image/png;base64,{base64.b64encode(DOT).decode()}" width="600"' in page
+    assert "http" not in re.sub(r"https?://www\.w3\.org\S*", "", page)
