@@ -18,16 +18,18 @@ from app.errors import DomainError
 from app.models.delivery import Delivery
 from app.models.history import FieldChange, StateChange
 from app.models.invoice import Invoice
+from app.models.mailing import Mailing, MailingState
 from app.models.organisation import Organisation
 from app.models.party import Party, PartyAddress, PartyBankAccount, PartyChannel, PartyContact, PartyIdentifier
 from app.models.quote import Quote
 from app.models.sale_order import SaleOrder
+from app.models.suppression import NoContact
 from app.models.team import Team, UserProfile
 from app.outbox import Outbox
 from app.services import delivery as deliveries
 from app.services import invoice as invoices
+from app.services import mailing_count, mailing_effect, search, verify
 from app.services import party as parties
-from app.services import search, verify
 from tests.factories import Made
 
 TODAY = date(2026, 6, 30)
@@ -109,13 +111,25 @@ def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
         "lead_source": 3,
         "lead": 40,
         "sales_plan": 56,
-        "segment": 5,
         "contact_rule": 3,
+        "segment": 6,
+        "mail_template": 3,
+        "mailing": 2,
         "reminder_level": 3,
     }
     assert told == [(160, 160)]
     assert list(done.passwords) == [person.username for person in PERSONS]
     assert len(set(done.passwords.values())) == 1
+
+    spring, draft = session.scalars(select(Mailing).order_by(Mailing.id)).all()
+    assert (spring.state, draft.state) == (MailingState.done, MailingState.draft)
+    letters = mailing_count.numbers(session, spring)
+    assert letters.reasons == {NoContact.duplicate: 1, NoContact.no_consent: 20}
+    assert (letters.total, letters.delivered > 60, letters.opened > 20, letters.clicked > 3) == (166, True, True, True)
+    effect = mailing_effect.effect(session, spring, at=clock.now())
+    assert effect is not None
+    assert effect.written.sample.people + effect.held_out.sample.people == 89
+    assert (effect.is_open, effect.written.sample.people > 30) == (False, True)
 
     profiles = session.execute(
         select(User.username, UserProfile.language, Team.name)
@@ -170,6 +184,8 @@ def fill_again(session: Session) -> None:
         "sales_plan": 0,
         "segment": 0,
         "contact_rule": 0,
+        "mail_template": 0,
+        "mailing": 0,
         "reminder_level": 0,
     }
     numbers = session.execute(select(Party.external_id).order_by(Party.external_id)).scalars().all()
