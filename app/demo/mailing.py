@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.demo import mailing_words as words
 from app.demo.party import NUMBERED
-from app.demo.team import People
+from app.demo.team import SALES, People
 from app.lifecycle import move
 from app.models.consent import Consent, ConsentPurpose, ConsentSource, ConsentState
 from app.models.mail_template import BlockKind, MailingChannel, MailTemplate, MailTemplateBlock, MailTemplateText
@@ -50,17 +50,18 @@ def ensure(session: Session, *, organisation: Organisation, people: People, toda
     catalogue = _mail(session, "Catalogue", words.CATALOGUE)
     delivery = _mail(session, "Saturday deliveries", words.DELIVERY)
     _text(session, "Ready to be picked up", words.PICK_UP)
-    owner = people.ids.get("marketer", people.ids["head"])
+    owner, team = people.ids.get("marketer", people.ids["head"]), people.teams[SALES]
     began = datetime.combine(today - BEGAN, time(8), tzinfo=UTC)
-    asked = _segment(session, owner_id=owner, at=began - timedelta(days=2))
+    asked = _segment(session, owner_id=owner, team_id=team, at=began - timedelta(days=2))
     sent = Mailing(name="Spring catalogue", kind=MailingKind.marketing, organisation=organisation, template=catalogue)
     sent.segment, sent.holdout_percent, sent.attribution_days = asked, 35, ATTRIBUTION
-    sent.tracks_opens, sent.owner_id = True, owner
+    sent.tracks_opens, sent.owner_id, sent.team_id = True, owner, team
     mailings.save(session, sent)
     _send(session, sent, at=began)
     draft = Mailing(name="Saturdays, too", kind=MailingKind.service, organisation=organisation, template=delivery)
     draft.segment = session.scalars(select(Segment).where(Segment.name == LIVE)).first()
-    draft.window_from, draft.window_to, draft.per_hour, draft.owner_id = 9, 18, 500, owner
+    draft.window_from, draft.window_to, draft.per_hour = 9, 18, 500
+    draft.owner_id, draft.team_id = owner, team
     mailings.save(session, draft)
     session.flush()
     return {"mail_template": 3, "mailing": 2, "segment": 1}
@@ -84,11 +85,12 @@ def _text(session: Session, name: str, said: dict[str, str]) -> None:
     templates.save(session, made)
 
 
-def _segment(session: Session, *, owner_id: int, at: datetime) -> Segment:
+def _segment(session: Session, *, owner_id: int, team_id: int, at: datetime) -> Segment:
     """Put those who can be written to into a static segment; most of them have agreed to be."""
     found = select(Party.id).where(Party.external_id.like(NUMBERED), Party.email.is_not(None), Party.created_at < at)
     keys = list(session.scalars(found.where(Party.archived_at.is_(None)).order_by(Party.id).limit(KNOWN)))
-    made = Segment(name=ASKED, kind=SegmentKind.static, definition={"version": 1, "all": []}, owner_id=owner_id)
+    made = Segment(name=ASKED, kind=SegmentKind.static, definition={"version": 1, "all": []})
+    made.owner_id, made.team_id = owner_id, team_id
     segments.save(session, made)
     session.flush()
     members.add(session, made, keys=keys, at=at)

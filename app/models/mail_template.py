@@ -125,3 +125,6 @@ class MailTemplateVersion(Line):
     number: Mapped[int] = mapped_column(Integer)
     content: Mapped[dict[str, Any]] = mapped_column(JSON)
     made_at: Mapped[datetime] = mapped_column(Instant(), default=clock.now)
+
+    def __str__(self) -> str:
+        return str(self.number)

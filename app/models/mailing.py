@@ -151,7 +151,7 @@ class Mailing(Entity, Owned):
     attribution_days: Mapped[int] = mapped_column(Integer, default=14)
     tracks_opens: Mapped[bool] = mapped_column(default=False)
     tracks_clicks: Mapped[bool] = mapped_column(default=True)
-    seed: Mapped[str | None] = mapped_column(String(32))
+    seed: Mapped[str | None] = mapped_column(String(32), info={"internal": True})
     checked_at: Mapped[datetime | None] = mapped_column(Instant())
     started_at: Mapped[datetime | None] = mapped_column(Instant())
     ended_at: Mapped[datetime | None] = mapped_column(Instant())
