@@ -2,11 +2,13 @@
 
 from typing import Final
 
+from app.demo.team import DOMAIN
+
 # One block: kind, text, where it leads.
 Block = tuple[str, str, str | None]
 Said = dict[str, tuple[str, str, tuple[Block, ...]]]  # language → subject, first line, blocks
 
-SHOP = "https://www.houtkade.example"
+SHOP = f"https://www.{DOMAIN}"
 CATALOGUE: Final[Said] = {
     "en": (
         "{first name|Dear customer}, our new catalogue is here",
