@@ -92,9 +92,9 @@ def fill(
                 )
         done.added["sales_plan"] = goals.ensure(session, people=people, today=today)
         done.added["segment"] = segments.ensure(session, people=people)
-        done.added["contact_rule"] = automatic.ensure(session, organisation=company, today=today)
         for stem, count in mailing.ensure(session, organisation=company, people=people, today=today).items():
             done.added[stem] = done.added.get(stem, 0) + count
+        done.added["contact_rule"] = automatic.ensure(session, organisation=company, today=today)
         done.added["reminder_level"] = reminders.ensure(session, organisation=company, today=today)
         done.added["party"] += kinship.ensure(session, today=today, counts=total < SHOP)
         for stem in ("party", "invoice", "payment") if total >= SHOP else ("party",):  # written in bulk

@@ -258,7 +258,7 @@ def test_a_holiday_and_a_letter_that_is_only_late_have_not_come_back(session, ro
     assert session.scalars(select(AddressFailure)).all() == []
 
 
-@attack(232, "ending the addresses of others by a way back that one has made up")
+@attack(208, "ending the addresses of others by a way back that one has made up")
 def test_a_way_back_that_we_have_not_written_is_nobodys(session, row, take):
     real = way_of(row)
     for uid, forged in enumerate(

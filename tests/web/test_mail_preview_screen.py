@@ -88,7 +88,7 @@ def test_a_draft_and_a_template_are_shown_in_each_language(as_user, mailing):
     assert "<strong>Aster</strong>" in page
 
 
-@attack(230, "a template that brings a script into the preview of its letters")
+@attack(206, "a template that brings a script into the preview of its letters")
 def test_the_page_of_a_letter_loads_and_runs_nothing(as_user, checked):
     answer = as_user("marketer").get(f"/mailing/{checked.id}/letter?language=nl")
     assert answer.mimetype == "text/html"
@@ -194,7 +194,7 @@ def test_everybody_finds_the_picture_of_a_letter_and_keeps_it(visitor, picture):
     assert (again.status_code, again.data) == (304, b"")
 
 
-@attack(233, "fetching files of the company by the public address of pictures")
+@attack(209, "fetching files of the company by the public address of pictures")
 def test_the_address_of_a_picture_leads_to_pictures_of_templates_alone(visitor, session, mailing, picture):
     good = mail_picture.token(picture)
     others = [
