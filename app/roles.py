@@ -359,16 +359,18 @@ def _exporting(role: Role) -> Role:
 
 PRESETS |= {name: _exporting(PRESETS[name]) for name in ("Head of sales", "Accountant", "Marketer", "Back office")}
 
-_LOG = "export_run"
+_LOG, _BUNDLE = "export_run", "document_bundle"
+_BUNDLED = {"contract", "delivery", "invoice", "made_document", "quote"}  # whose files are put together
 _READERS_OF_LOG = {"Head of sales": Scope.subtree, "Read-only auditor": Scope.all}
 
 
 def _with_log(name: str, role: Role) -> Role:
     """Return a role that sees what it has taken away itself; a head and the auditor see that of others too."""
-    takes = any("export" in text.split() for text in role.grants.values())
-    grants = {**role.grants, _LOG: "see"} if takes or name in _READERS_OF_LOG else role.grants
-    scope = _READERS_OF_LOG.get(name, Scope.own)
-    return replace(role, grants=grants, scopes={**role.scopes, _LOG: {SEE: scope}})
+    takes = {area for area, text in role.grants.items() if "export" in text.split()}
+    seen = {_LOG: bool(takes) or name in _READERS_OF_LOG, _BUNDLE: bool(takes & _BUNDLED)}
+    grants = {**role.grants, **{area: "see" for area, sees in seen.items() if sees}}
+    scopes = {_LOG: {SEE: _READERS_OF_LOG.get(name, Scope.own)}, _BUNDLE: {SEE: Scope.own}}
+    return replace(role, grants=grants, scopes={**role.scopes, **scopes})
 
 
 PRESETS |= {name: _with_log(name, role) for name, role in PRESETS.items()}

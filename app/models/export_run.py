@@ -34,6 +34,7 @@ class ExportKind(StrEnum):
     report = "report"
     rest = "rest"
     person = "person"
+    bundle = "bundle"
 
 
 label(
@@ -43,6 +44,7 @@ label(
     report=_l("Report of a bulk change"),
     rest=_l("Read over REST"),
     person=_l("Everything about a person"),
+    bundle=_l("Files of documents"),
 )
 
 
@@ -53,6 +55,7 @@ class ExportFormat(StrEnum):
     csv = "csv"
     json = "json"
     zip = "zip"
+    pdf = "pdf"
 
 
 label(
@@ -60,7 +63,8 @@ label(
     xlsx=_l("Excel workbook (XLSX)"),
     csv=_l("Text file (CSV)"),
     json=_l("JSON"),
-    zip=_l("ZIP with JSON, PDF and files"),
+    zip=_l("ZIP with files"),
+    pdf=_l("PDF"),
 )
 
 

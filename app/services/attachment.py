@@ -169,6 +169,13 @@ def plain_name(name: str) -> str:
     return shown[: _NAME_LENGTH - len(ending)] + ending
 
 
+def portable_name(name: str) -> str:
+    """Return a file's name as every system can unpack it, its ending kept."""
+    suffix = PurePosixPath(name).suffix[:12]
+    shown = "".join(char if char.isalnum() or char in " ._-" else "_" for char in name.removesuffix(suffix))
+    return (shown.strip(" .")[:80] or "file") + "".join(c for c in suffix if c.isalnum() or c == ".")
+
+
 def _sync_folder(folder: Path) -> None:
     """Make the folder's entry outlive a power cut."""
     handle = os.open(folder, os.O_RDONLY)

@@ -8,7 +8,6 @@ history keeps them: moments in UTC, amounts as texts.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from sqlalchemy import select
@@ -23,6 +22,7 @@ from app.outbox import enqueue
 from app.roles import EXPORT
 from app.services import access, personal, personal_trace
 from app.services.access import Actor
+from app.services.attachment import portable_name
 from app.services.history import plain
 from app.services.personal import Person
 from app.services.personal_place import Fate, Place, Way
@@ -174,14 +174,7 @@ def _files(session: Session, person: Person) -> list[tuple[str, Any]]:
         documents = metadata.tables["invoice"]
         issued = select(documents.c.file_id).where(documents.c.party_id == person.party_id)
         found += session.execute(select(table).where(table.c.id.in_(issued)).order_by(table.c.id)).all()
-    return [(f"files/{row.id}-{_safe(row.name)}", row) for row in found]
-
-
-def _safe(name: str) -> str:
-    """Return a file's name as every system can unpack it, its ending kept."""
-    suffix = PurePosixPath(name).suffix[:12]
-    plain_name = "".join(char if char.isalnum() or char in " ._-" else "_" for char in name.removesuffix(suffix))
-    return (plain_name.strip(" .")[:80] or "file") + "".join(c for c in suffix if c.isalnum() or c == ".")
+    return [(f"files/{row.id}-{portable_name(row.name)}", row) for row in found]
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from app.i18n import label_of
 from app.i18n import lazy_gettext as _l
 from app.models.bulk_run import DELETE, EDIT, UNDELETE, UNDO, BulkOutcome, BulkRow, BulkRun, BulkState
 from app.models.deleted_record import DeletedRecord
+from app.models.document_bundle import BundleState, DocumentBundle
 from app.models.export_run import ExportKind
 from app.models.handover import Handover, HandoverState
 from app.models.import_run import ImportRun, ImportState
@@ -241,6 +242,7 @@ class BulkRunView(Progress, CrudView):
         session = db.session()
         kinds: dict[str, Any] = {BulkRun.__stem__: (BulkRun, self._job), ImportRun.__stem__: (ImportRun, _import_job)}
         kinds[Handover.__stem__] = (Handover, _handover_job)
+        kinds[DocumentBundle.__stem__] = (DocumentBundle, _bundle_job)
         told = []
         for stem, key in known:
             kind, tell = kinds.get(stem, (None, None))
@@ -285,6 +287,15 @@ def _handover_job(run: Handover) -> dict[str, Any]:
     if run.is_under_way:
         return about | {"text": done_of(run.done_rows, run.total_rows)}
     is_well = run.state is not HandoverState.failed
+    text = f"{about['title']}. {run.message or label_of(run.state)}"
+    return about | {"over": {"text": text, "category": "success" if is_well else "warning", "undo": None}}
+
+
+def _bundle_job(run: DocumentBundle) -> dict[str, Any]:
+    about = {"title": _("Files of documents"), "url": f"/document_bundle/show/{run.id}"}
+    if run.is_under_way:
+        return about | {"text": done_of(run.done_rows, run.total_rows)}
+    is_well = run.state is BundleState.done and not run.missing
     text = f"{about['title']}. {run.message or label_of(run.state)}"
     return about | {"over": {"text": text, "category": "success" if is_well else "warning", "undo": None}}
 

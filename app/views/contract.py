@@ -31,6 +31,7 @@ from app.web import menu
 from app.web.api import CrudApi
 from app.web.attention import Attention
 from app.web.board_declared import Board
+from app.web.bundling import Bundling
 from app.web.calendar import Calendar
 from app.web.card_state import Offer
 from app.web.card_tabs import Own, Related
@@ -75,7 +76,7 @@ CARD = [
 MOST_FILES = 50
 
 
-class ContractView(Attention, CrudView):
+class ContractView(Bundling, Attention, CrudView):
     """List, form and card of contracts."""
 
     datamodel = Records(Contract, save=contracts.save, remove=contracts.remove, options=LOADED)

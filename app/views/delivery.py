@@ -18,6 +18,7 @@ from app.web import menu
 from app.web.api import CrudApi
 from app.web.arguments import REASON
 from app.web.board import Board
+from app.web.bundling import Bundling
 from app.web.calendar import Calendar
 from app.web.card_chain import CHAIN, Chained
 from app.web.crud import CrudView
@@ -113,7 +114,7 @@ VERBS = [
 ]
 
 
-class DeliveryView(Chained, WithFile, Portions, CrudView):
+class DeliveryView(Bundling, Chained, WithFile, Portions, CrudView):
     """List, form and card of deliveries."""
 
     file_topic = deliveries.FILE

@@ -30,6 +30,7 @@ from app.views.invoice_acts import VERBS, is_issued, is_reminded_of, lacks_of
 from app.web import menu
 from app.web.api import CrudApi
 from app.web.board import Board
+from app.web.bundling import Bundling
 from app.web.calendar import Calendar
 from app.web.card_chain import CHAIN, Chained
 from app.web.card_tabs import Own, Related
@@ -96,7 +97,7 @@ LINES = Lines(
 )
 
 
-class InvoiceView(Chained, DocumentView):
+class InvoiceView(Bundling, Chained, DocumentView):
     """List, form and card of invoices."""
 
     rows_of = staticmethod(rows_of)  # for the table of allocations

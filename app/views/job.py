@@ -28,6 +28,8 @@ TOPICS = {
     "contract.days": _l("Bringing contracts into force, on and to their end"),
     "delivery.render": _l("Making a delivery note"),
     "directory.check": _l("Asking the company's directory who is still there"),
+    "document_bundle.forget": _l("Deleting the files of documents that were put together"),
+    "document_bundle.run": _l("Putting the files of documents together"),
     "document.forget": _l("Throwing the preview of a template away"),
     "document.preview": _l("Making the preview of a template"),
     "document.render": _l("Making a document from a template"),

@@ -28,6 +28,7 @@ from app.services import organisation as organisations
 from app.web import menu
 from app.web.api import CrudApi
 from app.web.arguments import REASON
+from app.web.bundling import Bundling
 from app.web.card_tabs import Related
 from app.web.crud import CrudView
 from app.web.records import Records
@@ -138,7 +139,7 @@ VERBS = [
 ]
 
 
-class MadeDocumentView(WithFile, CrudView):
+class MadeDocumentView(Bundling, WithFile, CrudView):
     """The register of documents that were made from templates."""
 
     file_topic = document_make.RENDER

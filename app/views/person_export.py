@@ -38,7 +38,7 @@ class PersonExportView(Progress, CrudView):
     one_name = _l("Export of a person")
     many_name = _l("Exports of people")
     hint = _l("Who asks what is known of him is given this: open his card and its tab “Personal data”.")
-    exclude_route_methods: ClassVar = {"add", "edit", "delete", "export", "act_on_many"}
+    exclude_route_methods: ClassVar = {"add", "edit", "delete", "export", "act_on_many", "attached"}
     list_columns: ClassVar = ["party", "state", "records", "created_at", "owner"]
     show_columns: ClassVar = ["party", "state", "records", "language", "created_at", "ended_at", "owner"]
     add_columns: ClassVar[list[str]] = []

@@ -24,6 +24,7 @@ from app.web import menu
 from app.web.api import CrudApi
 from app.web.arguments import REASON
 from app.web.board import Board
+from app.web.bundling import Bundling
 from app.web.calendar import Calendar
 from app.web.card_chain import CHAIN, Chained
 from app.web.card_tabs import Related
@@ -201,7 +202,7 @@ VERBS = [
 ]
 
 
-class QuoteView(Chained, WithFile, DocumentView):
+class QuoteView(Bundling, Chained, WithFile, DocumentView):
     """List, form and card of quotes."""
 
     file_topic = quotes.FILE

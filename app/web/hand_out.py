@@ -68,6 +68,7 @@ class Parcel:
     formats: Sequence[str] = FORMATS
     stored: Callable[[], IO[bytes]] | None = None  # a file that was made before, instead of a table
     record_id: int | None = None  # the one record that it is about
+    media_type: str = "application/zip"  # of the stored file
 
 
 class ExportForm(CrmForm):
@@ -197,7 +198,7 @@ class _Sending:
 def _made(parcel: Parcel, sending: _Sending, made_as: ExportFormat) -> Response:
     if parcel.stored is not None:
         sending.tally.rows = parcel.rows
-        return Response(sending.pieces(_pieces(parcel.stored())), mimetype="application/zip")
+        return Response(sending.pieces(_pieces(parcel.stored())), mimetype=parcel.media_type)
     return _csv(parcel, sending) if made_as is ExportFormat.csv else _workbook(parcel, sending)
 
 

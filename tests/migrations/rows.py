@@ -839,6 +839,11 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         | {"file_id": 1}
         | OWNED
     ],
+    "document_bundle": [
+        {"id": 1, "entity": "invoice", "form": "pdf", "language": "nl", "state": "done", "keys": "[1]"}
+        | {"missing": '[[1, "none"]]', "total_rows": 1, "done_rows": 1, "files": 1, "file_id": 1}
+        | OWNED
+    ],
     "retention_rule": [{"id": 1, "name": "bin", "days": 30, "ran_at": AT, "ran_rows": 2} | ENTITY],
     "participant": [
         {"id": 1, "activity_id": 1, "user_id": 2},

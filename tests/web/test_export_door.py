@@ -30,7 +30,7 @@ COUNTED = {
     "export": "a list as a file: the log",
     "chart_file": "a chart's table as a file: the log",
     "report": "the report of a bulk change as a file: the log",
-    "parcel": "everything about one person as a file: the log",
+    "parcel": "everything about one person, or the files of chosen documents, as a file: the log",
     "get_list": "REST, by pages of at most 100: counted by person and day",
     "get": "REST, one record: counted by person and day",
     "get_members": "REST, members of a segment by pages of at most 100: counted by person and day",

@@ -70,7 +70,8 @@ ELSEWHERE = {
     **dict.fromkeys(("add_consent", "post_consents"), ("party.personal", CHANGE)),
 }
 OFF = {"connect"}  # not there where the installation has no directory
-ON_MANY = {"act_on_many", "delete_many", "edit_many", "merge_ticked", "add_to_segment"}  # they name records by ticks
+# They name records by ticks.
+ON_MANY = {"act_on_many", "delete_many", "edit_many", "merge_ticked", "add_to_segment", "take_files"}
 NAMELESS = {*ON_MANY, *NOTHING_NAMED, *OFF}
 NAMES = {"pk", "verb", "version", "filename"}  # everything else that an address names is a part, which is not there
 

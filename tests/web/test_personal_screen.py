@@ -167,6 +167,7 @@ def test_everything_about_a_person_leaves_through_the_door(
     address = f"/person_export/parcel/{made.id}"
     assert office.get(address).status_code == 200
     assert office.post(address, {"reason": ""}).status_code == 422
+    assert office.get(f"/person_export/{made.id}/file/{made.file_id}").status_code == 404  # past the door
     assert session.scalars(select(ExportRun)).all() == []
     sent = office.export(address, reason="She asked")
     assert (sent.status_code, sent.mimetype) == (200, "application/zip")
