@@ -42,10 +42,13 @@ def pdf(
     title: str,
     made_on: str,
     is_archival: bool = False,
+    pictures: Mapping[str, bytes] | None = None,
     timeout: float | None = None,
     pool: engine.Pool | None = None,
 ) -> bytes:
     """Return the file of a document, made within 20 seconds, and some more for each of its rows.
+
+    `pictures` of the seller stand in the ready blocks: {"logo", "signature", "stamp": PNG}.
 
     Raises engine.DocumentError, with line and reason, when it cannot be made.
     """
@@ -56,6 +59,7 @@ def pdf(
             "title": title,
             "author": str(data.get("seller.name") or ""),
             "made_on": made_on,
+            "pictures": {name: f"crm:picture-{name}.png" for name in pictures or {}},
             "style": layout.style,
             "page_style": page_style(layout),
         }
@@ -64,6 +68,7 @@ def pdf(
         content,
         language=language,
         timeout=timeout if timeout is not None else TIMEOUT + PER_ROW * _rows_in(fields, data),
+        assets={f"picture-{name}.png": content for name, content in (pictures or {}).items()},
         overlay={"body": layout.body, "header": layout.header, "footer": layout.footer},
         styles=(STYLE,),
         variant="pdf/a-3u" if is_archival else "",
@@ -166,5 +171,6 @@ def texts() -> dict[str, str]:
         "bank": _("Bank"),
         "bank_code": _("Bank code"),
         "signature": _("Signature"),
+        "stamp": _("Stamp"),
         "day": _("Date"),
     }

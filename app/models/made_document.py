@@ -56,8 +56,8 @@ MADE_MOVES: Moves[MadeState] = {
 class MadeDocument(Entity, Owned):
     """One document made from a record; its row rule is that of the record's owner and team.
 
-    Shape: `data` is {"fields": {name: value}, "pages": …} as `services.document_make` took it when the document was
-    made; with the version and the file's `sha256` it says what was printed. Nothing of these ever changes.
+    Shape: `data` is {"fields": {name: value}, "pictures": {"logo": SHA-256}} as `services.document_make` took it when
+    the document was made; with the version and the file's `sha256` it says what was printed. Nothing of these changes.
     """
 
     __tablename__ = "made_document"

@@ -20,7 +20,7 @@ from app.models.organisation import Organisation
 from app.models.party import Party
 from app.outbox import enqueue
 from app.search import search_text
-from app.services import document_field, document_kinds, document_papers
+from app.services import document_field, document_kinds, document_papers, organisation_picture
 from app.services import document_template as templates
 from app.services import organisation as organisations
 from app.services import period as periods
@@ -75,6 +75,7 @@ def make(
     missing = missing_of(paper, record, data)
     if missing:
         raise MissingData(missing)
+    pictures = organisation_picture.pinned(session, ours)
     made = MadeDocument(
         state=MadeState.draft,
         kind=template.kind,
@@ -86,7 +87,7 @@ def make(
         entity=record.__stem__,
         record_id=record.id,
         template_version=version,
-        data={"fields": data},
+        data={"fields": data} | ({"pictures": pictures} if pictures else {}),
         is_archival=is_archival,
     )
     _give(made, record, by)

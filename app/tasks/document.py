@@ -10,7 +10,7 @@ from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.base import entity_of
 from app.models.made_document import MadeDocument
-from app.services import access, document_make
+from app.services import access, document_make, organisation_picture
 from app.services import attachment as attachments
 from app.services import document_field as fields
 from app.services import made_document as documents
@@ -31,6 +31,7 @@ def render(work: Work) -> None:
             raise DomainError(_("Nothing is known of documents of this kind"))
         layout = document_make.layout_of(made.template_version, paper)
         data, language, title = dict(made.data["fields"]), made.language, made.title
+        pinned = dict(made.data.get("pictures", {}))
         made_on, is_archival = made.created_at.date().isoformat(), made.is_archival
     try:
         file = studio.pdf(
@@ -41,6 +42,7 @@ def render(work: Work) -> None:
             title=title,
             made_on=made_on,
             is_archival=is_archival,
+            pictures=organisation_picture.bytes_of(pinned, files=work.settings["CRM_VAR"] / "files"),
         )
     except DocumentError as problem:
         if problem.may_pass and work.tries == 1:

@@ -10,7 +10,7 @@ from app.i18n import gettext as _
 from app.i18n import in_language
 from app.models.base import entity_of
 from app.roles import CHANGE, SEE
-from app.services import access, bulk_user, document_make
+from app.services import access, bulk_user, document_make, organisation_picture
 from app.services import document_preview as previews
 from app.services import period as periods
 from app.services.bulk_user import Starter
@@ -55,7 +55,9 @@ def _made(work: Work, by: Starter) -> Made:
         if record is None:
             raise DomainError(_("There is no such record that you see"))
         paper = document_make.paper_of(template, record)
-        today = periods.today(document_make.ours_of(session, template, record), at)
+        ours = document_make.ours_of(session, template, record)
+        today = periods.today(ours, at)
+        pinned = organisation_picture.pinned(session, ours)
         data = document_make.taken(session, paper, record, template.language, on=today)
         missing = tuple(each.name for each in document_make.missing_of(paper, record, data))
         name = str(record)
@@ -67,6 +69,7 @@ def _made(work: Work, by: Starter) -> Made:
         language=template.language,
         title=template.name,
         made_on=today.isoformat(),
+        pictures=organisation_picture.bytes_of(pinned, files=work.settings["CRM_VAR"] / "files"),
     )
     pages = pages_of(file, most=previews.MOST_PAGES)
     return Made(stem, key, template.kind, name, pages.pictures, pages.count, missing=missing)

@@ -70,7 +70,7 @@ ONE_RECORD = {
     "get_consents",
     *("about", "profile", "own"),
     *("deliver_some", "invoice_some", "take_some"),
-    *("shown_preview", "preview_page", "letter_page"),
+    *("shown_preview", "preview_page", "letter_page", "picture"),
 }
 FORMS = {
     *("ahead", "add", "erase_one", "ask_for", "quick_form", "try_price", "merge_two"),
@@ -78,6 +78,7 @@ FORMS = {
     "snippet",
     "write_letter",
     "make_document",
+    "pictures",
     "follow",
     *("new", "link", "forgot", "code", "callback", "begin", "connect"),
     *("login", "logout", "home", "health", "manifest", "static", "glossary", "mail", "compare"),
