@@ -22,6 +22,7 @@ from app.demo import (
     lead,
     mailing,
     organisation,
+    papers,
     party,
     plans,
     prices,
@@ -78,6 +79,7 @@ def fill(
         done.added |= plans.ensure(session, people=people, today=today)
         done.added["deal"] = deal.ensure(session, products=wares, people=people, today=today)
         done.added["contract"] = contract.ensure(session, organisation=company, people=people, today=today)
+        done.added["made_document"] = papers.ensure(session, organisation=company, people=people, today=today)
         if done.added["order"] or done.added["deal"]:
             trade.let_work_begin_now(session)
         done.added |= lead.ensure(session, people=people, today=today)

@@ -40,7 +40,7 @@ DRAFTS = 8  # of them, not issued yet
 CREDITED = 8
 RATE = Decimal("1.15")  # euros for a pound
 _FOREIGN = "GBP"
-FILES = ("invoice.render", "quote.render", "delivery.render")
+FILES = ("invoice.render", "quote.render", "delivery.render", "document.render")
 _REASONS = {
     "nl": "Beschadigd bij aankomst",
     "ru": "Повреждено при перевозке",

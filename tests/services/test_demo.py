@@ -15,9 +15,11 @@ from app.demo import party as demo_party
 from app.demo import team as demo_team
 from app.demo.team import PERSONS, People
 from app.errors import DomainError
+from app.i18n import LANGUAGES
 from app.models.delivery import Delivery
 from app.models.history import FieldChange, StateChange
 from app.models.invoice import Invoice
+from app.models.made_document import MadeDocument
 from app.models.mailing import Mailing, MailingState
 from app.models.organisation import Organisation
 from app.models.party import Party, PartyAddress, PartyBankAccount, PartyChannel, PartyContact, PartyIdentifier
@@ -107,6 +109,7 @@ def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
         "discount_rule": 3,
         "price_list": 4,
         "contract": 22,
+        "made_document": 13,
         "deal": 60,
         "lead_source": 3,
         "lead": 40,
@@ -178,6 +181,7 @@ def fill_again(session: Session) -> None:
         "discount_rule": 0,
         "price_list": 0,
         "contract": 0,
+        "made_document": 0,
         "deal": 0,
         "lead_source": 0,
         "lead": 0,
@@ -231,7 +235,14 @@ def test_fourteen_months_of_business_are_told_by_the_services_and_only_once(
 
     waits = select(Outbox.topic, func.count(), func.min(Outbox.due_at)).group_by(Outbox.topic)
     found = {row[0]: (row[1], row[2] > clock.now() - timedelta(minutes=2)) for row in session.execute(waits)}
-    assert found == {"invoice.render": (108, True), "delivery.render": (31, True), "quote.render": (39, True)}
+    files = {"invoice.render": 108, "delivery.render": 31, "quote.render": 39, "document.render": 13}
+    assert found == {topic: (count, True) for topic, count in files.items()}
+    papers = {(kind, each) for kind in ("letter", "label") for each in LANGUAGES}
+    assert papers <= set(counted(MadeDocument.kind, MadeDocument.language))
+    assert {kind: count for kind, count in counted(MadeDocument.kind).items() if kind in {"act", "reminder"}} == {
+        "act": 3,
+        "reminder": 2,
+    }
 
     began, ended = datetime(2025, 4, 1, tzinfo=UTC), datetime(2026, 6, 30, tzinfo=UTC)
     for entity in (SaleOrder, Invoice):
