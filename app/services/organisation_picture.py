@@ -23,6 +23,7 @@ from app.services import history
 from app.services.access import Actor
 
 HOLDER = "organisation_picture"  # to what the files belong; the record is the organisation
+SHOWN = 12  # digits of a SHA-256 in the history
 FORMER = "former"  # the purpose of a picture that is not in use any more
 
 
@@ -73,7 +74,7 @@ def put(
         at=at,
         by_id=by.user_id,
     )
-    history.note(session, organisation, picture.value, before, kept.sha256)
+    history.note(session, organisation, picture.value, before, kept.sha256[:SHOWN])
 
 
 def remove(session: Session, organisation: Organisation, picture: Picture) -> None:
@@ -87,7 +88,7 @@ def _retire(session: Session, organisation: Organisation, picture: Picture) -> s
         return None
     former.purpose = FORMER
     session.flush()
-    return former.sha256
+    return former.sha256[:SHOWN]
 
 
 def bytes_of(pinned_as: Mapping[str, str], *, files: Path) -> dict[str, bytes]:

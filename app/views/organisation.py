@@ -82,6 +82,7 @@ class OrganisationView(CrudView):
     key_facts: ClassVar = ["tax_number", "currency"]
     verbs: ClassVar = VERBS
     lines: ClassVar = LINES
+    label_columns: Any = {"logo": _l("Logo"), "signature": _l("Signature"), "stamp": _l("Stamp")}  # of the history
     children: ClassVar = [Child("bank_accounts", ("iban", "account", "bic", "bik", "bank_name", "currency"))]
 
     def pictures_of(self, record: Organisation) -> list[tuple[Picture, str | None]]:
