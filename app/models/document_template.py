@@ -64,6 +64,7 @@ class PageSize(StrEnum):
 label(PageSize, a4=_l("A4"), a5=_l("A5"), letter=_l("US Letter"), label=_l("Label, 99 × 68 mm"))
 
 WORDS = ("body", "header", "footer", "style")  # what staff write
+WORD = ("docx_sha256",)  # a file of a word processor, instead of words
 PAGE = ("page_size", "margin_top", "margin_right", "margin_bottom", "margin_left")
 _MARGINS = " AND ".join(f"{name} BETWEEN 0 AND 80" for name in PAGE[1:])
 
@@ -72,7 +73,8 @@ class DocumentTemplate(Entity):
     """One template as it is being written; documents are made from its last published version.
 
     Units: margins in millimetres. `body`, `header` and `footer` are safe HTML with our markers, `style` is a subset of
-    CSS (services.document_markup). `organisation` is None for all of ours.
+    CSS (services.document_markup). `organisation` is None for all of ours. With `docx_sha256` documents are made of
+    that file of the store, as DOCX.
     """
 
     __tablename__ = "document_template"
@@ -115,6 +117,7 @@ class DocumentTemplate(Entity):
     header: Mapped[str] = mapped_column(Text(), default="")
     footer: Mapped[str] = mapped_column(Text(), default="")
     style: Mapped[str] = mapped_column(Text(), default="")
+    docx_sha256: Mapped[str | None] = mapped_column(String(64), info={"internal": True})
     supplied: Mapped[str | None] = mapped_column(String(40), unique=True, info={"internal": True})
     versions: Mapped[list["DocumentTemplateVersion"]] = relationship(
         back_populates="template", order_by="DocumentTemplateVersion.number.desc()"
@@ -146,6 +149,7 @@ class DocumentTemplateVersion(Line):
     header: Mapped[str] = mapped_column(Text())
     footer: Mapped[str] = mapped_column(Text())
     style: Mapped[str] = mapped_column(Text())
+    docx_sha256: Mapped[str | None] = mapped_column(String(64), info={"internal": True})
     published_at: Mapped[datetime] = mapped_column(Instant())
     published_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
     published_by: Mapped["User | None"] = relationship("User")

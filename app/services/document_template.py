@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.errors import DomainError
 from app.i18n import DEFAULT_LANGUAGE, LANGUAGES, label_of
 from app.i18n import gettext as _
-from app.models.document_template import PAGE, WORDS, DocumentTemplate, DocumentTemplateVersion, PaperKind
+from app.models.document_template import PAGE, WORD, WORDS, DocumentTemplate, DocumentTemplateVersion, PaperKind
 from app.models.organisation import Organisation
 from app.services import document_field, document_papers
 from app.services.access import Actor
@@ -105,7 +105,7 @@ def publish(session: Session, template: DocumentTemplate, *, by: Actor | None, a
     Raises Refusals by field when something in it is wrong, DomainError when it is empty or nothing has changed.
     """
     save(session, template)
-    if is_blank(template.body):
+    if is_blank(template.body) and template.docx_sha256 is None:
         raise DomainError(_("An empty template makes no document"), field="body")
     refuse_unchanged(session, template)
     last = published(session, template)
@@ -114,7 +114,7 @@ def publish(session: Session, template: DocumentTemplate, *, by: Actor | None, a
         number=1 if last is None else last.number + 1,
         published_at=at,
         published_by_id=by.user_id if by is not None else None,
-        **{name: getattr(template, name) for name in (*PAGE, *WORDS)},
+        **{name: getattr(template, name) for name in (*PAGE, *WORDS, *WORD)},
     )
     session.add(version)
     session.flush()
@@ -138,7 +138,7 @@ def published(session: Session, template: DocumentTemplate) -> DocumentTemplateV
 
 def differs(template: DocumentTemplate, version: DocumentTemplateVersion) -> bool:
     """Say whether a template says something else than one of its versions."""
-    return any(getattr(template, name) != getattr(version, name) for name in (*PAGE, *WORDS))
+    return any(getattr(template, name) != getattr(version, name) for name in (*PAGE, *WORDS, *WORD))
 
 
 def restore(session: Session, template: DocumentTemplate, *, number: int) -> None:
@@ -150,7 +150,7 @@ def restore(session: Session, template: DocumentTemplate, *, number: int) -> Non
     )
     if version is None:
         raise DomainError(_("There is no version %(number)s", number=number), field="number")
-    for name in (*PAGE, *WORDS):
+    for name in (*PAGE, *WORDS, *WORD):
         setattr(template, name, getattr(version, name))
 
 

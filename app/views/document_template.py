@@ -14,6 +14,7 @@ from app.services.document_source import BLOCKS
 from app.web import menu
 from app.web.api import CrudApi
 from app.web.crud import CrudView
+from app.web.docx_upload import DocxUpload
 from app.web.records import Records
 from app.web.verbs import Verb, reason
 
@@ -74,7 +75,7 @@ VERBS = [
 ]
 
 
-class DocumentTemplateView(CrudView):
+class DocumentTemplateView(DocxUpload, CrudView):
     """Templates of documents."""
 
     datamodel = Records(

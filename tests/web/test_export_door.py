@@ -70,7 +70,7 @@ ONE_RECORD = {
     "get_consents",
     *("about", "profile", "own"),
     *("deliver_some", "invoice_some", "take_some"),
-    *("shown_preview", "preview_page", "letter_page", "picture"),
+    *("shown_preview", "preview_page", "letter_page", "picture", "docx_file"),
 }
 FORMS = {
     *("ahead", "add", "erase_one", "ask_for", "quick_form", "try_price", "merge_two"),
@@ -79,6 +79,7 @@ FORMS = {
     "write_letter",
     "make_document",
     "pictures",
+    "docx_page",
     "follow",
     *("new", "link", "forgot", "code", "callback", "begin", "connect"),
     *("login", "logout", "home", "health", "manifest", "static", "glossary", "mail", "compare"),

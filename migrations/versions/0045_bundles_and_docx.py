@@ -1,7 +1,8 @@
-"""Bundles: the files of many documents as one; the log of exports knows them and PDF.
+"""Bundles: the files of many documents as one; the log of exports knows them and PDF. Templates may be DOCX.
 
-Why: an accountant takes a month's invoices as one file, and who took which is noted as with every export.
-A downgrade loses bundles and their lines in the log; the documents and their files stay.
+Why: an accountant takes a month's invoices as one file, and who took which is noted as with every export; lawyers
+write their templates in a word processor.
+A downgrade loses bundles, their lines in the log, and which templates are DOCX; the documents and their files stay.
 """
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ branch_labels = None
 depends_on = None
 
 TABLE = "document_bundle"
+TEMPLATES = ("document_template", "document_template_version")
 STATES = ("queued", "running", "done", "failed", "expired")
 KINDS, FORMATS = ("list", "chart", "report", "rest", "person"), ("xlsx", "csv", "json", "zip")
 
@@ -70,9 +72,15 @@ def upgrade() -> None:
         for column in ("file_id", "owner_id", "team_id"):
             batch_op.create_index(f"ix_{TABLE}_{column}", [column], unique=False)
     exports((*KINDS, "bundle"), (*FORMATS, "pdf"))
+    for table in TEMPLATES:
+        with op.batch_alter_table(table, schema=None) as batch_op:
+            batch_op.add_column(sa.Column("docx_sha256", sa.String(length=64), nullable=True))
 
 
 def downgrade() -> None:
+    for table in TEMPLATES:
+        with op.batch_alter_table(table, schema=None) as batch_op:
+            batch_op.drop_column("docx_sha256")
     op.execute("DELETE FROM export_run WHERE kind = 'bundle' OR format = 'pdf'")
     exports(KINDS, FORMATS)
     op.drop_table(TABLE)
