@@ -22,6 +22,10 @@ class DocxUpload:
     page: Any
     _found: Any
 
+    def can_be_docx(self, record: Any) -> bool:
+        """Say whether documents of a template's kind can be DOCX."""
+        return record.kind not in document_docx.NOT_OF
+
     @expose("/<int:pk>/docx", methods=["GET"])
     @has_access
     @permission_name("see")
