@@ -53,7 +53,7 @@ def test_a_file_that_is_none_is_told_and_the_others_stay(tmp_path):
     assert widths(binder.whole()) == [105]
 
 
-@attack(240, "a PDF with programs in it, bound into the file that somebody takes away")
+@attack(210, "a PDF with programs in it, bound into the file that somebody takes away")
 def test_nothing_that_runs_comes_along(tmp_path):
     place = paper(tmp_path / "evil", 106)
     with pikepdf.open(place, allow_overwriting_input=True) as evil:

@@ -47,7 +47,7 @@ def test_a_photo_that_lies_on_its_side_is_turned():
     assert kept.size == (20, 40)
 
 
-@attack(242, "a picture that carries more than what is seen, or is none")
+@attack(212, "a picture that carries more than what is seen, or is none")
 def test_only_pixels_are_kept_and_what_is_no_picture_is_refused():
     said = PngImagePlugin.PngInfo()
     said.add_text("Comment", "<script>alert(1)</script>")
@@ -73,7 +73,7 @@ def _bomb(width, height):
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-@attack(243, "a picture of a few bytes that unpacks into gigabytes")
+@attack(213, "a picture of a few bytes that unpacks into gigabytes")
 @pytest.mark.parametrize("size", [(4_001, 4_000), (12_000, 9_000), (65_000, 65_000)])
 def test_a_picture_of_too_many_pixels_is_refused_before_it_is_unpacked(size):
     with pytest.raises(DomainError, match="At most 16 million pixels"):

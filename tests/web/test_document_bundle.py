@@ -162,7 +162,7 @@ def ask(session: Session, made: Made, entity: str, keys: list[int], form: Bundle
     return int(found.id)
 
 
-@attack(241, "documents that one does not see, or a right that was taken away, in a bundle that one asked for")
+@attack(211, "documents that one does not see, or a right that was taken away, in a bundle that one asked for")
 def test_the_worker_and_the_door_ask_again(
     app: Flask, as_user: As, session: Session, quotes: list[Any], made: Made, place: Any
 ):
