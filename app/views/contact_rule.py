@@ -6,13 +6,14 @@ from flask import Response
 from flask_appbuilder import expose
 from flask_appbuilder.api import permission_name, protect, safe
 from flask_appbuilder.models.sqla.filters import FilterInFunction
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import selectinload
 
 from app import clock
 from app.db import db
 from app.i18n import lazy_gettext as _l
 from app.models.contact_rule import ContactRule, Occasion, RuleOccurrence
+from app.models.party import Party
 from app.services import contact_rule as rules
 from app.services import rule_forecast
 from app.services.rule_forecast import Forecast, Outcome
@@ -91,13 +92,20 @@ def seen() -> list[Occasion]:
 
 def seen_of(rule: ContactRule) -> ColumnElement[bool]:
     """Return the condition of those occasions of a rule that the reader may see."""
-    return and_(RuleOccurrence.rule_id == rule.id, RuleOccurrence.occasion.in_(seen()))
+    of_whom = RuleOccurrence.occasion.in_(seen()), RuleOccurrence.party_id.in_(reached())
+    return and_(RuleOccurrence.rule_id == rule.id, *of_whom)
+
+
+def reached() -> Select[Any]:
+    """Return the keys of the counterparties that the reader sees; the row rule cuts the statement."""
+    return select(Party.id)
 
 
 class ContactRuleView(CrudView):
     """Rules of automatic letters."""
 
     datamodel = Records(ContactRule, save=rules.save, remove=rules.remove, search=None, options=LOADED)
+    begins_with_ours = True
     one_name = _l("Rule of automatic letters")
     many_name = _l("Automatic letters")
     hint = _l("A rule writes by itself on an occasion: a birthday, a holiday, some days after an order.")
@@ -224,7 +232,7 @@ class RuleOccurrenceView(CrudView):
     """The occasions of rules and what became of them, as far as the reader may see what they are about."""
 
     datamodel = Records(RuleOccurrence, search=None, options=WITH)
-    base_filters: ClassVar = [["occasion", FilterInFunction, seen]]
+    base_filters: ClassVar = [["occasion", FilterInFunction, seen], ["party_id", FilterInFunction, reached]]
     one_name = _l("Occasion of a rule")
     many_name = _l("Occasions of rules")
     hint = _l("A rule that is in use writes its occasions down a day ahead.")
@@ -247,7 +255,7 @@ class RuleOccurrenceApi(CrudApi):
     """REST of the occasions of rules."""
 
     datamodel = Records(RuleOccurrence, search=None, options=WITH)
-    base_filters: ClassVar = [["occasion", FilterInFunction, seen]]
+    base_filters: ClassVar = [["occasion", FilterInFunction, seen], ["party_id", FilterInFunction, reached]]
     exclude_route_methods: ClassVar = {"post", "put", "delete", "info"}
     list_columns: ClassVar = ["rule", *BECAME]
     show_columns: ClassVar = ["rule", "occasion", "slot", *BECAME, "done_at"]

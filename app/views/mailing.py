@@ -132,6 +132,7 @@ class MailingView(MailPreview, Progress, CrudView):
     """Mailings."""
 
     datamodel = Records(Mailing, save=mailings.save, remove=mailings.remove, search=None, options=LOADED)
+    begins_with_ours = True
     one_name = _l("Mailing")
     many_name = _l("Mailings")
     hint = _l("A mailing brings one message to many, to each once.")

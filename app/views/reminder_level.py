@@ -45,6 +45,7 @@ class ReminderLevelView(CrudView):
 
     datamodel = Records(ReminderLevel, save=levels.save, search=None, options=OPTIONS)
     is_set_up = True
+    begins_with_ours = True
     one_name = _l("Level of reminders")
     many_name = _l("Levels of reminders")
     hint = _l("A level says when a reminder of an overdue invoice leaves and what it says; without levels none leaves.")

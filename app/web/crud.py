@@ -21,6 +21,7 @@ from app.models.deleted_record import DeletedRecord
 from app.roles import CHANGE, DELETE
 from app.services import access, idempotency
 from app.services import bin as bins
+from app.services import organisation as organisations
 from app.web import audited, drafts, guarded, timeline, toast, ways
 from app.web.bulk import Bulk
 from app.web.card import Child
@@ -63,6 +64,7 @@ class CrudView(FormHelp, Bulk):
     form_template = "web/form.html"
     lines: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # rows edited in the record's form: name → columns
     rules: ClassVar[Sequence[Rule]] = ()  # what of the form is shown, needed and offered; see app/web/form_rules.py
+    begins_with_ours: ClassVar[bool] = False  # a new record is of the organisation that was there first
     one_name: Any = ""  # "Party", lazy
     many_name: Any = ""  # "Parties", lazy
 
@@ -218,6 +220,8 @@ class CrudView(FormHelp, Bulk):
             if given:
                 with suppress(ValueError):  # a default that makes no sense is none
                     form._fields[name].process_formdata([given])
+        if self.begins_with_ours and not form["organisation"].data:
+            form["organisation"].data = organisations.first(db.session())
 
     def _form_page(self, form: CrmForm, record: Any, **about: Any) -> str:
         if record is not None:

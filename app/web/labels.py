@@ -308,4 +308,8 @@ LABELS: dict[str, Any] = {
 }
 
 # Columns that are called otherwise in the rows of one table.
-OF_ROWS = {"party_contact": {"name": _l("Full name")}}
+OF_ROWS = {
+    "party_contact": {"name": _l("Full name")},
+    "mail_template_text": {"preheader": _l("First line in the list of mails"), "message": _l("Text message")},
+    "mail_template_block": {"kind": _l("Block"), "address": _l("Leads to"), "file": _l("Name of the picture")},
+}

@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import select
 
 from app import clock
 from app.models.contact_rule import ContactRule, LeftOut, Occasion, OccurrenceState, RuleOccurrence
 from app.models.mail_template import BlockKind, MailingChannel, MailTemplate, MailTemplateBlock, MailTemplateText
 from app.models.mailing import MailingKind
-from app.services import contact_rule, mail_template
+from app.services import contact_rule, mail_template, role_change
 from tests.attack import attack
 
 
@@ -121,6 +122,22 @@ def test_the_card_counts_what_became_of_the_occasions_and_leads_to_them(as_user,
     assert "there is no consent" in rows
     assert auditor.post(f"/contact_rule/{rule.id}/switch_on").status_code == 403
     assert auditor.get("/contact_rule/add").status_code == 403
+
+
+def test_occasions_are_cut_by_the_counterparties_that_the_reader_sees(as_user, session, made, occurrences):
+    occurrence = occurrences["birthday"]
+    role = session.execute(select(Role).where(Role.name == "Sales manager")).unique().scalar_one()
+    role_change.put(session, role, rights={("contact_rule", "see"): True, ("rule_occurrence", "see"): True})
+    session.commit()
+    manager = as_user("manager")
+    assert manager.api("get", "/api/v1/rule_occurrence/").json["result"] == []
+    assert manager.get(f"/rule_occurrence/show/{occurrence.id}").status_code == 404
+    page = manager.get(f"/contact_rule/{occurrence.rule_id}/tab/rule_occurrence").get_data(as_text=True)
+    assert "Bloem" not in page
+    occurrence.party.owner = made.user("manager")
+    session.commit()
+    assert len(manager.api("get", "/api/v1/rule_occurrence/").json["result"]) == 2
+    assert manager.get(f"/rule_occurrence/show/{occurrence.id}").status_code == 200
 
 
 @attack(205, "reading off the occasions of a rule who has ordered, without the right to see orders")
