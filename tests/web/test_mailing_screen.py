@@ -262,3 +262,16 @@ def test_the_difference_to_the_held_out_is_told_with_its_interval(as_user, sessi
     assert "Share of those who ordered More than without the mailing +64.5 points; with 99 percent confidence" in text
     assert "Turnover of each on the average Too few to tell This takes 30 counterparties in each group" in text
     assert page.count('class="effect-range"') == 1
+
+
+def test_new_records_begin_with_our_company_and_rows_have_names(as_user, session, made):
+    us = made.organisation("Grachten Handel")
+    session.commit()
+    admin = as_user("admin")
+    for stem in ("mailing", "contact_rule", "reminder_level"):
+        page = admin.get(f"/{stem}/add").text
+        [field] = re.findall(r'<select[^>]*name="organisation".*?</select>', page, re.DOTALL)
+        assert re.findall(r'<option value="(\d+)" selected>', field) == [str(us.id)], field
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]+)<', admin.get("/mail_template/add").text)
+    assert "First line in the list of mails" in heads
+    assert "preheader" not in heads

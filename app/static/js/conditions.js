@@ -20,9 +20,11 @@
   const redraw = async (button, focus) => {
     const standing = place();
     standing.setAttribute("aria-busy", "true");
+    standing.inert = true; // what is chosen while it is drawn anew would be lost
     const html = await ask(button ? { [button.name]: button.value } : {}).catch(() => null);
     if (html === null) {
       standing.removeAttribute("aria-busy");
+      standing.inert = false;
       if (button) form.requestSubmit(button);
       return;
     }
