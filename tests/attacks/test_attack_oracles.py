@@ -24,6 +24,7 @@ As = Callable[[str], Browser]
 CHANGES_BY_ITSELF = re.compile(
     r'nonce="[^"]*"|name="csrf_token" value="[^"]*"|"csrf[^,}]*|content="Im[^"]*"|<!-- \S* -->'
     r'|name="form_key" value="[^"]*"|data-draft="[^"]*"|"key": ?"[^"]*"|value="[\w-]{20,}"'
+    r"|\d\d:\d\d · [^<]*</p>"  # when a page was printed, and by whom
 )
 KINDS = ("party", "order", "invoice", "payment")
 
