@@ -308,7 +308,7 @@ class MailingRecipientView(CrudView):
     many_name = _l("Recipients of mailings")
     hint = _l("Who gets a mailing is found out on its card.")
     exclude_route_methods: ClassVar = CrudView.exclude_route_methods | {"add", "edit", "delete"}
-    list_columns: ClassVar = ["mailing", *LISTED]
+    list_columns: ClassVar = ["address", "mailing", *LISTED[1:]]
     show_columns: ClassVar = ["mailing", *LISTED, "language", "due_at", "tries", "owner", "team"]
     add_columns: ClassVar[list[str]] = []
     edit_columns: ClassVar[list[str]] = []
