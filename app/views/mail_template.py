@@ -88,7 +88,7 @@ class MailTemplateView(MailPreview, CrudView):
     def languages_of(self, record: MailTemplate) -> list[dict[str, Any]]:
         """Return what a template says in each language, as a reader without any pictures sees it."""
         content = templates.latest(db.session(), record).content["languages"]
-        return [self._told(record, code, content[code]) for code in LANGUAGES if code in content]
+        return [self._told(record, code, content[code]) | {"code": code} for code in LANGUAGES if code in content]
 
     def known_places(self) -> str:
         """Return the places that a template may have."""

@@ -38,7 +38,11 @@ VERBS = [
         icon="undo-2",
         when=lambda row: row.is_standing,
         fits=lambda row: row.is_standing,
-        arguments={"why": fields.String(required=True, validate=validate.Length(max=suppressions.LONGEST_NOTE))},
+        arguments={
+            "why": fields.String(
+                required=True, validate=validate.Length(max=suppressions.LONGEST_NOTE), metadata={"label": _l("Reason")}
+            )
+        },
         needs_time=True,
     )
 ]
