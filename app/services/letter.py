@@ -14,10 +14,11 @@ from app.models.letter import LETTER_MOVES, Letter, LetterState
 from app.outbox import enqueue
 from app.services import access
 from app.services import mail_server as mail_servers
+from app.services.letter_bring import addressee
 from app.services.letter_contract import refuse_send_contract, send_contract
 from app.services.letter_contract import subject_of as subject_of_contract
 from app.services.letter_contract import text_of as text_of_contract
-from app.services.letter_invoice import addressee, refuse_draft, send_invoice, subject_of, text_of
+from app.services.letter_invoice import refuse_draft, send_invoice, subject_of, text_of
 from app.services.letter_quote import send_quote
 from app.services.letter_quote import subject_of as subject_of_quote
 from app.services.letter_quote import text_of as text_of_quote

@@ -4,7 +4,6 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.errors import DomainError, Refusals
 from app.i18n import gettext as _
 from app.i18n import in_language
 from app.lifecycle import refuse
@@ -18,10 +17,7 @@ from app.services import letter_office as offices
 from app.services import mail_server as mail_servers
 from app.services import period as periods
 from app.services.access import Actor
-from app.services.letter_invoice import addressee
-from app.services.letter_writing import write
-
-_FIELDS = {"to_address": "to", "body": "text"}
+from app.services.letter_bring import bring
 
 
 def send_contract(
@@ -45,35 +41,17 @@ def send_contract(
     today = periods.today(contract.organisation, at)
     if not links.is_alive(contract) or contract.link_until is None or contract.link_until < today:
         links.renew(session, contract, at=at)
-    name, address = addressee(contract.party)
-    if not to and address is None:
-        raise DomainError(
-            _("“%(name)s” has no e-mail address; say where the letter goes", name=contract.party.name), field="to"
-        )
-    try:
-        return write(
-            session,
-            organisation=contract.organisation,
-            party=contract.party,
-            to_address=to or address or "",
-            to_name=name if not to or to.strip().lower() == address else None,
-            subject=subject or subject_of(contract),
-            body=text or text_of(contract),
-            language=contract.language,
-            entity=Contract.__stem__,
-            record_id=contract.id,
-            attachment=contract.file,
-            purpose=CONTRACT,
-            kind=ContactKind.transactional,
-            belongs_with=contract,
-            at=at,
-            by=by,
-        )
-    except Refusals as refusal:
-        raise Refusals({_FIELDS.get(field, field): texts for field, texts in refusal.errors.items()}) from None
-    except DomainError as refusal:
-        refusal.field = _FIELDS.get(refusal.field or "", refusal.field)
-        raise
+    return bring(
+        session,
+        contract,
+        to=to,
+        subject=subject or subject_of(contract),
+        text=text or text_of(contract),
+        purpose=CONTRACT,
+        kind=ContactKind.transactional,
+        at=at,
+        by=by,
+    )
 
 
 def refuse_send_contract(contract: Contract) -> None:

@@ -5,21 +5,18 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app import money
-from app.errors import DomainError, Refusals
+from app.errors import DomainError
 from app.i18n import gettext as _
 from app.i18n import in_language, written_day
 from app.models.attachment import Attachment
 from app.models.invoice import Invoice
 from app.models.letter import INVOICE, Letter
-from app.models.party import ChannelKind, Party
 from app.models.suppression import ContactKind
 from app.services import access
 from app.services import document as documents
 from app.services import mail_server as mail_servers
 from app.services.access import Actor
-from app.services.letter_writing import write
-
-_FIELDS = {"to_address": "to", "body": "text"}
+from app.services.letter_bring import bring
 
 
 def send_invoice(
@@ -39,59 +36,23 @@ def send_invoice(
     refuse_draft(invoice)
     mail_servers.ready(session, invoice.organisation)
     documents.lock(session, invoice)  # two at once would send it twice
-    name, address = addressee(invoice.party)
-    if not to and address is None:
-        raise DomainError(
-            _("“%(name)s” has no e-mail address; say where the letter goes", name=invoice.party.name), field="to"
-        )
-    try:
-        return write(
-            session,
-            organisation=invoice.organisation,
-            party=invoice.party,
-            to_address=to or address or "",
-            to_name=name if not to or to.strip().lower() == address else None,
-            subject=subject or subject_of(invoice),
-            body=text or text_of(invoice),
-            language=invoice.language,
-            entity=Invoice.__stem__,
-            record_id=invoice.id,
-            attachment=invoice.file,
-            purpose=INVOICE,
-            kind=ContactKind.transactional,
-            belongs_with=invoice,
-            at=at,
-            by=by,
-        )
-    except Refusals as refusal:
-        raise Refusals({_FIELDS.get(field, field): texts for field, texts in refusal.errors.items()}) from None
-    except DomainError as refusal:
-        refusal.field = _FIELDS.get(refusal.field or "", refusal.field)
-        raise
+    return bring(
+        session,
+        invoice,
+        to=to,
+        subject=subject or subject_of(invoice),
+        text=text or text_of(invoice),
+        purpose=INVOICE,
+        kind=ContactKind.transactional,
+        at=at,
+        by=by,
+    )
 
 
 def refuse_draft(invoice: Invoice) -> None:
     """Raise DomainError for a draft."""
     if invoice.is_draft:
         raise DomainError(_("Issue this document first: a draft is not sent"), field="state")
-
-
-def addressee(party: Party) -> tuple[str | None, str | None]:
-    """Return the name and the address to which documents of a party go; (None, None) when it has no address.
-
-    The party's own address comes first, then its further ones that have not bounced, then that of a contact person.
-    """
-    name = party.legal_name or party.name
-    bounced = {each.value for each in party.channels if each.kind == ChannelKind.email and each.bounced_at is not None}
-    if party.email and party.email not in bounced:
-        return name, party.email
-    for channel in party.channels:
-        if channel.kind == ChannelKind.email and channel.value not in bounced:
-            return name, channel.value
-    for contact in party.contacts:
-        if contact.email and contact.email not in bounced:
-            return contact.name, contact.email
-    return None, None
 
 
 def subject_of(invoice: Invoice) -> str:

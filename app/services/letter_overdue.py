@@ -17,7 +17,7 @@ from app.models.suppression import ContactKind
 from app.services import period as periods
 from app.services import reminder_level as levels
 from app.services.access import Actor
-from app.services.letter_invoice import addressee
+from app.services.letter_bring import addressee
 from app.services.letter_template import filled
 from app.services.letter_writing import write
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app import money
-from app.errors import DomainError, Refusals
 from app.i18n import gettext as _
 from app.i18n import in_language, written_day
 from app.models.attachment import Attachment
@@ -18,10 +17,7 @@ from app.services import mail_server as mail_servers
 from app.services import quote as quotes
 from app.services import quote_link as links
 from app.services.access import Actor
-from app.services.letter_invoice import addressee
-from app.services.letter_writing import write
-
-_FIELDS = {"to_address": "to", "body": "text"}
+from app.services.letter_bring import bring
 
 
 def send_quote(
@@ -44,35 +40,17 @@ def send_quote(
     quotes.refuse_unless_sent(quote)
     if not links.is_alive(quote):
         quotes.renew(session, quote)
-    name, address = addressee(quote.party)
-    if not to and address is None:
-        raise DomainError(
-            _("“%(name)s” has no e-mail address; say where the letter goes", name=quote.party.name), field="to"
-        )
-    try:
-        return write(
-            session,
-            organisation=quote.organisation,
-            party=quote.party,
-            to_address=to or address or "",
-            to_name=name if not to or to.strip().lower() == address else None,
-            subject=_numbered(subject, quote) or subject_of(quote),
-            body=_numbered(text, quote) or text_of(quote),
-            language=quote.language,
-            entity=Quote.__stem__,
-            record_id=quote.id,
-            attachment=quote.file,
-            purpose=QUOTE,
-            kind=ContactKind.transactional,
-            belongs_with=quote,
-            at=at,
-            by=by,
-        )
-    except Refusals as refusal:
-        raise Refusals({_FIELDS.get(field, field): texts for field, texts in refusal.errors.items()}) from None
-    except DomainError as refusal:
-        refusal.field = _FIELDS.get(refusal.field or "", refusal.field)
-        raise
+    return bring(
+        session,
+        quote,
+        to=to,
+        subject=_numbered(subject, quote) or subject_of(quote),
+        text=_numbered(text, quote) or text_of(quote),
+        purpose=QUOTE,
+        kind=ContactKind.transactional,
+        at=at,
+        by=by,
+    )
 
 
 NUMBER = "{number}"  # where the words that a draft's dialog offers keep the place of its number

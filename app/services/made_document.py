@@ -7,7 +7,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app import lifecycle
-from app.errors import DomainError, Refusals
+from app.errors import DomainError
 from app.i18n import gettext as _
 from app.i18n import in_language
 from app.models.attachment import Attachment
@@ -15,16 +15,14 @@ from app.models.letter import Letter
 from app.models.made_document import MADE_MOVES, MadeDocument, MadeState
 from app.models.suppression import ContactKind
 from app.services import job as jobs
-from app.services import letter_office as offices
+from app.services import mail_server as mail_servers
 from app.services.access import Actor
 from app.services.document_make import RENDER
-from app.services.letter_invoice import addressee
-from app.services.letter_writing import write
+from app.services.letter_bring import bring
 from app.services.text import is_blank, line
 
 PURPOSE = "document"
 REASON_LENGTH = 500
-_FIELDS = {"to_address": "to", "body": "text"}
 
 
 def remove(session: Session, made: MadeDocument) -> None:
@@ -104,36 +102,20 @@ def send(
 
     Raises DomainError or Refusals at "state", "to", "subject", "text".
     """
-    offices.ready()
+    mail_servers.ready(session, made.organisation)
     if made.state not in {MadeState.issued, MadeState.sent}:
         issue(session, made, at=at)
-    name, address = addressee(made.party) if made.party is not None else (None, None)
-    if not to and address is None:
-        raise DomainError(_("Say where the letter goes"), field="to")
-    try:
-        letter = write(
-            session,
-            organisation=made.organisation,
-            party=made.party,
-            to_address=to or address or "",
-            to_name=name if not to or to.strip().lower() == address else None,
-            subject=subject or subject_of(made),
-            body=text or text_of(made),
-            language=made.language,
-            entity=MadeDocument.__stem__,
-            record_id=made.id,
-            attachment=made.file,
-            purpose=PURPOSE,
-            kind=ContactKind.transactional,
-            belongs_with=made,
-            at=at,
-            by=by,
-        )
-    except Refusals as refusal:
-        raise Refusals({_FIELDS.get(field, field): texts for field, texts in refusal.errors.items()}) from None
-    except DomainError as refusal:
-        refusal.field = _FIELDS.get(refusal.field or "", refusal.field)  # the gate's answer stays what it is
-        raise
+    letter = bring(
+        session,
+        made,
+        to=to,
+        subject=subject or subject_of(made),
+        text=text or text_of(made),
+        purpose=PURPOSE,
+        kind=ContactKind.transactional,
+        at=at,
+        by=by,
+    )
     made.state = MadeState.sent
     return letter
 

@@ -26,7 +26,7 @@ from app.services import period as periods
 from app.services import reminder_level as levels
 from app.services.access import Actor
 from app.services.gate import NotContactedError
-from app.services.letter_invoice import addressee
+from app.services.letter_bring import addressee
 from app.services.text import is_blank, line
 
 TOPIC = "invoice.remind"

@@ -4,6 +4,7 @@ The page of a mail is served by itself, under a policy that lets it load nothing
 it.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -56,7 +57,7 @@ class Preview:
     wrong: str
 
 
-class MailPreview:
+class MailPreview(ABC):
     """A tab of a view and the page within it; see the module's text."""
 
     appbuilder: Any
@@ -66,9 +67,9 @@ class MailPreview:
     _card: Any
     trying: ClassVar[str]  # the right that trying a letter out needs
 
+    @abstractmethod
     def mailing_of(self, record: Any) -> Mailing | None:
         """Return what is shown of a record as a mailing, None where that cannot be."""
-        raise NotImplementedError
 
     def preview_of(self, record: Any) -> Preview | None:
         """Return what the tab shows, as the address says: `who` by key or `q` by name, and `language`."""

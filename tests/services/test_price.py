@@ -1,7 +1,7 @@
 """Prices: lists, discounts and formulas, in a fixed order, with every step told."""
 
 import random
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -294,7 +294,7 @@ def test_personal_discounts_look_at_what_was_invoiced_in_the_last_months(session
     assert asked(session, product, None).discount_percent == 0
     note = invoices.credit(session, standing, reason="Returned")
     session.flush()
-    invoices.issue(session, note, at=clock.now().replace(year=2026, month=3, day=31))
+    invoices.issue(session, note, at=datetime(2026, 3, 31, 12, tzinfo=UTC))
     found = asked(session, product, party)
     assert (found.discount_percent, why(found, "Turnover")) == (D(2), "turnover")
     assert "Turnover: invoiced in 12 months: €60.00 of €110.00" in price_words.left(found.others)
