@@ -12,8 +12,10 @@ import json
 import logging
 import re
 import resource
+import shutil
 import struct
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -199,4 +201,8 @@ if __name__ == "__main__":
     confine()
     logging.getLogger("weasyprint").addHandler(logging.NullHandler())
     logging.getLogger("weasyprint").propagate = False
-    serve(sys.stdin.buffer, sys.stdout.buffer, Renderer(Path(sys.argv[1]), Path(sys.argv[2])))
+    tempfile.tempdir = sys.argv[3]  # fonts are unpacked there
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer, Renderer(Path(sys.argv[1]), Path(sys.argv[2])))
+    finally:
+        shutil.rmtree(sys.argv[3], ignore_errors=True)  # whoever started us may have been killed

@@ -12,6 +12,7 @@ import os
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -51,12 +52,14 @@ class _Gone(Exception):
 
 
 class _Child:
-    """One renderer process."""
+    """One renderer process, with a folder for what it unpacks: it is killed, and could not clean up behind itself."""
 
     def __init__(self) -> None:
         self.documents = 0
+        self._folder = tempfile.TemporaryDirectory(prefix="countinghouse-render-", ignore_cleanup_errors=True)
+        program, folders = APP / "documents" / "child.py", (TEMPLATES, FONTS, self._folder.name)
         self._process = subprocess.Popen(  # noqa: S603 -- our own program
-            [sys.executable, "-s", "-P", str(APP / "documents" / "child.py"), str(TEMPLATES), str(FONTS)],
+            [sys.executable, "-s", "-P", str(program), *map(str, folders)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -105,9 +108,10 @@ class _Child:
         return head[:1], body
 
     def end(self) -> None:
-        """End the process, by force: it holds nothing."""
+        """End the process, by force: it holds nothing but its folder."""
         self._process.kill()
         self._process.communicate()
+        self._folder.cleanup()
 
 
 def _environment() -> dict[str, str]:

@@ -182,6 +182,31 @@ def test_children_are_kept_warm_and_replaced_after_so_many(monkeypatch):
         pool.close()
 
 
+def test_nothing_that_a_child_unpacked_is_left_behind(monkeypatch, tmp_path):
+    monkeypatch.setattr(engine.tempfile, "tempdir", str(tmp_path))
+    pool = Pool(1)
+    render("warm.html", {}, language="en", pool=pool)
+    (folder,) = tmp_path.iterdir()
+    assert [each.name[:10] for each in folder.iterdir()] == ["weasyprint"]
+    pool.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_child_whose_parent_was_killed_clears_up_behind_itself(tmp_path):
+    told = "from app.documents import engine; engine.warm(); print('warm', flush=True); import time; time.sleep(60)"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", told], env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE
+    )
+    assert parent.stdout.readline() == b"warm\n"
+    assert len(list(tmp_path.iterdir())) == 1
+    parent.kill()
+    parent.communicate()
+    until = time.monotonic() + 10
+    while list(tmp_path.iterdir()) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_child_knows_nothing_of_the_installation(pool, monkeypatch):
     monkeypatch.setenv("CRM_SECRET_KEY", "secret")
     monkeypatch.setenv("CRM_DATABASE_URL", "secret")
