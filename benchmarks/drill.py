@@ -38,6 +38,7 @@ SUITES = {
 REST = "REST by its description, as each role"
 INTAKE = "leads: 50 a second for a minute through both doors, one in five malformed (SQLite)"
 WALKS = "every route as every role, every version with rows in it"
+CRAWLS = ("tests/browser/test_crawl.py", "tests/browser/test_crawl_small.py")
 WALKED = ["tests/web/test_leak_matrix.py", "tests/web/test_registry.py", "tests/migrations/test_filled.py"]
 PAGES = "every page, as every role, in four languages (SQLite)"
 
@@ -77,7 +78,7 @@ def main(arguments: list[str]) -> int:
         drill.suites.append(suite(WALKS, [*WALKED, "--timeout=3600"], whole))
         many = [env | {"CRM_REST_EXAMPLES": "25"} for env in whole]
         drill.suites.append(suite(REST, ["tests/web/test_schemathesis.py", "--timeout=3600"], many))
-        drill.suites.append(suite(PAGES, ["tests/browser/test_crawl.py", "--timeout=3600"], ({"CRM_CRAWL": "full"},)))
+        drill.suites.append(suite(PAGES, [*CRAWLS, "--timeout=3600"], ({"CRM_CRAWL": "full"},)))
         under_fire = {"CRM_INTAKE_SECONDS": "60", "CRM_INTAKE_RATE": "50"}
         drill.suites.append(suite(INTAKE, ["tests/fire/test_intake_under_fire.py", "--timeout=900"], (under_fire,)))
         drill.stories = stories(place, server.url, asked, seed, until)

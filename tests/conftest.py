@@ -27,6 +27,7 @@ HASH = generate_password_hash(PASSWORD, method="scrypt:1024:8:1")
 TESTS = Path(__file__).resolve().parent
 # What asks no database, or both by itself, is run once and not again on PostgreSQL.
 ONCE = ("unit", "documents", "architecture", "benchmarks", "property/test_drill.py")
+LONGEST = {"test_crawl.py", "test_crawl_small.py", "test_leak_matrix.py", "test_registry.py"}
 ON_BOTH = {"test_backup.py", "test_cli_company.py"}
 
 
@@ -36,6 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asks = "database_url" in getattr(item, "fixturenames", ())
         if str(item.path).startswith(once) and item.path.name not in ON_BOTH and not asks:
             item.add_marker("once")
+    # What takes minutes begins first, so that no process waits for another at the end; all else in its random order.
+    items.sort(key=lambda item: not (item.path.name in LONGEST or item.get_closest_marker("slow")))
 
 
 @pytest.fixture(scope="session")

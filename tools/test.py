@@ -104,7 +104,8 @@ def in_browser(arguments: list[str]) -> Row:
     env = environment()
     env.pop("CRM_TEST_DATABASE_URL", None)
     again = ["--reruns", "1"]
-    return pytest("browser", env, ["-n", WORKERS, "--dist", "loadfile", *again, "-m", "browser", *arguments])
+    by_file = ["-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder"]
+    return pytest("browser", env, [*by_file, *again, "-m", "browser", *arguments])
 
 
 ROUNDS = {"sqlite": on_sqlite, "postgres": on_postgres, "browser": in_browser}

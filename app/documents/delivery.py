@@ -12,17 +12,22 @@ from app.i18n import gettext as _
 from app.i18n import in_language
 
 
-def pdf(content: Mapping[str, Any], *, timeout: float = 60.0) -> bytes:
-    """Return the file of a delivery note. Raises engine.DocumentError when it cannot be made."""
-    data, assets = printed(content)
+def pdf(content: Mapping[str, Any], *, pictures: Mapping[str, bytes] | None = None, timeout: float = 60.0) -> bytes:
+    """Return the file of a delivery note; `pictures` may hold a "logo" as PNG or JPEG.
+
+    Raises engine.DocumentError when it cannot be made.
+    """
+    data, assets = printed(content, pictures=pictures)
     language = content["document"]["language"]
     return engine.render("delivery.html", data, language=language, assets=assets, timeout=timeout)
 
 
-def printed(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Return what the template places."""
+def printed(
+    content: Mapping[str, Any], *, pictures: Mapping[str, bytes] | None = None
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return what the template places, and the logo, which is all that stands on a note."""
     with in_language(content["document"]["language"]):
-        return _Note(content).all({})
+        return _Note(content).all({name: each for name, each in (pictures or {}).items() if name == "logo"})
 
 
 class _Note(Printed):
@@ -33,8 +38,9 @@ class _Note(Printed):
         super().__init__({**content, "document": about})
         self.is_russian = False
 
-    def all(self, pictures: Mapping[str, bytes]) -> tuple[dict[str, Any], dict[str, bytes]]:  # noqa: ARG002 -- none here
-        """Return what the template places, and no pictures."""
+    def all(self, pictures: Mapping[str, bytes]) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Return what the template places, and the pictures it shows."""
+        shown, assets = self.placed(pictures)
         seller, buyer = self.content["seller"], self.content["buyer"]
         is_foreign = seller["country"] != buyer["country"]
         doc = {
@@ -68,8 +74,9 @@ class _Note(Printed):
             },
             "foot": self.foot(),
             "pages": self.pages(),
+            "pictures": shown,
         }
-        return {"doc": doc}, {}
+        return {"doc": doc}, assets
 
     def title(self) -> str:
         return _("Delivery note")

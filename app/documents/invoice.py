@@ -22,7 +22,7 @@ from app.services import identifier as identifiers
 
 _PNG, _JPEG = b"\x89PNG", b"\xff\xd8\xff"
 _NUMBERS = ("tax_number", "tax_branch", "registration_number")
-PICTURES = ("logo", "signature", "stamp")
+PICTURES = ("logo", "signature", "stamp", "qr")
 
 
 def pdf(content: Mapping[str, Any], *, pictures: Mapping[str, bytes] | None = None, timeout: float = 60.0) -> bytes:
@@ -48,10 +48,8 @@ class Printed(Sums):
     """One document being written in its language; a quote is one too."""
 
     def all(self, pictures: Mapping[str, bytes]) -> tuple[dict[str, Any], dict[str, bytes]]:
-        assets = {f"{name}.{_ending(pictures[name])}": pictures[name] for name in PICTURES if pictures.get(name)}
         code = self.payment_code()
-        if code is not None:
-            assets["qr.png"] = qr.png(code)
+        shown, assets = self.placed({**pictures, "qr": qr.png(code)} if code is not None else pictures)
         seller, buyer = self.content["seller"], self.content["buyer"]
         doc: dict[str, Any] = {
             "is_russian": self.is_russian,
@@ -68,14 +66,19 @@ class Printed(Sums):
             "words": amount_in_words(Decimal(self.content["totals"]["gross"]), self.currency, self.language),
             "notes": self.notes(),
             "bank": self.bank(),
-            "pictures": dict.fromkeys((*PICTURES, "qr"), "")
-            | {name.partition(".")[0]: f"crm:{name}" for name in assets},
+            "pictures": shown,
             "foot": self.foot(),
             "pages": self.pages(),
         }
         if self.is_russian:
             doc["russian"] = self.russian()
         return {"doc": doc}, assets
+
+    def placed(self, pictures: Mapping[str, bytes]) -> tuple[dict[str, str], dict[str, bytes]]:
+        """Return under which address a template shows each picture ("" for none), and the files by their names."""
+        names = {name: f"{name}.{_ending(pictures[name])}" for name in PICTURES if pictures.get(name)}
+        shown = dict.fromkeys(PICTURES, "") | {name: f"crm:{file}" for name, file in names.items()}
+        return shown, {file: pictures[name] for name, file in names.items()}
 
     # --- head -----------------------------------------------------------------------------------------------------
 

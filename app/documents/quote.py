@@ -10,17 +10,22 @@ from app.i18n import gettext as _
 from app.i18n import in_language
 
 
-def pdf(content: Mapping[str, Any], *, timeout: float = 60.0) -> bytes:
-    """Return the file of a quote. Raises engine.DocumentError when it cannot be made."""
-    data, assets = printed(content)
+def pdf(content: Mapping[str, Any], *, pictures: Mapping[str, bytes] | None = None, timeout: float = 60.0) -> bytes:
+    """Return the file of a quote; `pictures` may hold "logo", "signature" and "stamp" as PNG or JPEG.
+
+    Raises engine.DocumentError when it cannot be made.
+    """
+    data, assets = printed(content, pictures=pictures)
     language = content["document"]["language"]
     return engine.render("invoice.html", data, language=language, assets=assets, timeout=timeout)
 
 
-def printed(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Return what the template places; no pictures come with a quote."""
+def printed(
+    content: Mapping[str, Any], *, pictures: Mapping[str, bytes] | None = None
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return what the template places, and the pictures it shows."""
     with in_language(content["document"]["language"]):
-        return _Quote(content).all({})
+        return _Quote(content).all(pictures or {})
 
 
 class _Quote(Printed):

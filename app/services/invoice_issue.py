@@ -17,7 +17,7 @@ from app.models.payment_term import PaymentTerm
 from app.money import Priced, TaxCategory
 from app.outbox import Outbox, enqueue
 from app.search import search_text
-from app.services import chain, invoice_rules, margin
+from app.services import chain, invoice_rules, margin, organisation_picture
 from app.services import document as documents
 from app.services import invoice_snapshot as snapshots
 from app.services import number as numbers
@@ -105,6 +105,8 @@ def _freeze(
     invoice.search_text += search_text([number.text])
     bank = snapshots.bank_account(invoice.organisation, invoice.currency)
     content = snapshots.content(invoice, priced, bank=bank)
+    if pictures := organisation_picture.pinned(session, invoice.organisation):
+        content["pictures"] = pictures  # it keeps them when the company takes others
     frozen = {"invoice_id": invoice.id, "content": content, "made_at": at}
     session.execute(insert(InvoiceSnapshot.__table__), frozen)  # type: ignore[arg-type]  # nobody needs it as an object
     session.expire(invoice, ["snapshot"])

@@ -9,7 +9,7 @@ from app.documents.engine import DocumentError
 from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.delivery import Delivery
-from app.services import access, delivery_paper
+from app.services import access, delivery_paper, organisation_picture
 from app.services import attachment as attachments
 from app.services import delivery as deliveries
 from app.tasks.registry import Work, handles
@@ -25,8 +25,10 @@ def render(work: Work) -> None:
         if delivery.file_id is not None:
             return
         content = delivery_paper.content(delivery)
+        pinned = organisation_picture.pinned(session, delivery.organisation)
     try:
-        made = documents.pdf(content)
+        pictures = organisation_picture.bytes_of(pinned, files=work.settings["CRM_VAR"] / "files")
+        made = documents.pdf(content, pictures=pictures)
     except DocumentError as problem:
         if problem.may_pass:
             raise TimeoutError(problem.reason) from problem  # tried again later; what is wrong in itself is final

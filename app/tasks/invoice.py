@@ -11,7 +11,7 @@ from app.documents.engine import DocumentError
 from app.errors import DomainError
 from app.i18n import gettext as _
 from app.models.invoice import Invoice, InvoiceSnapshot
-from app.services import access, overdue
+from app.services import access, organisation_picture, overdue
 from app.services import attachment as attachments
 from app.services import invoice as invoices
 from app.tasks.registry import Work, handles
@@ -30,7 +30,8 @@ def render(work: Work) -> None:
         frozen = select(InvoiceSnapshot.content).where(InvoiceSnapshot.invoice_id == invoice.id)
         content = session.execute(frozen).scalar_one()
     try:
-        made = documents.pdf(content)
+        pictures = organisation_picture.bytes_of(content.get("pictures", {}), files=work.settings["CRM_VAR"] / "files")
+        made = documents.pdf(content, pictures=pictures)
     except DocumentError as problem:
         if problem.may_pass:
             raise TimeoutError(problem.reason) from problem  # tried again later; what is wrong in itself is final

@@ -8,7 +8,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser.world import PASSWORD, running
 from tests.servers import chromium, need
@@ -16,6 +25,7 @@ from tests.servers import chromium, need
 ROOT = Path(__file__).resolve().parent.parent.parent
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PATIENCE = 15_000  # milliseconds; a machine that builds something else beside the tests is slow
+QUIET = 30  # milliseconds
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
 
@@ -83,6 +93,32 @@ class Watch:
             return
         if message.type in {"error", "warning"}:
             self.found.append(f"{message.type}: {message.text}")
+
+
+class Traffic:
+    """Knows what a browser has asked for and not yet got."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.open: set[Request] = set()
+        context.on("request", self._begun)
+        context.on("requestfinished", self._ended)
+        context.on("requestfailed", self._ended)
+
+    def _begun(self, request: Request) -> None:
+        self.open.add(request)
+
+    def _ended(self, request: Request) -> None:
+        self.open.discard(request)
+
+    def settle(self, page: Page) -> None:
+        """Wait until the page is ready and what it asked for is there: as "networkidle", without its half second."""
+        page.wait_for_selector("html[data-ready]")
+        quiet, patience = 0, PATIENCE // QUIET
+        while quiet < 2:
+            page.wait_for_timeout(QUIET)
+            quiet = 0 if self.open else quiet + 1
+            patience -= 1
+            assert patience, f"{page.url} still asks for {sorted(each.url for each in self.open)}"
 
 
 expect.set_options(timeout=PATIENCE)

@@ -9,6 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -161,17 +162,18 @@ def words_of(database: Path) -> str:
 
 def left_in_english(english: Walk, other: Walk, people_wrote: str, same: frozenset[str]) -> list[str]:
     """Return what a page says in both languages alike, although a program wrote it."""
+
+    @cache  # the same words stand on hundreds of pages
+    def is_left(text: str) -> bool:
+        if text in same or text in people_wrote or ZONE.match(text):
+            return False
+        parts = [part for part in PARTS.split(text) if WORD.search(part)]
+        return any(part not in same and part not in people_wrote for part in parts)
+
     found = []
     for address, texts in other.pages.items():
-        if address not in english.pages:
-            continue
-        alike = set(texts) & set(english.pages[address])
-        for text in sorted(alike):
-            if text in same or text in people_wrote or ZONE.match(text):
-                continue
-            parts = [part for part in PARTS.split(text) if WORD.search(part)]
-            if any(part not in same and part not in people_wrote for part in parts):
-                found.append(f"{address}: {text}")
+        alike = set(texts) & set(english.pages.get(address, ()))
+        found += [f"{address}: {text}" for text in sorted(alike) if is_left(text)]
     return found
 
 

@@ -18,9 +18,13 @@ from app.models.document_template import DocumentTemplate, PaperKind
 from app.models.history import FieldChange
 from app.models.organisation import Organisation
 from app.outbox import Outbox
-from app.services import access, document_make, organisation_picture
+from app.services import access, chain, document_make, organisation_picture
 from app.services import attachment as attachments
+from app.services import delivery as deliveries
 from app.services import document_template as templates
+from app.services import invoice as invoices
+from app.services import quote as quotes
+from app.services import sale_order as orders
 from app.services.organisation_picture import Picture
 from app.tasks import registry, running
 from tests.conftest import Browser
@@ -38,6 +42,13 @@ def place(app: Flask, tmp_path: Any) -> Iterator[Any]:
     yield tmp_path / "files"
     app.config["CRM_VAR"] = before
     engine._pool.close()
+
+
+@pytest.fixture
+def chain_key() -> Iterator[None]:
+    before = chain.use_key(lambda: bytes(32))
+    yield
+    chain.use_key(before)
 
 
 @pytest.fixture
@@ -119,12 +130,12 @@ def asked(session: Session, made: Made, ours: Organisation) -> Any:
     return record
 
 
-def rendered(app: Flask, session: Session, record: Any, place: Any) -> bytes:
-    job = select(Outbox.id).where(Outbox.topic == document_make.RENDER, Outbox.record_id == record.id)
+def rendered(app: Flask, session: Session, record: Any, place: Any, topic: str = document_make.RENDER) -> bytes:
+    job = select(Outbox.id).where(Outbox.topic == topic, Outbox.record_id == record.id)
     with app.app_context():
         assert running.run_row(session.scalars(job).one(), settings=app.config) is True
     session.expire_all()
-    return attachments.place_of(record.sha256, files=place).read_bytes()
+    return attachments.path_of(record.file, files=place).read_bytes()
 
 
 def colours(pdf: bytes) -> dict[tuple[int, int, int], int]:
@@ -164,3 +175,36 @@ def test_a_picture_that_is_lost_fails_with_its_reason_and_makes_no_file(
     session.expire_all()
     assert record.file_id is None
     assert "A picture of this document is not in the store any more" in session.scalars(job).one().error
+
+
+def test_an_issued_invoice_shows_the_pictures_of_its_issue_and_a_quote_those_of_the_day(
+    app: Flask, session: Session, made: Made, ours: Organisation, place: Any, chain_key: None
+):
+    put(session, ours, place, RED, *Picture)
+    invoice, quote = made.invoice(("3", "10.00")), made.quote(("1", "5.00"))
+    invoices.issue(session, invoice, at=NOON)
+    quotes.release(session, quote, at=NOON)
+    session.commit()
+    put(session, ours, place, BLUE, *Picture)
+    assert set(invoice.snapshot.content["pictures"]) == {"logo", "signature", "stamp"}
+    first = colours(rendered(app, session, invoice, place, "invoice.render"))
+    assert (set(first), first[RED] > 3 * 500) == ({RED}, True)
+    assert set(colours(rendered(app, session, quote, place, quotes.FILE))) == {BLUE}
+    bare = made.invoice(("3", "10.00"))
+    for each in Picture:
+        organisation_picture.remove(session, ours, each)
+    invoices.issue(session, bare, at=NOON)
+    session.commit()
+    assert "pictures" not in bare.snapshot.content
+    assert colours(rendered(app, session, bare, place, "invoice.render")) == {}
+
+
+def test_a_delivery_note_shows_the_logo_alone(app: Flask, session: Session, made: Made, ours: Organisation, place: Any):
+    put(session, ours, place, RED, Picture.logo)
+    put(session, ours, place, BLUE, Picture.signature, Picture.stamp)
+    order = made.order(("3", "10.00"))
+    orders.confirm(session, order, at=NOON)
+    note = deliveries.plan(session, order, at=NOON)
+    deliveries.ship(session, note, at=NOON)
+    session.commit()
+    assert set(colours(rendered(app, session, note, place, deliveries.FILE))) == {RED}
