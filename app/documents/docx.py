@@ -12,12 +12,28 @@ from app.documents.engine import APP, DocumentError
 from app.documents.studio import written
 from app.i18n import gettext as _
 from app.i18n import in_language
+from app.i18n import lazy_gettext as _l
 from app.services.document_field import Paper
 
 MEDIA_TYPE: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 MOST_BYTES: Final = 5 << 20
 MOST_MADE: Final = 30 << 20
 TIMEOUT: Final = 20  # seconds
+_REASONS: Final = {  # by the codes of docx_child
+    "more": _l("“%(name)s” is more than a template may do"),
+    "no_row": _l("“%(name)s” stands at something that is not a repeated row"),
+    "nested": _l("rows are repeated as “for row in lines”, and not within others"),
+    "rows_only": _l("only rows are repeated"),
+    "field": _l("“%(name)s” is the name of a field"),
+    "bomb": _l("it unpacks into too much"),
+    "none": _l("it is no DOCX"),
+    "program": _l("it brings a program or a foreign object: %(name)s"),
+    "entities": _l("it declares entities"),
+    "fetches": _l("it fetches something from elsewhere when it is opened"),
+    "memory": _l("it needs too much memory or time"),
+    "template": _l("what stands in braces cannot be read: %(name)s"),
+    "other": _l("it cannot be read: %(name)s"),
+}
 
 
 def plain(name: str) -> str:
@@ -68,10 +84,10 @@ def _ask(content: bytes, paper: Paper, values: dict[str, Any] | None) -> dict[st
     except subprocess.TimeoutExpired:
         raise _refusal(_("it takes longer than %(seconds)s seconds", seconds=TIMEOUT)) from None
     if ran.returncode != 0:
-        raise _refusal(_("it needs too much memory or time"))
+        raise _refusal(_REASONS["memory"])
     answer: dict[str, Any] = json.loads(ran.stdout)
     if "reason" in answer:
-        raise _refusal(str(answer["reason"]))
+        raise _refusal(str(_REASONS[answer["reason"]]) % {"name": answer["name"]})
     return answer
 
 
@@ -79,5 +95,5 @@ def _plainly(names: Iterable[str]) -> list[str]:
     return [plain(each) for each in names]
 
 
-def _refusal(reason: str) -> DocumentError:
-    return DocumentError(_("This DOCX cannot be used: %(reason)s", reason=reason), reason=reason)
+def _refusal(reason: object) -> DocumentError:
+    return DocumentError(_("This DOCX cannot be used: %(reason)s", reason=reason), reason=str(reason))

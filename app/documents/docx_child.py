@@ -4,7 +4,8 @@ Like `child`, it is run by path and knows nothing of the product. A template may
 whether something is there; every other statement is refused before anything runs, by its syntax tree.
 
 Shape: it reads JSON from its standard input, {"docx": base64, "names": [name], "rows": {name: [column]}, "data": {…} or
-null to only check, "seconds", "most"}, and writes {"unknown": [name]}, {"reason": text} or {"docx": base64}.
+null to only check, "seconds", "most"}, and writes {"unknown": [name]}, {"reason": code, "name": text} or
+{"docx": base64}.
 """
 
 import base64
@@ -32,7 +33,11 @@ RELATION = re.compile(rb"<(?:\w+:)?Relationship\b[^>]*>")
 
 
 class Refused(Exception):
-    """The file cannot be used: why."""
+    """The file cannot be used: why, as `docx` has words for it, and what is meant."""
+
+    def __init__(self, code: str, name: str = "") -> None:
+        super().__init__(code)
+        self.code, self.name = code, name
 
 
 class Plain(ImmutableSandboxedEnvironment):
@@ -50,14 +55,14 @@ class Plain(ImmutableSandboxedEnvironment):
 
     def _judge(self, node: nodes.Node, repeated: dict[str, str]) -> None:
         if type(node) not in PLAIN:
-            raise Refused(f"“{type(node).__name__}” is more than a template may do")
+            raise Refused("more", type(node).__name__)
         if isinstance(node, nodes.For):
             self._judge_rows(node, repeated)
             return
         if isinstance(node, nodes.Getattr):
             row = node.node.name if isinstance(node.node, nodes.Name) else ""
             if row not in repeated:
-                raise Refused(f"“.{node.attr}” stands at something that is not a repeated row")
+                raise Refused("no_row", f".{node.attr}")
             if node.attr not in self._rows[repeated[row]]:
                 self.unknown.append(f"{row}.{node.attr}")
             return
@@ -68,14 +73,14 @@ class Plain(ImmutableSandboxedEnvironment):
 
     def _judge_rows(self, node: nodes.For, repeated: dict[str, str]) -> None:
         if not isinstance(node.target, nodes.Name) or node.recursive or node.test or node.else_ or repeated:
-            raise Refused("rows are repeated as “for row in lines”, and not within others")
+            raise Refused("nested")
         if not isinstance(node.iter, nodes.Name):
-            raise Refused("only rows are repeated")
+            raise Refused("rows_only")
         if node.iter.name not in self._rows:
             self.unknown.append(node.iter.name)
             return
         if node.target.name in self._known | set(self._rows):
-            raise Refused(f"“{node.target.name}” is the name of a field")
+            raise Refused("field", node.target.name)
         for each in node.body:
             self._judge(each, {node.target.name: node.iter.name})
 
@@ -94,24 +99,24 @@ def look(content: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             parts = packed.infolist()
             if len(parts) > MOST_PARTS or sum(each.file_size for each in parts) > MOST_UNPACKED:
-                raise Refused("it unpacks into too much")
+                raise Refused("bomb")
             if "word/document.xml" not in packed.namelist():
-                raise Refused("it is no DOCX")
+                raise Refused("none")
             for each in parts:
                 if REFUSED_PARTS.search(each.filename):
-                    raise Refused(f"it brings a program or a foreign object: {each.filename[:80]}")
+                    raise Refused("program", each.filename[:80])
                 if each.filename.endswith((".xml", ".rels")):
                     _look_into(each.filename, packed.read(each))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError):
-        raise Refused("it is no DOCX") from None
+        raise Refused("none") from None
 
 
 def _look_into(name: str, text: bytes) -> None:
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text or text[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        raise Refused("it declares entities")
+        raise Refused("entities")
     for link in RELATION.findall(text) if name.endswith(".rels") else ():
         if b"External" in link and not re.search(rb'Type="[^"]*/hyperlink"', link):
-            raise Refused("it fetches something from elsewhere when it is opened")
+            raise Refused("fetches")
 
 
 def answer(asked: dict[str, Any]) -> dict[str, Any]:
@@ -130,13 +135,13 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
         target = io.BytesIO()
         template.save(target)
     except Refused as refusal:
-        return {"reason": str(refusal)}
+        return {"reason": refusal.code, "name": refusal.name}
     except TemplateError as problem:
-        return {"reason": str(problem)}
+        return {"reason": "template", "name": str(problem)[:300]}
     except MemoryError:
-        return {"reason": "it needs too much memory"}
+        return {"reason": "memory", "name": ""}
     except Exception as problem:  # noqa: BLE001 -- the outermost edge: the libraries fail in many ways on bad input
-        return {"reason": f"{type(problem).__name__}: {problem}"[:300]}
+        return {"reason": "other", "name": f"{type(problem).__name__}: {problem}"[:300]}
     return {"docx": base64.b64encode(target.getvalue()).decode()}
 
 

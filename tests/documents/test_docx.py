@@ -9,6 +9,7 @@ import pytest
 
 from app.documents import docx
 from app.documents.engine import DocumentError
+from app.i18n import in_language
 from app.models.document_template import PaperKind
 from app.services import document_field, document_papers
 from tests.attack import attack
@@ -140,3 +141,8 @@ def test_what_would_act_when_it_is_opened_and_bombs_are_refused():
     for reason, content in wrong.items():
         with pytest.raises(DocumentError, match=reason):
             docx.check(content, PAPER)
+
+
+def test_a_refusal_is_told_in_the_readers_language():
+    with in_language("ru"), pytest.raises(DocumentError, match="«Filter» — это больше, чем разрешено шаблону"):
+        docx.check(template("{{ number|upper }}"), PAPER)
