@@ -53,6 +53,7 @@ def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
         "CRM_BIN_DAYS": max(int(env.get("CRM_BIN_DAYS") or 30), 1),  # for how long deleted records can be restored
         "CRM_AUDIT_YEARS": max(int(env.get("CRM_AUDIT_YEARS") or 10), 2),  # for how long entries of the audit are kept
         "PORT": int(env.get("PORT") or 8080),
+        "CRM_METRICS_TOKEN": _token(env, "CRM_METRICS_TOKEN"),  # with it a monitor may read /metrics; else nobody may
         **_sign_in_service(env),
         **_directory(env),
         # --- database ---------------------------------------------------------------------------------------------
@@ -277,6 +278,14 @@ def secret_key(env: Mapping[str, str], var: Path) -> str:
             )
         return given
     return kept_secret(var / "keys" / "secret_key")
+
+
+def _token(env: Mapping[str, str], name: str) -> str:
+    """Return a token that somebody else must show us. Raises UnsafeSettingError for one that can be guessed."""
+    given = env.get(name) or ""
+    if given and (len(given) < LEAST_SECRET or len(set(given)) < LEAST_SECRET // 3):
+        raise UnsafeSettingError(f"{name} is too weak: give at least {LEAST_SECRET} random characters, or none at all")
+    return given
 
 
 def kept_secret(path: Path) -> str:

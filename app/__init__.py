@@ -26,6 +26,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
         locale,
         looking,
         making,
+        monitor,
         password_gate,
         security,
         shell,
@@ -61,6 +62,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
         cells.install(app)
         shell.init_app(app)
         making.init_app(app)
+        monitor.init_app(app)
         errors.init_app(app)
         register_all(appbuilder)
     if not app.testing:

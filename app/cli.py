@@ -1,6 +1,7 @@
 """The command line: `crm …`. Readable output, exit codes that mean something."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,8 @@ def serve(workers: int, threads: int) -> None:
     """Start the web server only."""
     settings = _settings()
     os.chdir(ROOT)
+    if workers > 1:
+        _share_counts(settings["CRM_VAR"] / "metrics")
     os.execv(  # noqa: S606 -- the server replaces this process, so that signals reach it
         sys.executable,
         [
@@ -122,6 +125,13 @@ def serve(workers: int, threads: int) -> None:
             "warning",
         ],
     )
+
+
+def _share_counts(folder: Path) -> None:
+    """Let the web processes count their requests together, beginning anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
 def _door_of(stem: str) -> Any:  # noqa: ANN401 -- the door of a screen, which is not read before it is needed

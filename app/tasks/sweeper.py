@@ -21,9 +21,9 @@ from sqlalchemy.orm import Session
 from app import clock, outbox
 from app.db import unit_of_work
 from app.models.setting import Setting
+from app.services.vital import HEARTBEAT
 from app.tasks import registry, running
 
-HEARTBEAT = "worker_heartbeat"
 EVERY = 5.0  # seconds
 BEAT_EVERY = timedelta(seconds=10)
 RING_AGAIN = 3  # rounds: a row that waits behind others is not rung at every one

@@ -25,6 +25,7 @@ EVERYTHING: dict[str, int] = {
     "app/services/balance.py": 2,
     "app/services/document_chain.py": 1,
     "app/services/lost_reason.py": 1,
+    "app/services/vital.py": 1,
     "app/services/pipeline.py": 2,
     "app/services/stage.py": 1,
     "app/services/bin.py": 2,

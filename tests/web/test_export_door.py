@@ -82,7 +82,7 @@ FORMS = {
     "docx_page",
     "follow",
     *("new", "link", "forgot", "code", "callback", "begin", "connect"),
-    *("login", "logout", "home", "health", "manifest", "static", "glossary", "mail", "compare"),
+    *("login", "logout", "home", "health", "metrics", "manifest", "static", "glossary", "mail", "compare"),
 }
 FILES = {
     "FeedView.feed": "one's own calendar, at most a thousand entries, by a secret address",

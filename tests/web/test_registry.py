@@ -43,6 +43,7 @@ from tests.proof import falls_to
 PUBLIC = {
     "IndexView.index": "leads to the start page or to signing in",
     "IndexView.health": "for the monitor; says green or red",
+    "MonitorView.metrics": "answers to the monitor's token, where the settings name one",
     "LanguageView.index": "the sign-in page has languages too",
     "ManifestView.manifest": "browsers ask for it without a cookie; it names the program and nothing else",
     "AuthView.login": "signing in",
@@ -442,6 +443,7 @@ def expected(  # noqa: PLR0911
         )  # no such link
         open_to_all["PreferenceView.show"] = 404  # nor such a link
         open_to_all["MailingPublicView.follow"] = 404  # a link that nobody has signed
+        open_to_all["MonitorView.metrics"] = 404  # no token is set here
         open_to_all["FeedView.feed"] = 404  # there is no such address
         open_to_all |= {"PublicFormView.page": 404, "PublicFormView.snippet": 404}  # nor such a form
         open_to_all |= {"OidcView.begin": 404, "OidcView.callback": 404}  # no service is configured here
