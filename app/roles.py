@@ -111,8 +111,8 @@ _CONTRACTS = (
 )
 _ALL_OF_CONTRACTS = f"{_CONTRACTS} approve reject prolong terminate"
 _MAILINGS = {
-    "mailing": "see add change delete check reopen schedule unschedule start pause cancel",
-    "mailing_recipient": "see retry",
+    "mailing": "see add change delete check reopen schedule unschedule start pause cancel posted print_again",
+    "mailing_recipient": "see retry returned",
     "mail_template": "see add change delete",
 }
 _RULES = {"contact_rule": "see add change delete switch_on switch_off", "rule_occurrence": "see"}
@@ -360,7 +360,7 @@ def _exporting(role: Role) -> Role:
 PRESETS |= {name: _exporting(PRESETS[name]) for name in ("Head of sales", "Accountant", "Marketer", "Back office")}
 
 _LOG, _BUNDLE = "export_run", "document_bundle"
-_BUNDLED = {"contract", "delivery", "invoice", "made_document", "quote"}  # whose files are put together
+_BUNDLED = {"contract", "delivery", "invoice", "made_document", "quote", "party", "mailing_recipient"}  # as one file
 _READERS_OF_LOG = {"Head of sales": Scope.subtree, "Read-only auditor": Scope.all}
 
 

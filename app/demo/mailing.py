@@ -15,11 +15,13 @@ from app.demo.party import NUMBERED
 from app.demo.team import SALES, People
 from app.lifecycle import move
 from app.models.consent import Consent, ConsentPurpose, ConsentSource, ConsentState
+from app.models.document_template import DocumentTemplate
 from app.models.mail_template import BlockKind, MailingChannel, MailTemplate, MailTemplateBlock, MailTemplateText
 from app.models.mailing import (
     MAILING_MOVES,
     Mailing,
     MailingKind,
+    MailingParty,
     MailingRecipient,
     MailingState,
     RecipientPhase,
@@ -28,7 +30,7 @@ from app.models.organisation import Organisation
 from app.models.party import Party, PartyContact
 from app.models.segment import Segment, SegmentKind
 from app.models.suppression import ContactChannel, ContactMade
-from app.services import access, suppression
+from app.services import access, mailing_letter, paper_run, suppression
 from app.services import mail_template as templates
 from app.services import mailing as mailings
 from app.services import mailing_audience as audience
@@ -37,6 +39,7 @@ from app.services import segment_members as members
 
 KNOWN = 160  # so many counterparties are asked, however large the demo is
 BEGAN, ATTRIBUTION = timedelta(days=100), 60
+POSTED, LETTERS = timedelta(days=40), 24
 SEED = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 LIVE = "Klanten in Nederland"
 ASKED = "Asked for the catalogue"
@@ -64,7 +67,30 @@ def ensure(session: Session, *, organisation: Organisation, people: People, toda
     draft.owner_id, draft.team_id = owner, team
     mailings.save(session, draft)
     session.flush()
-    return {"mail_template": 3, "mailing": 2, "segment": 1}
+    _on_paper(session, organisation, began=datetime.combine(today - POSTED, time(8), tzinfo=UTC), owner=(owner, team))
+    return {"mail_template": 3, "mailing": 3, "segment": 1}
+
+
+def _on_paper(session: Session, us: Organisation, *, began: datetime, owner: tuple[int, int]) -> None:
+    """Write to some on paper, and note that the letters were posted, one of which came back."""
+    letter = session.scalars(select(DocumentTemplate).where(DocumentTemplate.supplied == f"letter.{us.language}")).one()
+    made = Mailing(name="New opening hours", kind=MailingKind.service, channel=MailingChannel.paper, organisation=us)
+    made.letter, made.owner_id, made.team_id = letter, *owner
+    found = select(Party.id).where(Party.external_id.like(NUMBERED), Party.archived_at.is_(None)).order_by(Party.id)
+    made.parties = [MailingParty(party_id=key) for key in session.scalars(found.limit(LETTERS))]
+    mailings.save(session, made)
+    session.flush()
+    _find_out(session, made, at=began)
+    rows = _begun(session, made, at=began)
+    for number, row in enumerate(rows, 1):
+        row.tries, row.number, row.handed_at, row.sent_at = 1, number, began, began + timedelta(days=1)
+        row.phase, row.answer = RecipientPhase.sent, "Posted"
+    session.flush()
+    for row in rows[-1:]:
+        paper_run.returned(session, row, at=began + timedelta(days=6))
+    move(MAILING_MOVES, made, MailingState.done)
+    made.ended_at = began + timedelta(days=1)
+    session.flush()
 
 
 def _mail(session: Session, name: str, said: words.Said) -> MailTemplate:
@@ -119,21 +145,32 @@ def _segment(session: Session, *, owner_id: int, team_id: int, at: datetime) -> 
 def _send(session: Session, mailing: Mailing, *, at: datetime) -> None:
     """Find out who gets it as the worker does, and note what became of each letter."""
     session.flush()
+    _find_out(session, mailing, at=at)
+    last = _deliver(session, _begun(session, mailing, at=at), at=at)
+    move(MAILING_MOVES, mailing, MailingState.done)
+    mailing.ended_at = last
+    session.flush()
+
+
+def _find_out(session: Session, mailing: Mailing, *, at: datetime) -> None:
     move(MAILING_MOVES, mailing, MailingState.checking)
-    mailing.version_id, mailing.seed = templates.latest(session, mailing.template).id, SEED
+    if mailing.template is not None:
+        mailing.version_id = templates.latest(session, mailing.template).id
+    else:
+        mailing.letter_version_id = mailing_letter.published(session, mailing)
+    mailing.seed = SEED
     session.flush()
     after: int | None = 0
     while after is not None:
         after = audience.take(session, mailing.id, by=access.SYSTEM, after=after, at=at)
     audience.finish(session, mailing.id, at=at)
+
+
+def _begun(session: Session, mailing: Mailing, *, at: datetime) -> Sequence[MailingRecipient]:
     move(MAILING_MOVES, mailing, MailingState.sending)
     mailing.started_at = at
     mine = MailingRecipient.mailing_id == mailing.id, MailingRecipient.phase == RecipientPhase.queued
-    rows = session.scalars(select(MailingRecipient).where(*mine).order_by(MailingRecipient.id)).all()
-    last = _deliver(session, rows, at=at)
-    move(MAILING_MOVES, mailing, MailingState.done)
-    mailing.ended_at = last
-    session.flush()
+    return session.scalars(select(MailingRecipient).where(*mine).order_by(MailingRecipient.id)).all()
 
 
 def _deliver(session: Session, rows: Sequence[MailingRecipient], *, at: datetime) -> datetime:

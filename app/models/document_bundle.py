@@ -14,16 +14,25 @@ from app.models.job import Job
 
 if TYPE_CHECKING:
     from app.models.attachment import Attachment
+    from app.models.mailing import Mailing
 
 
 class BundleForm(StrEnum):
-    """As what the files leave."""
+    """As what the files leave; labels and letters are made of the records themselves."""
 
     zip = "zip"
     pdf = "pdf"
+    labels = "labels"
+    letters = "letters"
 
 
-label(BundleForm, zip=_l("ZIP with all files"), pdf=_l("One PDF with all pages"))
+label(
+    BundleForm,
+    zip=_l("ZIP with all files"),
+    pdf=_l("One PDF with all pages"),
+    labels=_l("Address labels"),
+    letters=_l("Letters on paper"),
+)
 
 
 class BundleState(StrEnum):
@@ -58,6 +67,8 @@ class Lack(StrEnum):
 
     gone = "gone"
     none = "none"
+    address = "address"
+    stopped = "stopped"
     lost = "lost"
     kind = "kind"
     broken = "broken"
@@ -67,6 +78,8 @@ label(
     Lack,
     gone=_l("Deleted, or not within your reach any more"),
     none=_l("No file was made of it"),
+    address=_l("There is no postal address"),
+    stopped=_l("Letters on paper are not wished there, or come back"),
     lost=_l("Its file is not in the store any more"),
     kind=_l("Its file is no PDF"),
     broken=_l("Its file cannot be read"),
@@ -77,6 +90,8 @@ class DocumentBundle(Entity, Owned, Job):
     """The files of chosen records of one kind, in the order of their list; it belongs to whoever asked for it.
 
     Shape: `keys` are those of the records; `missing` is what is not in it: [[key, a `Lack`]]. `files` are in it.
+    `settings` of labels are {"sheet": name, "start": position of the first}. The letters of a mailing on paper name
+    `mailing`, and in `settings` the {"token"} of their claim.
     """
 
     __tablename__ = "document_bundle"
@@ -90,6 +105,9 @@ class DocumentBundle(Entity, Owned, Job):
     form: Mapped[BundleForm] = mapped_column(Choice(BundleForm))
     language: Mapped[str] = mapped_column(String(5), info={"of": "language"})
     state: Mapped[BundleState] = mapped_column(Choice(BundleState), default=BundleState.queued)
+    mailing_id: Mapped[int | None] = mapped_column(ForeignKey("mailing.id", ondelete="SET NULL"), index=True)
+    mailing: Mapped["Mailing | None"] = relationship("Mailing")
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     keys: Mapped[list[int]] = mapped_column(JSON)
     missing: Mapped[list[Any]] = mapped_column(JSON, default=list)
     total_rows: Mapped[int] = mapped_column(Integer)

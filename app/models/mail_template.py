@@ -22,6 +22,7 @@ class MailingChannel(StrEnum):
 
     email = "email"
     sms = "sms"
+    paper = "paper"
 
 
 class BlockKind(StrEnum):
@@ -37,7 +38,7 @@ class BlockKind(StrEnum):
     footer = "footer"
 
 
-label(MailingChannel, email=_l("E-mail"), sms=_l("Text message"))
+label(MailingChannel, email=_l("E-mail"), sms=_l("Text message"), paper=_l("Letter on paper"))
 label(
     BlockKind,
     heading=_l("Heading"),

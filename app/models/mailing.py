@@ -16,6 +16,7 @@ from app.models.mail_template import MailingChannel, MailTemplate, MailTemplateV
 from app.models.suppression import NoContact
 
 if TYPE_CHECKING:
+    from app.models.document_template import DocumentTemplate, DocumentTemplateVersion
     from app.models.organisation import Organisation
     from app.models.party import Party
     from app.models.segment import Segment
@@ -46,7 +47,8 @@ class RecipientPhase(StrEnum):
     """How far one address has come.
 
     `claimed`: a worker holds it, the server has accepted nothing. `handed_over`: the text may be on its way; a crash
-    now leaves it `uncertain`. `excluded` never was to be written to, `held_out` is not, to compare with.
+    now leaves it `uncertain`. `excluded` never was to be written to, `held_out` is not, to compare with. Of a letter on
+    paper: `claimed` while it is printed into a file, `handed_over` when a person has that, `sent` when he posted it.
     """
 
     queued = "queued"
@@ -106,7 +108,8 @@ class Mailing(Entity, Owned):
 
     It goes to the counterparties of `tag`, of `segment` and of `parties` together. Units: `window_from` and
     `window_to` are hours of the day in the organisation's time zone; `per_hour` and `per_domain_hour` are messages.
-    `seed` decides who is held out. `version_id` is the template as it was checked.
+    `seed` decides who is held out. `version_id` is the template as it was checked; of a mailing on paper
+    `letter_version_id` is, of the template of documents `letter_id`.
     """
 
     __tablename__ = "mailing"
@@ -120,7 +123,14 @@ class Mailing(Entity, Owned):
         CheckConstraint("per_domain_hour > 0", name="per_domain_hour_positive"),
         CheckConstraint("window_from BETWEEN 0 AND 23 AND window_to BETWEEN 1 AND 24", name="window_hours"),
         CheckConstraint("window_from < window_to", name="window_forward"),
-        CheckConstraint("state IN ('draft', 'checking', 'cancelled') OR version_id IS NOT NULL", name="version_kept"),
+        CheckConstraint(
+            "state IN ('draft', 'checking', 'cancelled') OR version_id IS NOT NULL OR letter_version_id IS NOT NULL",
+            name="version_kept",
+        ),
+        CheckConstraint(
+            "(channel = 'paper' AND letter_id IS NOT NULL) OR (channel <> 'paper' AND template_id IS NOT NULL)",
+            name="template_fits",
+        ),
         CheckConstraint("state <> 'scheduled' OR due_at IS NOT NULL", name="schedule_complete"),
         Index("ix_mailing_state_due_at", "state", "due_at"),
     )
@@ -131,10 +141,16 @@ class Mailing(Entity, Owned):
     channel: Mapped[MailingChannel] = mapped_column(Choice(MailingChannel), default=MailingChannel.email)
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), index=True)
     organisation: Mapped["Organisation"] = relationship("Organisation")
-    template_id: Mapped[int] = mapped_column(ForeignKey("mail_template.id"), index=True)
-    template: Mapped[MailTemplate] = relationship("MailTemplate")
+    template_id: Mapped[int | None] = mapped_column(ForeignKey("mail_template.id"), index=True)
+    template: Mapped[MailTemplate | None] = relationship("MailTemplate")
+    letter_id: Mapped[int | None] = mapped_column(ForeignKey("document_template.id"), index=True)
+    letter: Mapped["DocumentTemplate | None"] = relationship("DocumentTemplate")
     version_id: Mapped[int | None] = mapped_column(ForeignKey("mail_template_version.id"), index=True)
     content: Mapped["MailTemplateVersion | None"] = relationship("MailTemplateVersion")
+    letter_version_id: Mapped[int | None] = mapped_column(
+        ForeignKey("document_template_version.id"), index=True, info={"internal": True}
+    )
+    letter_version: Mapped["DocumentTemplateVersion | None"] = relationship("DocumentTemplateVersion")
     tag_id: Mapped[int | None] = mapped_column(ForeignKey("tag.id", ondelete="SET NULL"), index=True)
     tag: Mapped["Tag | None"] = relationship("Tag")
     segment_id: Mapped[int | None] = mapped_column(ForeignKey("segment.id", ondelete="SET NULL"), index=True)
@@ -159,6 +175,13 @@ class Mailing(Entity, Owned):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def written(self) -> MailTemplate:
+        """Return the template of a mailing that goes over the net. Raises ValueError for one on paper."""
+        if self.template is None:
+            raise ValueError("a mailing on paper has no template of mails")
+        return self.template
+
 
 class MailingParty(Line):
     """One counterparty that was chosen by hand."""
@@ -177,7 +200,7 @@ class MailingRecipient(Entity, Owned):
 
     Shape: `words` stand for the places of the template. Whoever is left out for want of an address, or because
     somebody else has the same, has none here; `digest` is its keyed hash, as the gate has it. `tries` counts claims;
-    `answer` is what the server said.
+    `answer` is what the server said. `number` stands on a letter on paper, so that it can be named.
     """
 
     __tablename__ = "mailing_recipient"
@@ -196,6 +219,7 @@ class MailingRecipient(Entity, Owned):
         ),
         CheckConstraint("(phase = 'excluded') = (reason IS NOT NULL)", name="reason_given"),
         CheckConstraint("phase <> 'sent' OR sent_at IS NOT NULL", name="sent_complete"),
+        CheckConstraint("number > 0", name="number_positive"),
     )
 
     mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id", ondelete="CASCADE"))
@@ -213,6 +237,7 @@ class MailingRecipient(Entity, Owned):
     words: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, info=PERSONAL)
     due_at: Mapped[datetime] = mapped_column(Instant())
     tries: Mapped[int] = mapped_column(Integer, default=0)
+    number: Mapped[int | None] = mapped_column(Integer)
     token: Mapped[str | None] = mapped_column(String(32), info={"internal": True})
     lease_until: Mapped[datetime | None] = mapped_column(Instant(), info={"internal": True})
     handed_at: Mapped[datetime | None] = mapped_column(Instant())

@@ -17,6 +17,8 @@ from app.models.delivery import Delivery
 from app.models.document_bundle import BundleForm, BundleState, DocumentBundle
 from app.models.invoice import Invoice
 from app.models.made_document import MadeDocument
+from app.models.mailing import MailingRecipient
+from app.models.party import Party
 from app.models.quote import Quote
 from app.outbox import enqueue
 from app.roles import EXPORT
@@ -26,11 +28,21 @@ from app.services.access import Actor
 
 TOPIC = "document_bundle.run"
 FORGET = "document_bundle.forget"
+FILE = "bundle"  # the purpose of what comes of it
+PART = "part"  # the purpose of a piece of a file that is not whole yet
 KEPT = timedelta(days=1)
 MOST = 2_000  # records of one bundle
 PORTION = 50  # records that are read, and files that are merged, at once
-MOST_BYTES = {BundleForm.zip: 2 << 30, BundleForm.pdf: 500 << 20}
+MOST_BYTES = {
+    BundleForm.zip: 2 << 30,
+    BundleForm.pdf: 500 << 20,
+    BundleForm.labels: 100 << 20,
+    BundleForm.letters: 500 << 20,
+}
+PIECE_BYTES = 50 << 20  # of some letters
+AS_THEY_ARE = (BundleForm.zip, BundleForm.pdf)  # the files of the records
 KINDS: tuple[type[Any], ...] = (MadeDocument, Invoice, Quote, Delivery, Contract)
+LABELLED: tuple[type[Any], ...] = (Party, MailingRecipient)
 
 
 @dataclass
@@ -51,12 +63,13 @@ def ask(
     language: str,
     at: datetime,
     whom_to_ask: str = "",
+    settings: dict[str, Any] | None = None,
 ) -> DocumentBundle:
     """Let the worker put the files of these records together; the bundle belongs to the actor.
 
     Raises DomainError for none, for too many, and for more than the actor's role may take in one file.
     """
-    if entity_of(entity) not in KINDS:
+    if entity_of(entity) not in (KINDS if form in AS_THEY_ARE else LABELLED):
         raise DomainError(_("These records have no files of this kind"))
     if not keys:
         raise DomainError(_("There is no record whose file you may take"))
@@ -72,6 +85,7 @@ def ask(
         language=language,
         keys=list(keys),
         missing=[],
+        settings=settings or {},
         total_rows=len(keys),
         owner_id=by.user_id,
         team_id=by.team_id,
@@ -116,6 +130,42 @@ def names_of(session: Session, bundle: DocumentBundle, keys: Sequence[int]) -> d
     kind: Any = entity_of(bundle.entity)
     seen = session.execute(select(kind).where(kind.id.in_(keys))).unique().scalars()
     return {record.id: str(record) for record in seen}
+
+
+# --- letters of a mailing ---------------------------------------------------------------------------------------------
+
+
+def unfinished(session: Session, mailing_id: int) -> DocumentBundle | None:
+    """Return the letters of a mailing that are being printed into a file, None where none are."""
+    running = DocumentBundle.state.in_((BundleState.queued, BundleState.running))
+    found = select(DocumentBundle).where(DocumentBundle.mailing_id == mailing_id, running)
+    return session.scalars(found.order_by(DocumentBundle.id).limit(1)).one_or_none()
+
+
+def parts(session: Session, bundle: DocumentBundle) -> list[Attachment]:
+    """Return the pieces of a file that is not whole yet, in their order."""
+    mine = Attachment.entity == DocumentBundle.__stem__, Attachment.record_id == bundle.id, Attachment.purpose == PART
+    return list(session.scalars(select(Attachment).where(*mine).order_by(Attachment.id)))
+
+
+def drop_parts(session: Session, bundle: DocumentBundle) -> None:
+    """Throw the pieces away."""
+    there = parts(session, bundle)
+    for each in there:
+        session.delete(each)
+    if there:
+        session.flush()
+        enqueue(session, bins.SWEEP, digests=sorted({each.sha256 for each in there}))
+
+
+def stop(session: Session, mailing_id: int, *, at: datetime) -> None:
+    """Print no more letters of a mailing, and throw away what was printed."""
+    found = select(DocumentBundle).where(DocumentBundle.mailing_id == mailing_id)
+    for bundle in session.scalars(found):
+        if bundle.is_under_way:
+            bundle.break_off(at=at, message=_("The mailing was cancelled"))
+            drop_parts(session, bundle)
+        forget(session, bundle, at=at)
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------

@@ -1,15 +1,19 @@
 """Addresses as the gate knows them: one normal form and one keyed hash each, and which one a person has."""
 
+import re
+import unicodedata
 from collections.abc import Iterator
 
 from app.errors import DomainError
 from app.i18n import gettext as _
-from app.models.party import AddressUsage, ChannelKind, Party
+from app.models.party import AddressUsage, ChannelKind, Party, PartyAddress
 from app.models.suppression import ContactChannel
 from app.services import channel as channels
 from app.services import sealing
 
 LONGEST = 254
+_WORDS = re.compile(r"\w+")
+_PLACES = (AddressUsage.postal, AddressUsage.legal, AddressUsage.billing, AddressUsage.delivery)
 _PHONES = frozenset({ContactChannel.sms, ContactChannel.call})
 _KINDS = {ContactChannel.email: ChannelKind.email, ContactChannel.message: ChannelKind.messenger}
 
@@ -21,9 +25,25 @@ def normal(channel: ContactChannel, text: str, *, country: str | None = None, fi
     if channel in _PHONES:
         return channels.normalise_phone(text, country, field=field)
     plain = " ".join(text.split())[:LONGEST]
+    if channel is ContactChannel.paper:
+        plain = postal(plain)
     if not plain:
         raise DomainError(_("This is needed"), field=field)
-    return plain.casefold() if channel is ContactChannel.paper else channels.normalise_messenger(plain, country)
+    return plain if channel is ContactChannel.paper else channels.normalise_messenger(plain, country)
+
+
+def postal(text: str) -> str:
+    """Return a postal address as it is compared: letters and digits in lower case, each word parted by one space."""
+    return " ".join(_WORDS.findall(unicodedata.normalize("NFKC", text).casefold()))[:LONGEST]
+
+
+def place_of(party: Party) -> PartyAddress | None:
+    """Return where letters on paper reach a counterparty, None where nothing is known that a postman finds."""
+    for usage in _PLACES:
+        for place in party.addresses:
+            if place.usage is usage and place.street and place.city:
+                return place
+    return None
 
 
 def digest(channel: ContactChannel, address: str) -> str:
@@ -44,10 +64,8 @@ def _all(party: Party, channel: ContactChannel, contact_id: int | None) -> Itera
                 yield mine
         return
     if channel is ContactChannel.paper:
-        order = (AddressUsage.postal, AddressUsage.legal, AddressUsage.billing, AddressUsage.delivery)
-        for place in sorted(party.addresses, key=lambda one: order.index(one.usage)):
-            if place.street and place.city:
-                yield str(place).casefold()[:LONGEST]
+        if place := place_of(party):
+            yield postal(str(place))
         return
     own = {ContactChannel.email: party.email, ContactChannel.sms: party.phone, ContactChannel.call: party.phone}
     if found := own.get(channel):

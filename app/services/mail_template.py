@@ -41,6 +41,8 @@ def save(session: Session, template: MailTemplate) -> None:
         if not template.name and "name" not in errors:
             errors["name"] = [_("A template needs a name")]
         template.channel = template.channel or MailingChannel.email
+        if template.channel is MailingChannel.paper:
+            errors["channel"] = [_("Letters on paper are written as templates of documents, of the kind “Letter”")]
         template.number = template.number or 0
         for number, text in enumerate(template.texts):
             _check_text(template.channel, text, f"texts-{number}", errors)

@@ -14,13 +14,17 @@ from app.errors import DomainError, Refusals
 from app.i18n import gettext as _
 from app.i18n import label_of
 from app.lifecycle import move
+from app.models.document_template import DocumentTemplate
 from app.models.mail_template import MailingChannel, MailTemplate
 from app.models.mailing import MAILING_MOVES, OPEN, Mailing, MailingKind, MailingRecipient, MailingState, RecipientPhase
 from app.models.organisation import Organisation
 from app.outbox import enqueue
+from app.roles import EXPORT
+from app.services import document_bundle as bundles
 from app.services import mail_picture as pictures
 from app.services import mail_server as mail_servers
 from app.services import mail_template as templates
+from app.services import mailing_letter as letters
 from app.services import segment as segments
 from app.services import sms_provider as sms_providers
 from app.services.access import Actor
@@ -50,9 +54,7 @@ def save(session: Session, mailing: Mailing) -> None:
             if getattr(mailing, name) is None:
                 setattr(mailing, name, usual)
         _check_numbers(mailing, errors)
-        found = _template(session, mailing)
-        if found is not None and found.channel is not mailing.channel:
-            errors["template"] = [_("This template is for another way of sending")]
+        _check_template(session, mailing, errors)
         keys = [each.party_id or (each.party.id if each.party else None) for each in mailing.parties]
         if len(keys) != len(set(keys)):
             errors["parties"] = [_("Each counterparty stands here once")]
@@ -85,11 +87,19 @@ def _check_numbers(mailing: Mailing, errors: dict[str, list[str]]) -> None:
         errors["window_to"] = [_("The end comes after the beginning")]
 
 
-def _template(session: Session, mailing: Mailing) -> MailTemplate | None:
-    chosen: MailTemplate | None = mailing.template
-    if chosen is None and mailing.template_id is not None:
-        chosen = session.get(MailTemplate, mailing.template_id)
-    return chosen
+def _check_template(session: Session, mailing: Mailing, errors: dict[str, list[str]]) -> None:
+    """Refuse a mailing without what it says; the template of another way is taken out."""
+    if mailing.channel is MailingChannel.paper:
+        mailing.template, mailing.template_id = None, None
+        letter = mailing.letter or (session.get(DocumentTemplate, mailing.letter_id) if mailing.letter_id else None)
+        errors |= {"letter": [letters.wrong(letter)]} if letters.wrong(letter) else {}
+        return
+    mailing.letter, mailing.letter_id = None, None
+    found = mailing.template or (session.get(MailTemplate, mailing.template_id) if mailing.template_id else None)
+    if found is None:
+        errors["template"] = [_("This is needed")]
+    elif found.channel is not mailing.channel:
+        errors["template"] = [_("This template is for another way of sending")]
 
 
 # --- the way of a mailing ---------------------------------------------------------------------------------------------
@@ -101,21 +111,35 @@ def check(session: Session, mailing: Mailing, *, by: Actor, at: datetime) -> Non
     if mailing.tag_id is None and mailing.segment_id is None and not mailing.parties:
         errors["tag"] = [_("Say to whom it goes: a tag, a segment, or counterparties one by one")]
     errors |= _wrong_segment(session, mailing, at=at)
-    if not mailing.template.is_active:
-        errors["template"] = [_("This template is out of use")]
-    if mailing.template.channel is not mailing.channel:
-        errors["template"] = [_("This template is for another way of sending")]
-    if _misses_pictures(session, mailing.template):
-        errors["template"] = [_("A picture of this template is gone, or too large: open the template and save it")]
-    if mailing.channel is MailingChannel.email and not address_of(mailing.organisation):
-        errors["organisation"] = [_("The law wants the address of the sender in each mail: give it to your company")]
+    errors |= _unfit_template(session, mailing)
+    if mailing.channel is not MailingChannel.sms and not address_of(mailing.organisation):
+        text = _("The law wants the address of the sender in each mail: give it to your company")
+        if mailing.channel is MailingChannel.paper:
+            text = _("A letter that comes back needs the address of the sender: give it to your company")
+        errors["organisation"] = [text]
     if errors:
         raise Refusals(errors)
     move(MAILING_MOVES, mailing, MailingState.checking)
-    mailing.version_id = templates.latest(session, mailing.template).id
+    if mailing.template is not None:
+        mailing.version_id = templates.latest(session, mailing.template).id
+    else:
+        mailing.letter_version_id = letters.published(session, mailing)
     mailing.seed, mailing.checked_at, mailing.due_at = secrets.token_hex(16), None, None
     session.flush()
     enqueue(session, CHECK, mailing.id, due_at=at, actor_id=by.user_id)
+
+
+def _unfit_template(session: Session, mailing: Mailing) -> dict[str, list[str]]:
+    """Return what stands against the template now, by field."""
+    template = mailing.template
+    if template is None:
+        wrong = letters.unfit(session, mailing.letter)
+        return {"letter": [wrong]} if wrong else {}
+    if _misses_pictures(session, template):
+        return {"template": [_("A picture of this template is gone, or too large: open the template and save it")]}
+    if template.channel is not mailing.channel:
+        return {"template": [_("This template is for another way of sending")]}
+    return {} if template.is_active else {"template": [_("This template is out of use")]}
 
 
 def _misses_pictures(session: Session, template: MailTemplate) -> bool:
@@ -153,7 +177,7 @@ def reopen(session: Session, mailing: Mailing) -> None:
     if mailing.state is MailingState.scheduled:
         move(MAILING_MOVES, mailing, MailingState.checked)
     move(MAILING_MOVES, mailing, MailingState.draft)
-    mailing.version_id = mailing.seed = mailing.checked_at = mailing.due_at = None
+    mailing.version_id = mailing.letter_version_id = mailing.seed = mailing.checked_at = mailing.due_at = None
     session.flush()
     gone = delete(MailingRecipient).where(MailingRecipient.mailing_id == mailing.id)
     session.execute(gone.execution_options(synchronize_session=False))
@@ -169,20 +193,22 @@ def schedule(session: Session, mailing: Mailing, *, due_at: datetime, at: dateti
     session.flush()
 
 
-def start(session: Session, mailing: Mailing, *, at: datetime) -> None:
-    """Begin to send, or go on after a pause."""
+def start(session: Session, mailing: Mailing, *, at: datetime, by: Actor | None = None) -> None:
+    """Begin to send, or go on after a pause; the file of letters on paper is for whoever starts it."""
+    if mailing.channel is MailingChannel.paper and by is not None and not by.has(MailingRecipient.__stem__, EXPORT):
+        raise DomainError(_("Letters on paper leave as a file: your role may not take lists of recipients"))
     _refuse_unsendable(session, mailing)
     move(MAILING_MOVES, mailing, MailingState.sending)
     mailing.started_at = mailing.started_at or at
     mailing.ended_at = None
     session.flush()
-    enqueue(session, SEND, mailing.id, due_at=at)
+    enqueue(session, SEND, mailing.id, due_at=at, actor_id=by.user_id if by is not None else None)
 
 
 def _refuse_unsendable(session: Session, mailing: Mailing) -> None:
     if mailing.channel is MailingChannel.sms:
         sms_providers.require(session, mailing.organisation)
-    else:
+    elif mailing.channel is MailingChannel.email:
         mail_servers.ready(session, mailing.organisation)
     waiting = exists().where(MailingRecipient.mailing_id == mailing.id, MailingRecipient.phase.in_(OPEN))
     if mailing.state is not MailingState.done and not session.scalar(select(waiting)):
@@ -211,10 +237,15 @@ def cancel(session: Session, mailing: Mailing, *, at: datetime) -> None:
     move(MAILING_MOVES, mailing, MailingState.cancelled)
     mailing.ended_at = at
     session.flush()
+    is_paper = mailing.channel is MailingChannel.paper  # what is printed and not posted is not sent either
+    phases = OPEN if is_paper else (RecipientPhase.queued,)
     waiting = update(MailingRecipient).where(
-        MailingRecipient.mailing_id == mailing.id, MailingRecipient.phase == RecipientPhase.queued
+        MailingRecipient.mailing_id == mailing.id, MailingRecipient.phase.in_(phases)
     )
-    session.execute(waiting.values(phase=RecipientPhase.skipped).execution_options(synchronize_session=False))
+    values = {"phase": RecipientPhase.skipped, "token": None, "lease_until": None}
+    session.execute(waiting.values(**values).execution_options(synchronize_session=False))
+    if is_paper:
+        bundles.stop(session, mailing.id, at=at)
 
 
 # --- single recipients ------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ it orders is known of the whole of it.
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -31,6 +31,7 @@ from app.models.suppression import ContactChannel, ContactKind, NoContact
 from app.models.tag import Tagging
 from app.services import access, gate, mail_place
 from app.services import gate_address as addresses
+from app.services import mailing_letter as letters
 from app.services import segment as segments
 from app.services.access import Actor
 
@@ -87,7 +88,7 @@ def take(session: Session, mailing_id: int, *, by: Actor, after: int, at: dateti
     with access.acting(session, by):
         wanted = chosen(session, mailing, at=at)
         found = session.scalars(wanted.where(Party.id > after).order_by(Party.id).limit(PORTION)).all()
-        seen = [each for party in found for each in candidates(mailing, party)]
+        seen = [each for party in found for each in _reached(session, mailing, party)]
     keys = _write(session, mailing, seen, at=at)
     if keys:
         _judge(session, mailing, keys, at=at)
@@ -137,11 +138,23 @@ def first(mailing: Mailing, party: Party, *, with_people: bool) -> Candidate:
     )
 
 
+def _reached(session: Session, mailing: Mailing, party: Party) -> Iterator[Candidate]:
+    """Yield who may get it; of a letter on paper with what it will say of him."""
+    for each in candidates(mailing, party):
+        if mailing.channel is MailingChannel.paper and each.address:
+            us = mailing.organisation
+            said = letters.said_of(session, party, ours=us.country or "", code=us.language)
+            yield replace(each, words=each.words | said)
+        else:
+            yield each
+
+
 def candidates(mailing: Writes, party: Party) -> Iterator[Candidate]:
     """Yield who may get it of a counterparty: of a service message the first that has an address, else all that do."""
-    by_mail = mailing.channel is MailingChannel.email
+    by_mail, on_paper = mailing.channel is MailingChannel.email, mailing.channel is MailingChannel.paper
     own = addresses.of_party(party, ContactChannel(mailing.channel.value))
-    people = [(each, each.email if by_mail else each.phone) for each in party.contacts]
+    everybody = () if on_paper else party.contacts  # a contact person has no house of his own
+    people = [(each, each.email if by_mail else each.phone) for each in everybody]
     reached = [(contact, address) for contact, address in people if address and address != own]
     found: list[tuple[PartyContact | None, str | None]] = [(None, own)] if own else []
     found += reached
@@ -203,7 +216,7 @@ def _write(session: Session, mailing: Mailing, seen: Sequence[Candidate], *, at:
                 "phase": RecipientPhase.queued if reason is None else RecipientPhase.excluded,
                 "reason": reason,
                 "address": address,
-                "domain": address.rpartition("@")[2] if address else None,
+                "domain": address.rpartition("@")[2] if address and channel is not ContactChannel.paper else None,
                 "digest": addresses.digest(channel, address) if address else None,
                 "party_id": each.party_id,
                 "contact_id": each.contact_id,

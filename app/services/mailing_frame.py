@@ -193,7 +193,7 @@ def framed(session: Session, mailing: Mailing, said: Mapping[str, Any]) -> Frame
         clicks=mailing.tracks_clicks,
         opens=mailing.tracks_opens,
         outgoing=mail_servers.outgoing(session, us.id),
-        pictures=pictures.addresses(session, mailing.template, pictures.wanted_by(said), public_url=public_url),
+        pictures=pictures.addresses(session, mailing.written, pictures.wanted_by(said), public_url=public_url),
     )
 
 

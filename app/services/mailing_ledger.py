@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import case, exists, func, insert, select, update
+from sqlalchemy import and_, case, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.i18n import gettext as _
 from app.lifecycle import move
+from app.models.mail_template import MailingChannel
 from app.models.mailing import (
     MAILING_MOVES,
     OPEN,
@@ -29,6 +30,7 @@ from app.models.mailing import (
 )
 from app.models.suppression import ContactChannel, ContactKind, ContactMade
 from app.outbox import Errand, Outbox, enqueue
+from app.services import document_bundle as bundles
 from app.services import mailing as mailings
 from app.services import mailing_audience as audience
 from app.services.gate import Answer
@@ -291,7 +293,7 @@ def go_on(session: Session, mailing_id: int, *, at: datetime, after: timedelta =
         session.flush()
         return mailing.state
     first = select(func.min(MailingRecipient.due_at)).where(of_mailing, MailingRecipient.phase == RecipientPhase.queued)
-    due = session.scalar(first)
+    due = at if bundles.unfinished(session, mailing_id) is not None else session.scalar(first)
     if due is not None:
         due = mailings.opening(mailing, at=max(due, at + after, _next_share(session, mailing, at=at)))
         enqueue(session, mailings.SEND, mailing_id, due_at=due)
@@ -320,10 +322,15 @@ def sweep(session: Session, *, at: datetime) -> int:
     why = _("The program was stopped each time this letter was tried")
     never = claimed.values(phase=RecipientPhase.refused, answer=why, **_FREE)
     handed = update(MailingRecipient).where(left, MailingRecipient.phase == RecipientPhase.handed_over)
+    on_paper = select(Mailing.id).where(Mailing.channel == MailingChannel.paper)
+    why = _("Nobody has said whether this letter was posted")
+    unsaid = handed.where(MailingRecipient.mailing_id.in_(on_paper)).values(
+        phase=RecipientPhase.uncertain, answer=why, **_FREE
+    )
     why = _("The program was stopped while the letter was being sent")
     doubted = handed.values(phase=RecipientPhase.uncertain, answer=why, **_FREE)
     options = {"synchronize_session": False}
-    done = [session.execute(each.execution_options(**options)) for each in (again, never, doubted)]
+    done = [session.execute(each.execution_options(**options)) for each in (again, never, unsaid, doubted)]
     return sum(each.rowcount for each in done)  # type: ignore[attr-defined]
 
 
@@ -340,6 +347,10 @@ def tend(session: Session, *, at: datetime) -> None:
         Outbox.record_id == Mailing.id,
         Outbox.state.in_((Errand.pending, Errand.claimed)),
     )
-    forgotten = select(Mailing.id).where(Mailing.state == MailingState.sending, ~fetching)
+    rows = MailingRecipient.mailing_id == Mailing.id
+    begun = exists().where(rows, MailingRecipient.phase.in_((RecipientPhase.queued, RecipientPhase.claimed)))
+    printed = exists().where(rows, MailingRecipient.phase == RecipientPhase.handed_over)
+    on_a_desk = and_(Mailing.channel == MailingChannel.paper, ~begun, printed)  # a person will say that they are posted
+    forgotten = select(Mailing.id).where(Mailing.state == MailingState.sending, ~fetching, ~on_a_desk)
     for mailing_id in session.scalars(forgotten).all():
         go_on(session, mailing_id, at=at)

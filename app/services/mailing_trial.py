@@ -68,7 +68,7 @@ def ask(
     for user in users:
         answer = _asked(session, mailing, user.email, at=at)
         gate.refuse(session, answer, sender="test", at=at, field="to")
-        about = {"user": user.id, "who": who.key, "language": language, "template": mailing.template.id}
+        about = {"user": user.id, "who": who.key, "language": language, "template": mailing.written.id}
         enqueue(session, TOPIC, record.id if record is mailing else None, due_at=at, actor_id=by.user_id, **about)
     return len(users)
 
@@ -91,7 +91,7 @@ def trial(
     answer = _asked(session, mailing, user.email, at=at)
     if not answer.ok:
         raise DomainError(answer.text)
-    said = (mailing.content or templates.latest(session, mailing.template)).content["languages"]
+    said = (mailing.content or templates.latest(session, mailing.written)).content["languages"]
     frame = frames.framed(session, mailing, said)
     code = payload["language"] if payload["language"] in said else frame.language_for(who.language)
     return Trial(frame=frame, language=code, words=who.words, passed=answer)

@@ -95,6 +95,7 @@ COLUMNS: dict[str, str] = {
     "allocation.note": "an entry of the books, which is only ever added; it says why an amount was written off",
     "activity.recurrence": "a rule of the calendar",
     "export_run.heads": "names of columns",
+    "document_bundle.settings": "a sheet of labels, our own address, and the token of a claim",
     **dict.fromkeys(("document_bundle.keys", "document_bundle.missing"), "keys of documents, and why one is not there"),
     "document_bundle.message": "a sentence of ours that names nobody",
     **dict.fromkeys(("quote_line.price_steps", "sale_order_line.price_steps", "invoice_line.price_steps"), PRICES),

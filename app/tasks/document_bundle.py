@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app import clock
+from app.documents import labels
 from app.documents.binding import Binder
 from app.errors import DomainError, NotAllowed
 from app.exchange.table import csv_chunks
@@ -17,7 +18,7 @@ from app.i18n import in_language, label_of
 from app.models.attachment import Attachment
 from app.models.document_bundle import BundleForm, DocumentBundle, Lack
 from app.roles import EXPORT
-from app.services import access, bulk_user
+from app.services import access, address_label, bulk_user
 from app.services import attachment as attachments
 from app.services import document_bundle as bundles
 from app.services.bulk_user import Starter
@@ -25,7 +26,6 @@ from app.services.document_bundle import Found
 from app.tasks.registry import Work, handles
 
 PDF = "application/pdf"
-FILE = "bundle"  # the purpose of what comes of it
 LIST = "list.csv"
 
 
@@ -144,6 +144,9 @@ def _made(work: Work, folder: Path, language: str) -> None:
             raise NotAllowed(f"{entity}.{EXPORT}")  # nobody is left for whom it could be made
         by = bulk_user.starter(session, owner_id)
         by.require(session, entity, EXPORT)
+    if form is BundleForm.labels:
+        _labelled(work, by, folder)
+        return
     parcel = Parcel(form, folder, work.settings["CRM_VAR"] / "files", len(str(len(keys))))
     for start in range(0, len(keys), bundles.PORTION):
         portion = list(enumerate(keys[start : start + bundles.PORTION], start=start + 1))
@@ -152,6 +155,40 @@ def _made(work: Work, folder: Path, language: str) -> None:
             bundle = session.get_one(DocumentBundle, work.record_id)
             bundle.done_rows = portion[-1][0]
     _store(work, parcel, parcel.whole(language))
+
+
+def _labelled(work: Work, by: Starter, folder: Path) -> None:
+    """Make sheets of address labels, some sheets at a time; only the first begins in the middle of one."""
+    with work.reading() as session:
+        bundle = session.get_one(DocumentBundle, work.record_id)
+        entity, keys, language, wish = bundle.entity, list(bundle.keys), bundle.language, dict(bundle.settings)
+    sheet, start = labels.Sheet(wish["sheet"]), int(wish["start"])
+    parcel = Parcel(BundleForm.labels, folder, work.settings["CRM_VAR"] / "files", 1)
+    waiting: list[labels.Label] = []
+    for begin in range(0, len(keys), bundles.PORTION):
+        portion = keys[begin : begin + bundles.PORTION]
+        with work.reading() as session, access.acting(session, by.actor):
+            there = address_label.found(session, entity, portion, at=clock.now())
+        for key in portion:
+            one = there.get(key)
+            if one is None or one.lack is not None:
+                parcel.missing.append([key, (Lack.gone if one is None or one.lack is None else one.lack).value])
+            else:
+                waiting.append(labels.Label(one.lines, one.language, one.number))
+        full = labels.PORTION - (start - 1) if begin + len(portion) < len(keys) else len(waiting)
+        while waiting and len(waiting) >= full:
+            some, waiting = waiting[:full], waiting[full:]
+            place = folder / f"labels-{parcel.count}.pdf"
+            made = labels.pdf(sheet, some, start=start, sender=wish.get("sender", ""), language=language)
+            place.write_bytes(made)
+            parcel.binder.add([(place, f"{parcel.count + 1}-{parcel.count + len(some)}")])
+            parcel.count += len(some)
+            start, full = 1, labels.PORTION if begin + len(portion) < len(keys) else len(waiting)
+        with work.step() as session:
+            session.get_one(DocumentBundle, work.record_id).done_rows = begin + len(portion)
+    if not parcel.count:
+        raise DomainError(_("None of these records has a postal address that letters may be sent to"))
+    _store(work, parcel, parcel.binder.whole())
 
 
 def _found(
@@ -174,11 +211,11 @@ def _store(work: Work, parcel: Parcel, place: Path) -> None:
             session,
             source,
             files=parcel.files,
-            name=f"{bundle.entity}-{bundle.id}.{bundle.form}",
-            media_type=PDF if bundle.form is BundleForm.pdf else "application/zip",
+            name=f"{bundle.entity}-{bundle.id}.{'zip' if bundle.form is BundleForm.zip else 'pdf'}",
+            media_type="application/zip" if bundle.form is BundleForm.zip else PDF,
             entity=DocumentBundle.__stem__,
             record_id=bundle.id,
-            purpose=FILE,
+            purpose=bundles.FILE,
             at=at,
             by_id=bundle.owner_id,
         )

@@ -22,12 +22,14 @@ from app.documents import text_message as texts
 from app.errors import DomainError
 from app.exchange import sms, smtp
 from app.exchange.smtp_talk import Talk
+from app.models.mail_template import MailingChannel
 from app.models.mailing import Mailing
 from app.services import bulk_user, letter_office, mailing_frame, mailing_link
 from app.services import mailing as mailings
 from app.services import mailing_audience as audience
 from app.services import mailing_ledger as ledger
 from app.services.mailing_ledger import Claimed, Outcome, Result
+from app.tasks import paper
 from app.tasks.registry import Work, every_round, fresh_session, handles
 
 PORTION = 200  # rows that are claimed at once
@@ -113,6 +115,12 @@ def send(work: Work) -> None:
     if work.record_id is None:
         return
     frame = None
+    with work.reading() as session:
+        mailing = session.get(Mailing, work.record_id)
+        is_paper = mailing is not None and mailing.channel is MailingChannel.paper
+    if is_paper:
+        paper.print_letters(work, work.record_id)
+        return
     with suppress(DomainError), work.reading() as session:  # without a mail server it waits for one
         frame = mailing_frame.of(session, work.record_id) if not letter_office.is_sandbox() else None
     after = REST if frame is None else _Sender(work, Desk(frame=frame)).run(work.record_id)

@@ -12,7 +12,7 @@ from app.db import db
 from app.errors import NotAllowed
 from app.i18n import label_of
 from app.i18n import lazy_gettext as _l
-from app.models.document_bundle import BundleState, DocumentBundle, Lack
+from app.models.document_bundle import BundleForm, BundleState, DocumentBundle, Lack
 from app.models.export_run import ExportKind
 from app.roles import EXPORT
 from app.services import access, document_bundle
@@ -67,9 +67,13 @@ class DocumentBundleView(Progress, CrudView):
         return escape(many_of(record.entity)) if name == "entity" else super().value(record, name)
 
     def _may_take(self, record: DocumentBundle) -> bool:
-        """Say whether the reader may take the file: it is his own, and he may take such lists now."""
-        is_own = record.owner_id is not None and record.owner_id == access.required(db.session()).user_id
+        """Say whether the reader may take the file: he may take such lists now, and it is his own, or of a mailing."""
+        is_own = record.mailing_id is not None or self._is_asked_by_reader(record)
         return is_own and bool(self.appbuilder.sm.may(record.entity, EXPORT))
+
+    @staticmethod
+    def _is_asked_by_reader(record: DocumentBundle) -> bool:
+        return record.owner_id is not None and record.owner_id == access.required(db.session()).user_id
 
     def _card(self, record: Any, *_tried: Any, **_about: Any) -> str:
         is_there = record.state is BundleState.done and record.file_id is not None
@@ -111,7 +115,7 @@ class DocumentBundleView(Progress, CrudView):
             rows=record.files,
             heads=[many_of(record.entity)],
             read=lambda _pause: Table([], []),
-            formats=(record.form.value,),
+            formats=("zip" if record.form is BundleForm.zip else "pdf",),
             stored=stored,
             media_type=record.file.media_type,
         )

@@ -1,12 +1,12 @@
 """Screens and REST of mailings, and of the single addresses that they go to."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from flask import Response
 from flask_appbuilder import expose
 from flask_appbuilder.api import permission_name, protect, safe
 from flask_appbuilder.security.decorators import has_access
-from marshmallow import fields as ma
 from sqlalchemy.orm import selectinload
 
 from app import clock
@@ -14,29 +14,33 @@ from app.db import db
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.models.mailing import Mailing, MailingParty, MailingRecipient, MailingState
+from app.services import document_bundle as bundles
 from app.services import mailing as mailings
-from app.services import mailing_count, mailing_effect
-from app.web import effect_words, menu
+from app.services import mailing_count, mailing_effect, paper_run
+from app.views.mailing_acts import AGAIN, VERBS, is_on_paper
+from app.web import effect_words, menu, paper_desk
 from app.web.api import CrudApi
 from app.web.calendar import Calendar
 from app.web.card_tabs import Own, Related
 from app.web.cells import whole as number
 from app.web.crud import CrudView
+from app.web.form_rules import Is, Show
+from app.web.labelling import Labelling
 from app.web.mail_preview import TAB, MailPreview
 from app.web.progress import Progress
 from app.web.records import Records
 from app.web.schema import Lines
-from app.web.verbs import Verb
 
 ORDER = 30
 WHOM = ["segment", "tag"]
-WHAT = ["kind", "channel", "organisation", "template"]
+WHAT = ["kind", "channel", "organisation", "template", "letter"]
 WHEN = ["window_from", "window_to", "per_hour", "per_domain_hour"]
 EFFECT = ["holdout_percent", "attribution_days", "tracks_opens", "tracks_clicks"]
 COURSE = ["state", "due_at", "checked_at", "started_at", "ended_at", "owner", "team"]
 COLUMNS = ["name", *WHOM, *WHAT, *WHEN, *EFFECT, "owner", "team"]
 PARTY = ("party",)
-LOADED = [selectinload(each) for each in (Mailing.organisation, Mailing.template, Mailing.segment, Mailing.tag)]
+LINKED = (Mailing.organisation, Mailing.template, Mailing.letter, Mailing.segment, Mailing.tag)
+LOADED = [selectinload(each) for each in LINKED]
 FIELDSETS = [
     (None, {"fields": ["name"]}),
     (_l("Whom"), {"fields": [*WHOM, "parties"]}),
@@ -50,6 +54,7 @@ LABELS = {
     "parties": _l("Counterparties one by one"),
     "channel": _l("Way"),
     "template": _l("Template"),
+    "letter": _l("Template of the letter"),
     "window_from": _l("From the hour"),
     "window_to": _l("Until the hour"),
     "per_hour": _l("At most in an hour"),
@@ -65,67 +70,9 @@ LABELS = {
 }
 
 
-def _is(*states: MailingState) -> Any:
-    return lambda mailing: mailing.state in states
-
-
 S = MailingState
-VERBS = [
-    Verb(
-        "check",
-        mailings.check,
-        label=_l("Find out who gets it"),
-        icon="check",
-        when=_is(S.draft),
-        to=S.checking,
-        needs_actor=True,
-        needs_time=True,
-        primary=True,
-    ),
-    Verb(
-        "start",
-        mailings.start,
-        label=_l("Send"),
-        icon="send",
-        when=_is(S.checked, S.scheduled, S.paused),
-        to=S.sending,
-        needs_time=True,
-        primary=True,
-        confirm=_l("It is sent to everybody in the list below, beginning now."),
-    ),
-    Verb(
-        "schedule",
-        mailings.schedule,
-        label=_l("Send later"),
-        icon="calendar",
-        when=_is(S.checked),
-        to=S.scheduled,
-        arguments={"due_at": ma.AwareDateTime(required=True)},
-        needs_time=True,
-    ),
-    Verb("unschedule", mailings.unschedule, label=_l("Do not begin by itself"), icon="x", when=_is(S.scheduled)),
-    Verb("pause", mailings.pause, label=_l("Pause"), icon="clock", when=_is(S.sending), to=S.paused, primary=True),
-    Verb(
-        "reopen",
-        mailings.reopen,
-        label=_l("Back to a draft"),
-        icon="undo-2",
-        when=_is(S.checking, S.checked, S.scheduled),
-        to=S.draft,
-    ),
-    Verb(
-        "cancel",
-        mailings.cancel,
-        label=_l("Cancel"),
-        icon="x",
-        when=_is(S.draft, S.checked, S.scheduled, S.sending, S.paused),
-        to=S.cancelled,
-        confirm=_l("Nothing more of it will be sent. Cancel it?"),
-        danger=True,
-        needs_time=True,
-    ),
-]
-FOUND_BY = ["name", "state", "kind", "channel", "organisation", "template", "segment", "tag", "due_at", "started_at"]
+FOUND_BY = ["name", "state", "kind", "channel", "organisation", "template", "letter", "segment", "tag"]
+FOUND_BY += ["due_at", "started_at"]
 
 
 class MailingView(MailPreview, Progress, CrudView):
@@ -159,9 +106,13 @@ class MailingView(MailPreview, Progress, CrudView):
     base_order = ("name", "asc")
     key_facts: ClassVar = ["state", "kind", "template", "due_at"]
     lines: ClassVar = {"parties": PARTY}
+    rules: ClassVar = [
+        Show("template", when=Is("channel", "email", "sms")),
+        Show("letter", when=Is("channel", "paper")),
+    ]
     trying: ClassVar = "check"
     own_tabs: ClassVar = [
-        TAB,
+        replace(TAB, fits=lambda mailing: not is_on_paper(mailing)),
         Own("effect", _l("Effect"), "web/mailing_effect.html", fits=lambda mailing: mailing.started_at is not None),
     ]
     related: ClassVar = [Related("mailing_recipient", "mailing", label=_l("Recipients"))]
@@ -184,12 +135,25 @@ class MailingView(MailPreview, Progress, CrudView):
         """Return how far the sending has come."""
         return mailing_count.course(db.session(), record, at=clock.now())
 
+    def paper(self, record: Mailing) -> paper_desk.Desk | None:
+        """Return what lies printed of a mailing on paper, None of one that goes another way."""
+        return paper_desk.desk(self, record)
+
     def standing_of(self, record: Mailing) -> tuple[int, str, bool]:
         """Return how far the check or the sending is."""
+        bundle = bundles.unfinished(db.session(), record.id) if is_on_paper(record) else None
+        if bundle is not None:
+            return bundle.percent, Progress.told_progress(bundle), record.state is S.sending
         found = self.course(record)
         if record.state is S.checking:
             return 0, _("%(count)s found until now", count=number(found.total)), True
-        return found.percent, self.told_course(found), record.state is S.sending
+        is_ours = record.state is S.sending and not (is_on_paper(record) and self.is_printed(record))
+        return found.percent, self.told_course(found), is_ours
+
+    @staticmethod
+    def is_printed(record: Mailing) -> bool:
+        """Say whether nothing is left but to post the letters."""
+        return paper_run.is_printed(db.session(), record)
 
     @staticmethod
     def told_course(found: mailing_count.Course) -> str:
@@ -206,9 +170,9 @@ class MailingView(MailPreview, Progress, CrudView):
         """Return how far a mailing has come."""
         return mailing_count.numbers(db.session(), record)
 
-    def mailing_of(self, record: Mailing) -> Mailing:
-        """Return what the preview shows."""
-        return record
+    def mailing_of(self, record: Mailing) -> Mailing | None:
+        """Return what the preview shows: letters on paper are shown by their template."""
+        return None if is_on_paper(record) else record
 
     def effect(self, record: Mailing) -> mailing_effect.Effect | None:
         """Return what came of a mailing until now."""
@@ -225,6 +189,7 @@ class MailingApi(CrudApi):
         "kind",
         "channel",
         "template",
+        "letter",
         "segment",
         "tag",
         "due_at",
@@ -244,6 +209,7 @@ class MailingApi(CrudApi):
     examples: ClassVar = {
         "post": {"name": "Spring", "kind": "marketing", "organisation": 1, "template": 1, "tag": 1},
         "schedule": {"due_at": "2026-04-01T09:00:00+00:00"},
+        "posted": {"posted_on": "2026-04-02", "all_but": "3, 7-9", "why": "Jammed in the printer"},
     }
     described: ClassVar = {
         "get_effect": (
@@ -284,23 +250,12 @@ ROW_LABELS = {
     "answer": _l("The server said"),
     "due_at": _l("Next try"),
     "tries": _l("Tries"),
+    "number": _l("Number of the letter"),
 }
-AGAIN = [
-    Verb(
-        "retry",
-        mailings.retry,
-        label=_l("Try again"),
-        icon="rotate-ccw",
-        when=lambda row: row.phase in mailings.AGAIN,
-        confirm=_l("If it has arrived after all, it arrives twice. Try again?"),
-        needs_time=True,
-        primary=True,
-    )
-]
 WITH = [selectinload(MailingRecipient.mailing), selectinload(MailingRecipient.party)]
 
 
-class MailingRecipientView(CrudView):
+class MailingRecipientView(Labelling, CrudView):
     """The addresses of mailings, one by one; they are found by the check."""
 
     datamodel = Records(MailingRecipient, search=None, options=WITH)
@@ -309,10 +264,10 @@ class MailingRecipientView(CrudView):
     hint = _l("Who gets a mailing is found out on its card.")
     exclude_route_methods: ClassVar = CrudView.exclude_route_methods | {"add", "edit", "delete"}
     list_columns: ClassVar = ["address", "mailing", *LISTED[1:]]
-    show_columns: ClassVar = ["mailing", *LISTED, "language", "due_at", "tries", "owner", "team"]
+    show_columns: ClassVar = ["mailing", *LISTED, "number", "language", "due_at", "tries", "owner", "team"]
     add_columns: ClassVar[list[str]] = []
     edit_columns: ClassVar[list[str]] = []
-    search_columns: ClassVar = ["mailing", "party", "address", "phase", "reason", "sent_at", "opened_at", "clicked_at"]
+    search_columns: ClassVar = ["mailing", "party", "address", "number", "phase", "reason", "sent_at", "opened_at"]
     order_columns: ClassVar = ["sent_at", "phase"]
     base_order = ("sent_at", "desc")
     key_facts: ClassVar = ["mailing", "phase", "reason"]
@@ -327,7 +282,7 @@ class MailingRecipientApi(CrudApi):
     datamodel = Records(MailingRecipient, search=None, options=WITH)
     exclude_route_methods: ClassVar = {"post", "put", "delete", "info"}
     list_columns: ClassVar = ["mailing", *LISTED]
-    show_columns: ClassVar = ["mailing", *LISTED, "language", "due_at", "tries"]
+    show_columns: ClassVar = ["mailing", *LISTED, "number", "language", "due_at", "tries"]
     add_columns: ClassVar[list[str]] = []
     edit_columns: ClassVar[list[str]] = []
     search_columns: ClassVar = ["mailing", "party", "address", "phase", "reason", "sent_at"]

@@ -41,6 +41,7 @@ from app.web.charts import Chart
 from app.web.consents import AREA, TAB, Consents
 from app.web.crud import Child, CrudView
 from app.web.form_rules import Is, Show
+from app.web.labelling import Labelling
 from app.web.merging import MERGE, UNMERGE, Merging
 from app.web.merging import TAB as TWINS
 from app.web.records import Records
@@ -202,7 +203,7 @@ class Account:
         return {currency: amount for currency, amount in found.items() if amount}
 
 
-class PartyView(Consents, Merging, Segmenting, CrudView):
+class PartyView(Labelling, Consents, Merging, Segmenting, CrudView):
     """List, forms and card of counterparties."""
 
     datamodel = PARTIES

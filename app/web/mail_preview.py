@@ -175,7 +175,7 @@ def first_company(template: Any) -> Mailing | None:
 
 
 def _said(mailing: Mailing) -> dict[str, Any]:
-    content = mailing.content or templates.latest(db.session(), mailing.template)
+    content = mailing.content or templates.latest(db.session(), mailing.written)
     said: dict[str, Any] = content.content["languages"]
     return said
 
@@ -192,7 +192,7 @@ def _pictures(mailing: Mailing, said: dict[str, Any]) -> dict[int, str]:
     """Return the pictures of a mail as addresses that hold all of them; what is gone stays empty."""
     wanted = {block["picture"]["id"] for block in said["blocks"] if block["kind"] == "image"}
     found: dict[int, str] = {}
-    for each in templates.pictures(db.session(), mailing.template) if wanted else ():
+    for each in templates.pictures(db.session(), mailing.written) if wanted else ():
         if each.id not in wanted or each.size > templates.LARGEST_PICTURE:
             continue
         try:

@@ -272,6 +272,7 @@ SET_BASED = frozenset(
         "app/services/invoice_issue.py",  # the snapshot of a document that is at hand
         "app/services/mailing_audience.py",  # rows of a mailing's ledger, reached through it, with its owner
         "app/services/mailing_ledger.py",  # that a marketing mail has left, of rows of the ledger at hand
+        "app/services/paper_run.py",  # that letters on paper were posted, of rows of the ledger at hand
         "app/services/party_merge.py",  # rows of a merge, reached through it
         "app/services/party_metric.py",  # figures of counterparties, counted over all rows, by key
         "app/services/segment.py",  # how many members its reader has counted

@@ -841,7 +841,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "document_bundle": [
         {"id": 1, "entity": "invoice", "form": "pdf", "language": "nl", "state": "done", "keys": "[1]"}
-        | {"missing": '[[1, "none"]]', "total_rows": 1, "done_rows": 1, "files": 1, "file_id": 1}
+        | {"missing": '[[1, "none"]]', "total_rows": 1, "done_rows": 1, "files": 1, "file_id": 1, "settings": "{}"}
         | OWNED
     ],
     "retention_rule": [{"id": 1, "name": "bin", "days": 30, "ran_at": AT, "ran_rows": 2} | ENTITY],

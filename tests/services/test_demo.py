@@ -20,7 +20,7 @@ from app.models.delivery import Delivery
 from app.models.history import FieldChange, StateChange
 from app.models.invoice import Invoice
 from app.models.made_document import MadeDocument
-from app.models.mailing import Mailing, MailingState
+from app.models.mailing import Mailing, MailingState, RecipientPhase
 from app.models.organisation import Organisation
 from app.models.party import Party, PartyAddress, PartyBankAccount, PartyChannel, PartyContact, PartyIdentifier
 from app.models.quote import Quote
@@ -117,15 +117,17 @@ def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
         "contact_rule": 3,
         "segment": 6,
         "mail_template": 3,
-        "mailing": 2,
+        "mailing": 3,
         "reminder_level": 3,
     }
     assert told == [(160, 160)]
     assert list(done.passwords) == [person.username for person in PERSONS]
     assert len(set(done.passwords.values())) == 1
 
-    spring, draft = session.scalars(select(Mailing).order_by(Mailing.id)).all()
-    assert (spring.state, draft.state) == (MailingState.done, MailingState.draft)
+    spring, draft, paper = session.scalars(select(Mailing).order_by(Mailing.id)).all()
+    states = MailingState.done, MailingState.draft, MailingState.done
+    assert (spring.state, draft.state, paper.state) == states
+    assert mailing_count.numbers(session, paper).phases[RecipientPhase.bounced] == 1
     letters = mailing_count.numbers(session, spring)
     assert letters.reasons == {NoContact.duplicate: 1, NoContact.no_consent: 20}
     assert (letters.total, letters.delivered > 60, letters.opened > 20, letters.clicked > 3) == (166, True, True, True)
