@@ -115,7 +115,7 @@ _MAILINGS = {
     "mailing_recipient": "see retry returned",
     "mail_template": "see add change delete",
 }
-_RULES = {"contact_rule": "see add change delete switch_on switch_off", "rule_occurrence": "see"}
+_RULES = {"contact_rule": "see add change delete switch_on switch_off", "rule_occurrence": "see retry"}
 _DELIVERIES = "see change delete ship deliver take_back cancel share"
 
 PRESETS: dict[str, Role] = {

@@ -47,8 +47,17 @@ class Way(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def deliver(self, *, sender: str, passed: Answer, content: bytes) -> str:
-        """Hand one message over to the address that the gate has passed, and return what was answered."""
+    def deliver(self, *, sender: str, passed: Answer, content: bytes, mark: str = "") -> str:
+        """Hand one message over to the address that the gate has passed, and return what was answered.
+
+        A provider names `mark` when it tells what became of it; mail servers have no use for one.
+        """
+
+
+def callback_of(settings: Mapping[str, Any]) -> str:
+    """Return where a provider tells what became of a message: at our public address, "" where that is none."""
+    place = str(settings.get("CRM_PUBLIC_URL") or "").rstrip("/")
+    return place if place.startswith("https://") else ""
 
 
 def place_of(kind: SmsProviderKind, settings: Mapping[str, Any]) -> str:
@@ -59,8 +68,11 @@ def place_of(kind: SmsProviderKind, settings: Mapping[str, Any]) -> str:
 class Talk:
     """Requests to one provider, over connections that are kept while the block lasts."""
 
-    def __init__(self, provider: Outgoing, *, place: str, times: tuple[float, float] = TIMES) -> None:
+    def __init__(
+        self, provider: Outgoing, *, place: str, callback: str = "", times: tuple[float, float] = TIMES
+    ) -> None:
         self._provider = provider
+        self._callback = callback
         self._place = place
         self._times = times
         self._web = requests.Session()
@@ -74,7 +86,7 @@ class Talk:
     ) -> None:
         self._web.close()
 
-    def deliver(self, *, sender: str, passed: Answer, content: bytes) -> str:
+    def deliver(self, *, sender: str, passed: Answer, content: bytes, mark: str = "") -> str:
         """Hand one message, UTF-8, over to the number that the gate has passed, and return the provider's words.
 
         Raises Refused, Later, Away or Unclear (see smtp).
@@ -83,12 +95,13 @@ class Talk:
             raise ValueError("the gate has not passed this message")
         text = content.decode()
         if self._provider.kind is SmsProviderKind.twilio:
-            return self._twilio(sender, passed.address, text)
-        return self._smsc(sender, passed.address, text)
+            return self._twilio(sender, passed.address, text, mark)
+        return self._smsc(sender, passed.address, text, mark)
 
-    def _smsc(self, sender: str, to: str, text: str) -> str:
+    def _smsc(self, sender: str, to: str, text: str, mark: str) -> str:
         given = {"login": self._provider.login, "psw": self._provider.password, "phones": to, "mes": text}
         given |= {"charset": "utf-8", "fmt": "3"} | ({"sender": sender} if sender else {})
+        given |= {"id": mark} if mark else {}
         status, said = self._ask("/sys/send.php", given)
         code = said.get("error_code")
         if code is None and said.get("id") is not None:
@@ -102,10 +115,12 @@ class Talk:
             raise Later(words)
         raise Refused(words)
 
-    def _twilio(self, sender: str, to: str, text: str) -> str:
+    def _twilio(self, sender: str, to: str, text: str, mark: str) -> str:
         path = f"/2010-04-01/Accounts/{quote(self._provider.login, safe='')}/Messages.json"
         by = "MessagingServiceSid" if sender.startswith("MG") and len(sender) == len("MG") + 32 else "From"
         given = {"To": to, by: sender, "Body": text}
+        if mark and self._callback:
+            given["StatusCallback"] = f"{self._callback}/t/{mark}"
         status, said = self._ask(path, given, auth=(self._provider.login, self._provider.password))
         if _FINE <= status < _MULTIPLE and said.get("sid"):
             return f"{status} {said['sid']} {said.get('status', '')}".strip()[:_LONGEST]

@@ -37,7 +37,7 @@ class Talk:
         if client is not None:
             smtp._part(client)  # noqa: SLF001 -- one module in two files
 
-    def deliver(self, *, sender: str, passed: Answer, content: bytes) -> str:
+    def deliver(self, *, sender: str, passed: Answer, content: bytes, mark: str = "") -> str:  # noqa: ARG002 -- as sms
         """Hand one letter over to the address that the gate has passed, and return the server's words.
 
         Raises Refused, Later, Away or Unclear as smtp.deliver does.

@@ -2,9 +2,9 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, Date, ForeignKey, Index, Integer, String, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app import clock
@@ -12,7 +12,7 @@ from app.columns import PERSONAL, Choice, Instant, Key
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.models.base import Entity
-from app.models.mail_template import MailingChannel, MailTemplate
+from app.models.mail_template import MailingChannel, MailTemplate, MailTemplateVersion
 from app.models.mailing import MailingKind
 
 if TYPE_CHECKING:
@@ -35,10 +35,14 @@ class Occasion(StrEnum):
 
 
 class OccurrenceState(StrEnum):
-    """What became of one occasion; `written` means that the letter is in its own ledger."""
+    """What became of one occasion; `written` means that the letter is in its own ledger, `held_out` that there is none.
+
+    Whoever is held out is one of those whom the letters of the rule are compared with.
+    """
 
     planned = "planned"
     written = "written"
+    held_out = "held_out"
     left_out = "left_out"
 
 
@@ -75,7 +79,13 @@ label(
     after_delivery=_l("After a delivery"),
     contract_end=_l("End of a contract"),
 )
-label(OccurrenceState, planned=_l("Planned"), written=_l("Written"), left_out=_l("Left out"))
+label(
+    OccurrenceState,
+    planned=_l("Planned"),
+    written=_l("Written"),
+    held_out=_l("Held out to compare"),
+    left_out=_l("Left out"),
+)
 label(
     LeftOut,
     no_address=_l("there is no address"),
@@ -101,7 +111,8 @@ class ContactRule(Entity):
 
     Units: it writes `days` after the occasion (before it when negative), at `hour` o'clock of the organisation's time
     zone. Days before `since` are left alone, so that a rule that is switched on writes nothing older. `country` and
-    `holiday` (its name in English) say which day a rule of holidays means.
+    `holiday` (its name in English) say which day a rule of holidays means. `seed` decides who is held out, since
+    `held_out_since`; orders count for `attribution_days` after the letter.
     """
 
     __tablename__ = "contact_rule"
@@ -113,6 +124,8 @@ class ContactRule(Entity):
         CheckConstraint("(occasion = 'holiday') = (holiday IS NOT NULL)", name="holiday_named"),
         CheckConstraint("(occasion = 'holiday') = (country IS NOT NULL)", name="country_named"),
         CheckConstraint("length(country) = 2", name="country_code"),
+        CheckConstraint("holdout_percent BETWEEN 0 AND 50", name="holdout_possible"),
+        CheckConstraint("attribution_days BETWEEN 1 AND 365", name="attribution_possible"),
     )
 
     name: Mapped[str] = mapped_column(String(120), unique=True)
@@ -131,6 +144,12 @@ class ContactRule(Entity):
     template_id: Mapped[int] = mapped_column(ForeignKey("mail_template.id"), index=True)
     template: Mapped[MailTemplate] = relationship("MailTemplate")
     since: Mapped[date] = mapped_column(Date(), default=lambda: clock.today("UTC"))
+    tracks_opens: Mapped[bool] = mapped_column(default=False, server_default=false())
+    tracks_clicks: Mapped[bool] = mapped_column(default=True, server_default=true())
+    holdout_percent: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    attribution_days: Mapped[int] = mapped_column(Integer, default=14, server_default="14")
+    seed: Mapped[str | None] = mapped_column(String(32), info={"internal": True})
+    held_out_since: Mapped[datetime | None] = mapped_column(Instant(), info={"internal": True})
 
     def __str__(self) -> str:
         return self.name
@@ -141,7 +160,8 @@ class RuleOccurrence(Entity):
 
     `slot` tells occasions of one counterparty apart ("birthday 2027", "order 17"); `happens_on` is the day of the
     occasion, `due_at` when the letter is to be written. `record_id` is the order, delivery or contract. `occasion` is
-    that of the rule when it was planned: who may not see orders does not see these rows.
+    that of the rule when it was planned: who may not see orders does not see these rows. `content` and `words` are what
+    the letter is made of when it leaves; orders count from `counts_from` to `counts_until`, both included.
     """
 
     __tablename__ = "rule_occurrence"
@@ -173,6 +193,17 @@ class RuleOccurrence(Entity):
     letter: Mapped["Letter | None"] = relationship("Letter")
     text_message_id: Mapped[int | None] = mapped_column(ForeignKey("text_message.id", ondelete="SET NULL"), index=True)
     text_message: Mapped["TextMessage | None"] = relationship("TextMessage")
+    version_id: Mapped[int | None] = mapped_column(
+        ForeignKey("mail_template_version.id", ondelete="SET NULL"), index=True
+    )
+    content: Mapped["MailTemplateVersion | None"] = relationship("MailTemplateVersion")
+    words: Mapped[dict[str, Any] | None] = mapped_column(JSON, info=PERSONAL)
+    counts_from: Mapped[date | None] = mapped_column(Date())
+    counts_until: Mapped[date | None] = mapped_column(Date())
+    opened_at: Mapped[datetime | None] = mapped_column(Instant())
+    clicked_at: Mapped[datetime | None] = mapped_column(Instant())
+    answered_at: Mapped[datetime | None] = mapped_column(Instant())
+    unsubscribed_at: Mapped[datetime | None] = mapped_column(Instant())
 
     def __str__(self) -> str:
         return f"{self.rule_id} · {self.slot}"

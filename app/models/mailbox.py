@@ -47,6 +47,7 @@ class MailKind(StrEnum):
     reply = "reply"
     automatic = "automatic"
     bounce = "bounce"
+    complaint = "complaint"
     own = "own"
     double = "double"
     too_many = "too_many"
@@ -69,6 +70,7 @@ label(
     reply=_l("An answer to a letter of ours"),
     automatic=_l("An automatic answer or a mailing"),
     bounce=_l("A letter of ours that came back"),
+    complaint=_l("Somebody calls a letter of ours unwanted"),
     own=_l("Our own letter"),
     double=_l("It came before"),
     too_many=_l("Too many from one address"),

@@ -200,7 +200,8 @@ class MailingRecipient(Entity, Owned):
 
     Shape: `words` stand for the places of the template. Whoever is left out for want of an address, or because
     somebody else has the same, has none here; `digest` is its keyed hash, as the gate has it. `tries` counts claims;
-    `answer` is what the server said. `number` stands on a letter on paper, so that it can be named.
+    `answer` is what the server said. `number` stands on a letter on paper, so that it can be named. `zones` are the time
+    zones where somebody may live, with spaces between; until `quiet_until` it was put off for his quiet time.
     """
 
     __tablename__ = "mailing_recipient"
@@ -235,7 +236,9 @@ class MailingRecipient(Entity, Owned):
     name: Mapped[str | None] = mapped_column(String(250), info=PERSONAL)
     language: Mapped[str] = mapped_column(String(5), default="en", info={"of": "language"})
     words: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, info=PERSONAL)
+    zones: Mapped[str | None] = mapped_column(Text(), info=PERSONAL | {"internal": True})
     due_at: Mapped[datetime] = mapped_column(Instant())
+    quiet_until: Mapped[datetime | None] = mapped_column(Instant())
     tries: Mapped[int] = mapped_column(Integer, default=0)
     number: Mapped[int | None] = mapped_column(Integer)
     token: Mapped[str | None] = mapped_column(String(32), info={"internal": True})

@@ -4,14 +4,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app import clock
 from app.columns import Choice, Instant
 from app.db import Model
 from app.i18n import label
-from app.models.base import Entity
+from app.models.base import Entity, Line
 
 if TYPE_CHECKING:
     from app.models.organisation import Organisation
@@ -47,6 +47,17 @@ class SmsProvider(Entity):
 
     def __str__(self) -> str:
         return self.login
+
+
+class TextArrival(Line):
+    """That an answer came from a provider, so that it is taken in once; `number` is the hash of the provider's own."""
+
+    __tablename__ = "text_arrival"
+    __table_args__ = (UniqueConstraint("provider_id", "number"),)
+
+    provider_id: Mapped[int] = mapped_column(ForeignKey("sms_provider.id", ondelete="CASCADE"))
+    number: Mapped[str] = mapped_column(String(64))
+    received_at: Mapped[datetime] = mapped_column(Instant())
 
 
 class SmsProviderKey(Model):

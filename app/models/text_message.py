@@ -36,6 +36,14 @@ class TextPhase(StrEnum):
     cancelled = "cancelled"
 
 
+class TextReport(StrEnum):
+    """What the provider has told of a message that it took."""
+
+    delivered = "delivered"
+    undelivered = "undelivered"
+
+
+label(TextReport, delivered=_l("Arrived"), undelivered=_l("Did not arrive"))
 label(
     TextPhase,
     queued=_l("Waiting"),
@@ -98,6 +106,9 @@ class TextMessage(Entity, Owned):
     lease_until: Mapped[datetime | None] = mapped_column(Instant(), info={"internal": True})
     sent_at: Mapped[datetime | None] = mapped_column(Instant())
     answer: Mapped[str | None] = mapped_column(Text(), info=PERSONAL)
+    report: Mapped[TextReport | None] = mapped_column(Choice(TextReport))
+    reported_at: Mapped[datetime | None] = mapped_column(Instant())
+    report_reason: Mapped[str | None] = mapped_column(String(120), info=PERSONAL)
 
     def __str__(self) -> str:
         return self.to_address

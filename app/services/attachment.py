@@ -12,14 +12,15 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError, NotAllowed, NotFound
 from app.i18n import gettext as _
 from app.models.attachment import Attachment
-from app.models.mail_template import MailTemplate
+from app.models.contact_rule import RuleOccurrence
+from app.models.mail_template import MailTemplate, MailTemplateVersion
 from app.models.mailing import Mailing
 from app.outbox import enqueue
 from app.services import access
@@ -80,12 +81,15 @@ def remove(session: Session, attachment: Attachment, *, by: Actor) -> None:
 
 
 def _is_in_letters(session: Session, attachment: Attachment) -> bool:
-    """Say whether a mailing that was checked may show a file: whoever has its letter would miss it."""
+    """Say whether a mailing that was checked, or an automatic letter, may show a file: its reader would miss it."""
     if attachment.entity != MailTemplate.__stem__:
         return False
     sent = exists().where(Mailing.template_id == attachment.record_id, Mailing.version_id.is_not(None))
+    written = exists().where(
+        RuleOccurrence.version_id == MailTemplateVersion.id, MailTemplateVersion.template_id == attachment.record_id
+    )
     with access.everything(session, why="a picture stays as long as a letter may show it, whoever has sent that"):
-        return bool(session.scalar(select(sent)))
+        return bool(session.scalar(select(or_(sent, written))))
 
 
 def keep(source: BinaryIO, *, files: Path) -> tuple[str, int]:

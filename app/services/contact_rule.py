@@ -1,8 +1,9 @@
 """Rules of automatic letters: what one may be, and switching it on and off."""
 
+import secrets
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -29,6 +30,8 @@ DAYS = {
     Occasion.contract_end: (-_YEAR, _YEAR),
 }
 _LAST_HOUR = 23
+MOST_HELD_OUT = 50  # percent
+USUAL_ATTRIBUTION = 14  # days
 
 
 def save(session: Session, rule: ContactRule) -> None:
@@ -39,6 +42,7 @@ def save(session: Session, rule: ContactRule) -> None:
         rule.kind = rule.kind or MailingKind.marketing
         rule.channel = rule.channel or MailingChannel.email
         rule.is_active = bool(rule.is_active)
+        rule.tracks_opens, rule.tracks_clicks = bool(rule.tracks_opens), rule.tracks_clicks is not False
         _name(rule, errors)
         for name in ("organisation", "template"):
             if getattr(rule, name) is None:
@@ -49,7 +53,17 @@ def save(session: Session, rule: ContactRule) -> None:
         _segment(session, rule, errors)
         if errors:
             raise Refusals(errors)
+        _draw(rule)
         session.add(rule)
+
+
+def _draw(rule: ContactRule) -> None:
+    """Begin to compare anew when another share is held out: before, nobody was drawn for it."""
+    rule.seed = rule.seed or secrets.token_hex(16)
+    if not rule.holdout_percent:
+        rule.held_out_since = None
+    elif rule.held_out_since is None or inspect(rule).attrs.holdout_percent.history.has_changes():
+        rule.held_out_since = clock.now()
 
 
 def _name(rule: ContactRule, errors: dict[str, list[str]]) -> None:
@@ -66,7 +80,15 @@ def _times(rule: ContactRule, errors: dict[str, list[str]]) -> None:
     rule.days = rule.days if rule.days is not None else 0
     rule.hour = rule.hour if rule.hour is not None else 10
     rule.since = rule.since or clock.today(rule.organisation.time_zone if rule.organisation is not None else "UTC")
-    for name, (least, most) in (("days", DAYS[rule.occasion]), ("hour", (0, _LAST_HOUR))):
+    rule.holdout_percent = rule.holdout_percent or 0
+    rule.attribution_days = rule.attribution_days if rule.attribution_days is not None else USUAL_ATTRIBUTION
+    bounds = {
+        "days": DAYS[rule.occasion],
+        "hour": (0, _LAST_HOUR),
+        "holdout_percent": (0, MOST_HELD_OUT),
+        "attribution_days": (1, _YEAR),
+    }
+    for name, (least, most) in bounds.items():
         if not least <= getattr(rule, name) <= most:
             errors[name] = [_("A number from %(least)s to %(most)s is expected", least=least, most=most)]
 

@@ -138,14 +138,15 @@ def may_contact(
     found = session.execute(of_many(who, channel=channel, kind=kind, rules=rules, at=at)).one()
     if found.reason is not None:
         return answer(reason=NoContact(found.reason))
-    if party is not None and _may_wait(channel, kind):
+    if party is not None and may_wait(channel, kind):
         until = quiet_time.until(rules, quiet_time.zones_of(party, address), at=at)
         if until is not None:
             return answer(reason=NoContact.quiet, until=until)
     return answer()
 
 
-def _may_wait(channel: ContactChannel, kind: ContactKind) -> bool:
+def may_wait(channel: ContactChannel, kind: ContactKind) -> bool:
+    """Say whether such a letter waits for the end of the quiet time."""
     return kind is ContactKind.marketing or (kind is ContactKind.service and channel in _LOUD)
 
 

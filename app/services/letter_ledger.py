@@ -35,6 +35,7 @@ from app.services import (
 )
 from app.services import mail_server as mail_servers
 from app.services.gate import Answer
+from app.services.letter_rule import Paper
 from app.services.letter_writing import TOPIC
 from app.services.mail_server import Outgoing
 
@@ -63,7 +64,10 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A letter that is ours to send, as plain data: no transaction is open while it is sent."""
+    """A letter that is ours to send, as plain data: no transaction is open while it is sent.
+
+    `paper` is what the page of an automatic letter is made of, its text too.
+    """
 
     letter_id: int
     token: str
@@ -82,6 +86,7 @@ class Claim:
     is_sandboxed: bool
     unsubscribe: str | None = None
     outgoing: Outgoing | None = None
+    paper: Paper | None = None
 
 
 def claim(session: Session, letter_id: int, *, at: datetime, lease: timedelta = LEASE) -> Claim | None:
@@ -107,8 +112,10 @@ def claim(session: Session, letter_id: int, *, at: datetime, lease: timedelta = 
     said = {name: getattr(letter, name) for name in (*same, "subject", "body", "language")}
     if letter.purpose in _LINKS:
         said["body"] = _LINKS[letter.purpose](session, letter)
-    elif letter_rule.is_of_rule(letter) and passed.kind is ContactKind.marketing:
-        said["body"] = letter_rule.with_way_out(letter, letter.body, passed)
+    elif letter_rule.is_of_rule(letter):
+        said["paper"] = letter_rule.paper(session, letter, passed)
+        if said["paper"] is None and passed.kind is ContactKind.marketing:
+            said["body"] = letter_rule.with_way_out(letter, letter.body, passed)
     held = [
         *([letter.attachment] if letter.attachment is not None else []),
         *(each.attachment for each in letter.files),

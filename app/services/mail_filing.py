@@ -47,13 +47,17 @@ def came_back(session: Session, letter: Letter, mail: Mail, *, at: datetime) -> 
     letter.answer = mail.verdict or mail.subject
     is_hard = suppression.is_lasting(mail.verdict)
     suppression.bounced(session, ContactChannel.email, letter.to_address, is_hard=is_hard, at=at)
+    told = _("This letter came back: “%(subject)s”", subject=letter.subject)
+    tell_of(session, letter, told, "\n".join(filter(None, (letter.to_address, mail.verdict))), at=at)
+
+
+def tell_of(session: Session, letter: Letter, told: str, body: str, *, at: datetime) -> None:
+    """Say what became of a letter in the history of what it was about."""
     record = _record_of(session, letter)
     party = access.get(session, Party, letter.party_id) if letter.party_id else None
     record = record if record is not None else party
     if record is None:
         return
-    told = _("This letter came back: “%(subject)s”", subject=letter.subject)
-    body = "\n".join(filter(None, (letter.to_address, mail.verdict)))
     _write(session, record, [party] if party is not None else [], [], subject=told[:250], body=body, at=at)
 
 

@@ -23,7 +23,16 @@ from app.models.mailing import MailingRecipient
 from app.models.organisation import Organisation
 from app.models.party import Party, PartyChannel, PartyContact
 from app.services import attachment as attachments
-from app.services import bounce_path, file_kind, intake, mail_filing, mail_read, mailing_heard
+from app.services import (
+    bounce_path,
+    file_kind,
+    intake,
+    mail_complaint,
+    mail_filing,
+    mail_read,
+    mailing_heard,
+    rule_heard,
+)
 from app.services import letter_office as offices
 from app.services import mailbox as mailboxes
 from app.services.intake import About
@@ -134,6 +143,9 @@ def _file(
         row.error = _("It is larger than %(most)s MB: read it in the mailbox", most=24)
     elif _is_double(session, row, mail):
         row.kind = MailKind.double
+    elif mail.is_complaint and (letter is not None or told is not None):
+        row.kind = MailKind.complaint
+        mail_complaint.file(session, letter, told, at=at)
     elif mail.is_bounce or ((marked or way) is not None and _says_a_server(mail)):
         row.kind = MailKind.bounce
         if letter is not None:
@@ -169,6 +181,8 @@ def _file_of_person(
     record: Entity | None
     if told is not None:
         mailing_heard.answered(session, told, at=at)
+    elif row.letter is not None:
+        rule_heard.answered(session, row.letter, at=at)
     if row.letter is not None or known:
         if not is_again and _are_too_many(session, mailbox, row, at=at):
             row.kind = MailKind.too_many

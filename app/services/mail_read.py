@@ -38,6 +38,8 @@ _ID = re.compile(r"<[^<>\s]{3,248}>")
 _MACHINES = frozenset({"mailer-daemon", "postmaster", "noreply", "no-reply", "donotreply", "do-not-reply"})
 _SERVERS = frozenset({"", "mailer-daemon", "postmaster"})  # as whom mail servers write, the first for nobody at all
 _ARRIVED = ("To", "Delivered-To", "X-Original-To", "Envelope-To")
+_REPORTS = ("message/delivery-status", "message/feedback-report")
+_UNWANTED = frozenset({"abuse", "fraud", "opt-out", "opt-out-list"})  # "not-spam" and others ask for nothing
 _HARMLESS = frozenset({"delayed", "delivered", "relayed", "expanded"})
 _T = TypeVar("_T")
 
@@ -68,7 +70,7 @@ class Mail:
     `number` is its Message-ID, else the hash of its bytes; `answers` the Message-IDs that it refers to, the nearest
     first; `to` the heads that say to which address of ours it came; `returned` the Message-IDs of what a report says
     did not arrive, and `verdict` why. `is_of_server`: it is said by a mail server, not by somebody's holiday;
-    `has_only_waited`: it reports of what is late, or has arrived.
+    `has_only_waited`: it reports of what is late, or has arrived; `is_complaint`: that somebody does not want it.
     """
 
     number: str
@@ -84,6 +86,7 @@ class Mail:
     is_bounce: bool = False
     is_of_server: bool = False
     has_only_waited: bool = False
+    is_complaint: bool = False
     returned: list[str] = field(default_factory=list)
     verdict: str = ""
     errors: list[str] = field(default_factory=list)
@@ -207,12 +210,13 @@ def _body(message: EmailMessage, found: Mail) -> None:
     plain: list[str] = []
     html: list[str] = []
     is_report = message.get_content_type() == "multipart/report"
+    is_feedback = is_report and str(message.get_param("report-type", "")).lower() == "feedback-report"
     for at, part in enumerate(_leaves(message)):
         if at >= MOST_PARTS:
             found.errors.append(_("It has more than %(most)s parts; the rest was not read", most=MOST_PARTS))
             break
         kind = part.get_content_type()
-        if is_report and kind in {"message/delivery-status", "message/rfc822", "text/rfc822-headers"}:
+        if is_report and kind in {*_REPORTS, "message/rfc822", "text/rfc822-headers"}:
             _report(part, kind, found)
             continue
         is_file = part.get_filename() is not None or part.get_content_disposition() == "attachment"
@@ -221,7 +225,9 @@ def _body(message: EmailMessage, found: Mail) -> None:
             (plain if kind == "text/plain" else html).append(text)
         else:
             _file(part, kind, found)
-    found.is_bounce = is_report and not found.has_only_waited and bool(found.returned or found.verdict)
+    found.is_bounce = (
+        is_report and not found.has_only_waited and not is_feedback and bool(found.returned or found.verdict)
+    )
     said = mail_text.clean("\n\n".join(plain))
     found.text = said or mail_text.clean("\n\n".join(mail_text.of_html(each) for each in html))
 
@@ -269,6 +275,9 @@ def _report(part: Message, kind: str, found: Mail) -> None:
         for each in failed[:1]:
             told = [_header(each, name) for name in ("Final-Recipient", "Status", "Diagnostic-Code")]
             found.verdict = mail_text.line(" · ".join(filter(None, told)), most=500)
+        return
+    if kind == "message/feedback-report":
+        found.is_complaint = any(_header(each, "Feedback-Type").strip().lower() in _UNWANTED for each in blocks)
         return
     if kind == "message/rfc822":
         ids = [_header(each, "Message-ID") for each in blocks]

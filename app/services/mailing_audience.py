@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from fractions import Fraction
 from typing import Any, Protocol
 
 from sqlalchemy import Select, delete, insert, or_, select, update
@@ -29,7 +30,7 @@ from app.models.organisation import Organisation
 from app.models.party import Party, PartyContact
 from app.models.suppression import ContactChannel, ContactKind, NoContact
 from app.models.tag import Tagging
-from app.services import access, gate, mail_place
+from app.services import access, gate, mail_place, mailing_quiet
 from app.services import gate_address as addresses
 from app.services import mailing_letter as letters
 from app.services import segment as segments
@@ -66,6 +67,7 @@ class Candidate:
     address: str | None
     language: str
     words: dict[str, str]
+    zones: str = ""
 
 
 def begin(session: Session, mailing_id: int) -> bool:
@@ -169,6 +171,7 @@ def candidates(mailing: Writes, party: Party) -> Iterator[Candidate]:
             address=address,
             language=(person.language if person is not None else None) or party.language,
             words=_words(mailing, party, person),
+            zones=mailing_quiet.places_of(ContactChannel(mailing.channel.value), party, address),
         )
 
 
@@ -223,6 +226,7 @@ def _write(session: Session, mailing: Mailing, seen: Sequence[Candidate], *, at:
                 "name": each.name[:250],
                 "language": each.language,
                 "words": each.words,
+                "zones": each.zones,
                 "due_at": at,
                 "owner_id": mailing.owner_id,
                 "team_id": mailing.team_id,
@@ -290,5 +294,10 @@ def _hold_out(session: Session, mailing: Mailing, keys: Sequence[int]) -> None:
 
 def is_held_out(mailing: Mailing, party_id: int) -> bool:
     """Say whether a counterparty is one of those to compare with."""
-    drawn = int.from_bytes(hashlib.sha256(f"{mailing.seed} {party_id}".encode()).digest()[:8], "big") % _OF_SEED
-    return drawn * 100 < mailing.holdout_percent * _OF_SEED
+    return draw(mailing.seed or "", party_id) * 100 < mailing.holdout_percent
+
+
+def draw(seed: str, party_id: int) -> Fraction:
+    """Return the lot of a counterparty, from 0 to less than 1: the same whenever it is drawn."""
+    drawn = int.from_bytes(hashlib.sha256(f"{seed} {party_id}".encode()).digest()[:8], "big") % _OF_SEED
+    return Fraction(drawn, _OF_SEED)

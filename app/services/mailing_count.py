@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from app.models.mailing import OPEN, Mailing, MailingRecipient, RecipientPhase
@@ -72,13 +72,17 @@ def numbers(session: Session, mailing: Mailing) -> Numbers:
 
 @dataclass(frozen=True)
 class Course:
-    """How far the sending has come. Units: `per_minute` is messages, on the average of the last five minutes."""
+    """How far the sending has come; `quiet` of those left wait for the end of the quiet time where they are.
+
+    Units: `per_minute` is messages, on the average of the last five minutes.
+    """
 
     total: int
     sent: int
     failed: int
     left: int
     per_minute: int
+    quiet: int = 0
 
     @property
     def percent(self) -> int:
@@ -89,8 +93,10 @@ class Course:
 def course(session: Session, mailing: Mailing, *, at: datetime) -> Course:
     """Return how far a mailing has come, by two statements that an index answers: this is asked every few seconds."""
     mine = MailingRecipient.mailing_id == mailing.id
-    grouped = select(MailingRecipient.phase, func.count()).where(mine).group_by(MailingRecipient.phase)
-    phases = {row[0]: int(row[1]) for row in session.execute(grouped)}
+    is_quiet = case((MailingRecipient.quiet_until > at, 1))
+    grouped = select(MailingRecipient.phase, func.count(), func.count(is_quiet)).where(mine)
+    rows = session.execute(grouped.group_by(MailingRecipient.phase)).all()
+    phases = {row[0]: int(row[1]) for row in rows}
     since = max(at - LATELY, mailing.started_at) if mailing.started_at is not None else at - LATELY
     lately = session.scalar(select(func.count()).where(mine, MailingRecipient.handed_at > since)) or 0
     minutes = max((at - since) / timedelta(minutes=1), 1.0)
@@ -100,6 +106,7 @@ def course(session: Session, mailing: Mailing, *, at: datetime) -> Course:
         failed=sum(phases.get(each, 0) for each in _FAILED),
         left=sum(phases.get(each, 0) for each in OPEN),
         per_minute=round(int(lately) / minutes),
+        quiet=sum(int(row[2]) for row in rows if row[0] is RecipientPhase.queued),
     )
 
 

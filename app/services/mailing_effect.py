@@ -7,6 +7,7 @@ was ordered in another currency than our company's counts as an order, and not i
 Of a group of fewer than `uplift.FEWEST` nothing is told: a mailing is no way to look into somebody's orders.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +24,7 @@ from app.services import access, mailing_count, uplift
 from app.services.mailing_count import Numbers
 from app.services.uplift import Difference, Sample
 
-_NOT_COUNTED = (OrderState.draft, OrderState.cancelled)
+NOT_COUNTED = (OrderState.draft, OrderState.cancelled)
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Effect:
     """What came of a mailing.
 
     `first` and `last` are the days of which orders count, `is_open` says that more may come; `elsewhere` counts the
-    orders in other currencies. `buying` compares the shares of those who ordered, `spending` the turnover of each on
+    orders in other currencies. `days` says after how many days orders count no more where each counterparty has days of
+    its own. `buying` compares the shares of those who ordered, `spending` the turnover of each on
     the average; both are None where nobody was held out.
     """
 
@@ -68,6 +70,7 @@ class Effect:
     elsewhere: int
     buying: Difference | None
     spending: Difference | None
+    days: int | None = None
 
 
 def effect(session: Session, mailing: Mailing, *, at: datetime) -> Effect | None:
@@ -84,7 +87,7 @@ def effect(session: Session, mailing: Mailing, *, at: datetime) -> Effect | None
         sized = select(side.c.held, func.count().label("people")).group_by(side.c.held)
         people = {row.held: row.people for row in session.execute(sized)}
         rows = session.execute(_bought(side, first, last)).all()
-    groups = {held: _group(people.get(held, 0), [row for row in rows if row.held == held], currency) for held in (0, 1)}
+    groups = {held: group(people.get(held, 0), [row for row in rows if row.held == held], currency) for held in (0, 1)}
     written, held_out = groups[0], groups[1]
     is_compared = held_out.sample.people > 0
     return Effect(
@@ -130,12 +133,13 @@ def _bought(side: Subquery, first: date, last: date) -> Any:  # noqa: ANN401 -- 
         )
         .select_from(side)
         .join(SaleOrder, SaleOrder.party_id == side.c.party_id)
-        .where(SaleOrder.ordered_on >= first, SaleOrder.ordered_on <= last, SaleOrder.state.not_in(_NOT_COUNTED))
+        .where(SaleOrder.ordered_on >= first, SaleOrder.ordered_on <= last, SaleOrder.state.not_in(NOT_COUNTED))
         .group_by(side.c.held, side.c.party_id, SaleOrder.currency)
     )
 
 
-def _group(people: int, rows: list[Any], currency: str) -> Group:
+def group(people: int, rows: Sequence[Any], currency: str) -> Group:
+    """Return a group with what its people ordered; rows have party_id, currency, orders and net."""
     if people < uplift.FEWEST:
         return Group(Sample(people))
     spent = [row.net for row in rows if row.currency == currency]

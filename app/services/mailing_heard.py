@@ -11,10 +11,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.models.contact_rule import RuleOccurrence
 from app.models.mailing import MailingRecipient, RecipientPhase
 from app.models.party import Party, PartyContact
 from app.models.suppression import ContactChannel
-from app.services import access, bounce_path, mailing_link, suppression
+from app.services import access, bounce_path, mailing_link, rule_heard, suppression
 from app.services.mail_read import Mail
 
 _STATUS = re.compile(r"(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?!\w|\.\d)")  # Source: RFC 3463
@@ -73,12 +74,16 @@ def _verdict_in(text: str) -> str:
 
 
 def unsubscribed(session: Session, party_id: int | None, address: str, *, at: datetime) -> None:
-    """Note at the last letter of a mailing to an address that it has led to nothing more being wanted."""
+    """Note at the last letter to an address, of a mailing or of a rule, that nothing more is wanted after it."""
     if party_id is None:
         return
     to_them = MailingRecipient.party_id == party_id, MailingRecipient.address == address
     last = select(MailingRecipient).where(*to_them, MailingRecipient.handed_at.is_not(None))
     row = session.scalars(last.order_by(MailingRecipient.id.desc()).limit(1)).one_or_none()
-    if row is not None and row.unsubscribed_at is None:
-        row.unsubscribed_at = at
+    by_rule = rule_heard.last_to(session, party_id, address)
+    last_one: MailingRecipient | RuleOccurrence | None = row
+    if by_rule is not None and (row is None or (by_rule.done_at or at) > (row.handed_at or at)):
+        last_one = by_rule
+    if last_one is not None and last_one.unsubscribed_at is None:
+        last_one.unsubscribed_at = at
         session.flush()

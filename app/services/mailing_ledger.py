@@ -33,6 +33,7 @@ from app.outbox import Errand, Outbox, enqueue
 from app.services import document_bundle as bundles
 from app.services import mailing as mailings
 from app.services import mailing_audience as audience
+from app.services import mailing_quiet, text_report
 from app.services.gate import Answer
 
 CLAIM_LEASE = timedelta(minutes=5)
@@ -81,6 +82,7 @@ def claim(session: Session, mailing: Mailing, *, token: str, at: datetime, most:
     most = min(most, allowance(session, mailing, at=at))
     if most <= 0 or mailing.state is not MailingState.sending or mailings.opening(mailing, at=at) > at:
         return []
+    mailing_quiet.put_off(session, mailing, at=at, most=most)
     of_mailing = MailingRecipient.mailing_id == mailing.id, MailingRecipient.phase == RecipientPhase.queued
     due = select(MailingRecipient.id).where(*of_mailing, MailingRecipient.due_at <= at)
     full = full_domains(session, mailing, at=at)
@@ -214,6 +216,9 @@ def settle(
     for _claimed, result in results:
         by_outcome.setdefault(result.outcome, []).append(result)
     settled = {key for outcome, found in by_outcome.items() for key in _settle(session, outcome, found, token, at=at)}
+    for one, result in results:
+        if result.outcome is Outcome.refused and one.id in settled:
+            text_report.refused(session, one.passed, result.answer, at=at)
     made = [
         {"party_id": one.passed.party_id, "contact_id": one.passed.contact_id, "channel": one.passed.channel, "at": at}
         for one, result in results

@@ -1,7 +1,7 @@
 """Links of mailings: signed by the installation's key, kept nowhere. Whatever is wrong with one, it leads nowhere.
 
 A link names a recipient and what is meant: a link of the mail by its number, that it was opened, or the way
-out of a text message. The Message-ID is
+out of a text message. Those of automatic letters name their occasion by words of their own. The Message-ID is
 made alike, so that an answer or a report that names it is known.
 """
 
@@ -12,14 +12,19 @@ from dataclasses import dataclass
 from app.services import sealing
 
 CLICK, OPEN, LEAVE = "c", "o", "u"
-_TOKEN = re.compile(r"([cou])([0-9]{1,15})-([0-9]{1,3})-([0-9a-f]{24})")
+RULE_CLICK, RULE_OPEN = "r", "e"
+OF_RULES = (RULE_CLICK, RULE_OPEN)
+_TOKEN = re.compile(r"([coure])([0-9]{1,15})-([0-9]{1,3})-([0-9a-f]{24})")
 _MESSAGE_ID = re.compile(r"<mailing\.([0-9]{1,15})\.([0-9a-f]{24})@[a-z0-9.-]+>")
 _LENGTH = 24  # hexadecimal digits: 96 bits
 
 
 @dataclass(frozen=True)
 class Meant:
-    """What a link means: `act` of a recipient, with the number of the address behind it."""
+    """What a link means: `act` of a recipient, with the number of the address behind it.
+
+    Of an automatic letter `recipient_id` is the key of the occasion.
+    """
 
     act: str
     recipient_id: int

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.i18n import gettext as _
 from app.i18n import label_of
+from app.models.contact_rule import ContactRule
 from app.models.mail_template import MailingChannel, MailTemplate
 from app.models.mailing import Mailing, MailingKind, MailingRecipient, RecipientPhase
 from app.models.organisation import Organisation
@@ -21,6 +22,7 @@ from app.models.party import Party
 from app.search import escape_like
 from app.services import mailing_audience as audience
 from app.services import mailing_frame as frames
+from app.services import segment as segments
 from app.services.mailing_frame import Around
 
 _WRITTEN = tuple(phase for phase in RecipientPhase if phase is not RecipientPhase.excluded)
@@ -47,6 +49,17 @@ class Shown:
 def as_mailing(template: MailTemplate, us: Organisation) -> Mailing:
     """Return a mailing of a template by one of our companies, which is in no session."""
     return Mailing(kind=MailingKind.marketing, channel=template.channel, organisation=us, template=template)
+
+
+def of_rule(rule: ContactRule) -> Mailing:
+    """Return a rule of automatic letters as a mailing of its template, which is in no session."""
+    return Mailing(
+        kind=rule.kind,
+        channel=rule.channel,
+        organisation=rule.organisation,
+        template=rule.template,
+        segment=rule.segment,
+    )
 
 
 def around(mailing: Mailing, language: str, pictures: Mapping[int, str]) -> Around:
@@ -98,9 +111,15 @@ def recipient(session: Session, mailing: Mailing, *, key: int | None = None, tex
 
 
 def chosen(session: Session, mailing: Mailing, *, at: datetime) -> Select[Party]:
-    """Return the counterparties that a mailing would go to, as the reader sees them; of a template all of them."""
+    """Return the counterparties that a mailing would go to, as the reader sees them.
+
+    Of a template it is all of them, of a rule those of its segment, where it has one.
+    """
     if inspect(mailing).transient:
-        return audience.with_words(select(Party).where(Party.merged_into_id.is_(None), Party.archived_at.is_(None)))
+        living = select(Party).where(Party.merged_into_id.is_(None), Party.archived_at.is_(None))
+        if mailing.segment is not None:
+            living = living.where(Party.id.in_(segments.members(session, mailing.segment, at=at)))
+        return audience.with_words(living)
     return audience.chosen(session, mailing, at=at)
 
 

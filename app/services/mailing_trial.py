@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import DomainError, NotAllowed
 from app.i18n import gettext as _
+from app.models.contact_rule import ContactRule
 from app.models.mail_template import MailingChannel, MailTemplate
 from app.models.mailing import Mailing
 from app.models.suppression import ContactChannel, ContactKind
@@ -37,6 +38,7 @@ MOST_AN_HOUR = 30  # letters that one person may ask for
 MOST_AT_ONCE = 5
 HOUR = timedelta(hours=1)
 SUBJECT = "[Test]"
+Tried = Mailing | MailTemplate | ContactRule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +51,7 @@ class Trial:
     passed: Answer
 
 
-def ask(
-    session: Session, record: Mailing | MailTemplate, *, to: str, who: Shown, language: str, by: Actor, at: datetime
-) -> int:
+def ask(session: Session, record: Tried, *, to: str, who: Shown, language: str, by: Actor, at: datetime) -> int:
     """Let a letter leave to addresses of our own accounts, to one's own where none is typed; return to how many.
 
     Raises DomainError at "to".
@@ -69,6 +69,8 @@ def ask(
         answer = _asked(session, mailing, user.email, at=at)
         gate.refuse(session, answer, sender="test", at=at, field="to")
         about = {"user": user.id, "who": who.key, "language": language, "template": mailing.written.id}
+        if isinstance(record, ContactRule):
+            about["rule"] = record.id
         enqueue(session, TOPIC, record.id if record is mailing else None, due_at=at, actor_id=by.user_id, **about)
     return len(users)
 
@@ -78,11 +80,14 @@ def trial(
 ) -> Trial:
     """Return the letter that a job is about. Raises DomainError where it must not leave any more."""
     starter = bulk_user.starter(session, by_id)
+    rule_id = payload.get("rule")
     area, verb = ("mailing", "check") if mailing_id is not None else ("mail_template", "change")
+    if rule_id is not None:
+        area = "contact_rule"
     if not may(session, starter, area, verb):
         raise DomainError(_("You may not do this any more"))
     with access.acting(session, starter.actor):
-        mailing = _again(session, mailing_id, payload["template"])
+        mailing = _again(session, mailing_id, payload["template"], rule_id)
         who = _who(session, starter, mailing, payload["who"], at=at)
     _ready(session, mailing)
     user = session.get(User, payload["user"])
@@ -106,21 +111,25 @@ def may(session: Session, starter: Starter, area: str, verb: str) -> bool:
     return True
 
 
-def _mailing(session: Session, record: Mailing | MailTemplate) -> Mailing:
+def _mailing(session: Session, record: Tried) -> Mailing:
     if isinstance(record, Mailing):
         return record
+    if isinstance(record, ContactRule):
+        return previews.of_rule(record)
     us = organisations.first(session)
     if us is None:
         raise DomainError(_("Set up your own company first"), field="to")
     return previews.as_mailing(record, us)
 
 
-def _again(session: Session, mailing_id: int | None, template_id: int) -> Mailing:
-    found: Mailing | MailTemplate | None = (
-        access.get(session, Mailing, mailing_id)
-        if mailing_id is not None
-        else access.get(session, MailTemplate, template_id)
-    )
+def _again(session: Session, mailing_id: int | None, template_id: int, rule_id: int | None) -> Mailing:
+    found: Tried | None
+    if rule_id is not None:
+        found = access.get(session, ContactRule, rule_id)
+    elif mailing_id is not None:
+        found = access.get(session, Mailing, mailing_id)
+    else:
+        found = access.get(session, MailTemplate, template_id)
     if found is None:
         raise DomainError(_("What was to be tried is gone"))
     return _mailing(session, found)

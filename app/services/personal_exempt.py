@@ -29,7 +29,7 @@ TABLES: dict[str, str] = {
     **dict.fromkeys(("mailing", "mailing_party"), "what is sent to many: names of mailings, keys of those who get it"),
     **dict.fromkeys(("pipeline", "stage", "stage_check", "lost_reason", "stage_log"), WORDS),
     **dict.fromkeys(("price_list", "price_item", "discount_rule"), PRICES),
-    **dict.fromkeys(("address_failure", "contact_made"), HASHES),
+    **dict.fromkeys(("address_failure", "contact_made", "text_arrival"), HASHES),
     **dict.fromkeys(("audit_seal", "chain_link", "file_link", "deleted_file"), HASHES),
     **dict.fromkeys(
         ("setting", "export_rule", "retention_rule", "contact_policy", "work_schedule", "company_holiday"), RULES

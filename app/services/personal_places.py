@@ -101,13 +101,13 @@ PLACES: tuple[Place, ...] = (
         table="text_message",
         way=Way.document,
         what=_l("Text messages: number, text, and what the provider said"),
-        columns=fates(_E, "to_address", "text", "answer"),
+        columns=fates(_E, "to_address", "text", "answer", "report_reason"),
     ),
     Place(
         table="mailing_recipient",
         way=Way.document,
         what=_l("Mailings: address, words in the letter, and what the server said"),
-        columns=fates(_E, "address", "domain", "name", "words", "answer"),
+        columns=fates(_E, "address", "domain", "name", "words", "zones", "answer"),
     ),
     Place(
         table="deal",

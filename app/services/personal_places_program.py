@@ -18,7 +18,7 @@ PROGRAM: tuple[Place, ...] = (
         table="rule_occurrence",
         way=Way.document,
         what=_l("Automatic letters: on which day of the person"),
-        columns=fates(_E, "slot", "happens_on"),
+        columns=fates(_E, "slot", "happens_on", "words"),
         goes=True,
     ),
     Place(

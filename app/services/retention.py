@@ -4,7 +4,7 @@ People are only proposed: somebody looks at them and erases them (services.perso
 the audit have terms of the installation.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,28 +35,13 @@ from app.models.sign_in import SignIn
 from app.outbox import enqueue
 from app.services import access, audit, personal_export
 from app.services import bin as bins
+from app.services import retention_contact as contacts
+from app.services.retention_kind import FOREVER, Kind
 
 TOPIC = "retention.run"
 BATCH = 500
-FOREVER, LONGEST = 0, 36_500
-GONE = "—"  # what stands in the place of a text that was kept long enough
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kind:
-    """One kind of data.
-
-    Units: days; `default` holds as long as nobody has changed it, `least` is the shortest term. `due(before)` is the
-    statement of the keys that are due; `take` takes some away, None where they are only proposed.
-    """
-
-    name: str
-    label: Any
-    hint: Any
-    default: int
-    least: int
-    due: Callable[[datetime], Select[Any]]
-    take: Callable[[Session, Sequence[Any], datetime], None] | None
+LONGEST = 36_500
+GONE = contacts.GONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,6 +241,7 @@ KINDS: tuple[Kind, ...] = (
         due=_parcels_due,
         take=_take_parcels,
     ),
+    *contacts.KINDS,
 )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, String, cast, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, String, and_, cast, func, literal, select, union_all
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.columns import Key
@@ -88,6 +88,11 @@ def seen(session: Session) -> list[Occasion]:
     """Return the kinds of occasions of which the session's actor may see whom they come to."""
     actor = access.required(session)
     return [each for each, area in occasions.AREAS.items() if actor.has(area, SEE) and actor.has("party", SEE)]
+
+
+def of_party(session: Session, party: Party) -> ColumnElement[bool]:
+    """Return the condition of those occasions of a counterparty that the session's actor may see."""
+    return and_(RuleOccurrence.party_id == party.id, RuleOccurrence.occasion.in_(seen(session)))
 
 
 def may_see(session: Session, rule: ContactRule) -> bool:

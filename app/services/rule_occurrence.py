@@ -11,19 +11,23 @@ from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
+from app.i18n import gettext as _
+from app.i18n import label_of
 from app.models.contact_rule import ContactRule, LeftOut, OccurrenceState, RuleOccurrence
 from app.models.letter import Letter
 from app.models.mail_template import MailingChannel
 from app.models.party import Party
+from app.models.suppression import ContactChannel
 from app.models.text_message import TextMessage
 from app.outbox import Errand, Outbox, enqueue
-from app.services import access, letter_rule, mailing_audience
+from app.services import access, gate, letter_rule, mailing_audience
 from app.services import contact_rule as rules
 from app.services import mail_server as mail_servers
 from app.services import rule_occasion as occasions
 from app.services import sms_provider as sms_providers
 from app.services.gate import NotContactedError
 from app.services.letter_rule import Compose
+from app.services.mailing_audience import Candidate
 from app.services.rule_occasion import Found
 
 TOPIC = "contact_rule.run"
@@ -121,23 +125,87 @@ def fulfil(session: Session, key: int, *, compose: Compose, at: datetime) -> Let
     whom = next(iter(mailing_audience.candidates(one.rule, party)))
     if whom.address is None:
         _leave_out(session, one, LeftOut.no_address, at=at)
-        return None
+    elif _is_held_out(session, one.rule, party, whom, at=at):
+        _decide(one, OccurrenceState.held_out, at=at)
+        session.flush()
+    else:
+        return _write(session, one, party, whom, compose=compose, at=at)
+    return None
+
+
+def _write(
+    session: Session, one: RuleOccurrence, party: Party, whom: Candidate, *, compose: Compose, at: datetime
+) -> Letter | TextMessage | None:
     try:
         made = letter_rule.send(session, one, party, whom, compose=compose, at=at)
     except NotContactedError as refusal:
         gate_says = refusal.answer.reason
-        _leave_out(session, one, LeftOut(gate_says.value) if gate_says is not None else LeftOut.blocked, at=at)
+        _leave_out(session, one, LeftOut(gate_says.value) if gate_says else LeftOut.blocked, at=at)
         return None
     except DomainError:
         _leave_out(session, one, LeftOut.unwritable, at=at)
         return None
-    one.state, one.done_at = OccurrenceState.written, at
+    _decide(one, OccurrenceState.written, at=at)
     if isinstance(made, Letter):
         one.letter = made
     else:
         one.text_message = made
     session.flush()
     return made
+
+
+def _is_held_out(session: Session, rule: ContactRule, party: Party, whom: Candidate, *, at: datetime) -> bool:
+    """Say whether somebody whom the gate lets through gets no letter, to compare with: always the same ones of a rule.
+
+    Who would get none anyway is not one of them: else the two groups would not be alike.
+    """
+    if not rule.holdout_percent or rule.seed is None:
+        return False
+    drawn = mailing_audience.draw(rule.seed, party.id)
+    if drawn * 100 >= rule.holdout_percent:
+        return False
+    answer = gate.may_contact(
+        session,
+        party,
+        ContactChannel(rule.channel.value),
+        letter_rule.kind_of(rule),
+        address=whom.address,
+        organisation_id=rule.organisation_id,
+        at=at,
+    )
+    return answer.ok or answer.until is not None
+
+
+def _decide(one: RuleOccurrence, state: OccurrenceState, *, at: datetime) -> None:
+    """Note that somebody is written to, or held out; of both the orders of the same days count."""
+    one.state, one.done_at, one.reason = state, at, None
+    one.counts_from = occasions.today(one.rule, at=at)
+    one.counts_until = one.counts_from + timedelta(days=one.rule.attribution_days)
+
+
+def retry(session: Session, one: RuleOccurrence, *, at: datetime) -> None:
+    """Let an occasion that was left out be written after all. Raises DomainError where that cannot be.
+
+    What speaks against it by now is said at once; the gate is asked when it is written.
+    """
+    refuse_retry(one)
+    with access.everything(session, why="an occasion is there or not, whoever asks"):
+        reason = why_not(session, one, at=at)
+    if reason is not None:
+        raise DomainError(_("Not sent: %(why)s", why=label_of(reason)))
+    one.state, one.reason, one.done_at, one.due_at = OccurrenceState.planned, None, None, at
+    session.flush()
+    enqueue(session, TOPIC, due_at=at)
+
+
+def refuse_retry(one: RuleOccurrence) -> None:
+    """Raise DomainError where an occasion cannot be tried again."""
+    if one.state is not OccurrenceState.left_out:
+        raise DomainError(_("Only what was left out is tried again; a letter that has failed is tried again itself"))
+    if one.letter_id is not None or one.text_message_id is not None:
+        raise DomainError(_("Its letter was written and called off: what it was for is no longer there"))
+    if not one.rule.is_active:
+        raise DomainError(_("The rule is not in use: switch it on first"))
 
 
 def why_not(session: Session, one: RuleOccurrence, *, at: datetime) -> LeftOut | None:

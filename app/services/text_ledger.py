@@ -18,7 +18,7 @@ from app.lifecycle import allowed
 from app.models.suppression import ContactChannel
 from app.models.text_message import TEXT_MOVES, TextMessage, TextPhase
 from app.outbox import Errand, Outbox, enqueue
-from app.services import access, gate, letter_office
+from app.services import access, gate, letter_office, text_report
 from app.services import sms_provider as providers
 from app.services.gate import Answer
 from app.services.sms_provider import Outgoing
@@ -113,6 +113,7 @@ def sent(session: Session, claim: Claim, answer: str, *, at: datetime) -> bool:
 
 def refused(session: Session, claim: Claim, answer: str, *, at: datetime) -> bool:
     """Note that the provider will never take the message."""
+    text_report.refused(session, claim.passed, answer, at=at)
     return _end(session, claim, TextPhase.refused, answer, at=at)
 
 

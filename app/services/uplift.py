@@ -34,8 +34,8 @@ class Verdict(StrEnum):
 
 label(
     Verdict,
-    more=_l("More than without the mailing"),
-    less=_l("Less than without the mailing"),
+    more=_l("More than without the letters"),
+    less=_l("Less than without the letters"),
     none=_l("No difference that could not be chance"),
     too_few=_l("Too few to tell"),
 )

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import unit_of_work
 from app.documents import letter as documents
-from app.documents import signature
+from app.documents import rule_letter, signature
 from app.errors import NotFound
 from app.exchange import smtp
 from app.i18n import gettext as _
@@ -91,6 +91,7 @@ def _content(work: Work, claim: Claim) -> bytes:
         if not place.is_file():
             raise NotFound(_("The attached file is gone: %(name)s", name=each.name))
         files.append(documents.File(name=each.name, media_type=each.media_type, content=place.read_bytes()))
+    page = rule_letter.page(claim.paper) if claim.paper is not None else None
     content = documents.mail(
         documents.Mail(
             message_id=claim.message_id,
@@ -101,7 +102,8 @@ def _content(work: Work, claim: Claim) -> bytes:
             to_name=claim.to_name,
             reply_to=claim.reply_to,
             subject=claim.subject,
-            body=claim.body,
+            body=page.text if page is not None else claim.body,
+            html=page.html if page is not None else "",
             language=claim.language,
             files=files,
             unsubscribe=claim.unsubscribe,

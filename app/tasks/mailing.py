@@ -24,7 +24,7 @@ from app.exchange import sms, smtp
 from app.exchange.smtp_talk import Talk
 from app.models.mail_template import MailingChannel
 from app.models.mailing import Mailing
-from app.services import bulk_user, letter_office, mailing_frame, mailing_link
+from app.services import bulk_user, letter_office, mailing_frame, mailing_link, text_report
 from app.services import mailing as mailings
 from app.services import mailing_audience as audience
 from app.services import mailing_ledger as ledger
@@ -104,7 +104,8 @@ class Desk:
         """Return the way by which this mailing goes: its mail server, or its company's provider of text messages."""
         frame = self.frame
         if frame.sms is not None:
-            return sms.Talk(frame.sms, place=sms.place_of(frame.sms.kind, settings))
+            place = sms.place_of(frame.sms.kind, settings)
+            return sms.Talk(frame.sms, place=place, callback=sms.callback_of(settings))
         server = smtp.own(frame.outgoing) if frame.outgoing else smtp.Server.of(settings["CRM_SMTP_URL"])
         return Talk(server, name=frame.host)
 
@@ -202,7 +203,8 @@ class _Sender:
             return Result(recipient_id=one.id, outcome=Outcome.refused, answer=str(problem))
         try:
             sender = self._desk.frame.envelope_of(one.id)
-            answer = talk.deliver(sender=sender, passed=one.passed, content=content)
+            mark = text_report.token(text_report.RECIPIENT, one.id) if self._desk.frame.sms is not None else ""
+            answer = talk.deliver(sender=sender, passed=one.passed, content=content, mark=mark)
         except smtp.Unclear as problem:
             return Result(recipient_id=one.id, outcome=Outcome.uncertain, answer=str(problem))
         except smtp.Away as problem:

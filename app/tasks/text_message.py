@@ -11,6 +11,7 @@ from app import clock
 from app.db import unit_of_work
 from app.exchange import sms, smtp
 from app.services import text_ledger as ledger
+from app.services import text_report
 from app.services.sms_provider import Outgoing
 from app.services.text_ledger import Claim
 from app.services.text_message import TOPIC
@@ -42,8 +43,11 @@ def send(work: Work) -> None:
 def _deliver(work: Work, claim: Claim, outgoing: Outgoing) -> None:
     place = sms.place_of(outgoing.kind, work.settings)
     try:
-        with sms.Talk(outgoing, place=place) as talk:
-            answer = talk.deliver(sender=outgoing.sender or "", passed=claim.passed, content=claim.text.encode())
+        with sms.Talk(outgoing, place=place, callback=sms.callback_of(work.settings)) as talk:
+            mark = text_report.token(text_report.MESSAGE, claim.message_id)
+            answer = talk.deliver(
+                sender=outgoing.sender or "", passed=claim.passed, content=claim.text.encode(), mark=mark
+            )
     except smtp.SmtpError as problem:
         _ended(work, claim, problem)
         return

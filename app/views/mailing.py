@@ -158,13 +158,16 @@ class MailingView(MailPreview, Progress, CrudView):
     @staticmethod
     def told_course(found: mailing_count.Course) -> str:
         """Return the text beside the bar."""
-        return _(
+        told = _(
             "%(sent)s sent, %(failed)s failed, %(left)s left · %(rate)s a minute",
             sent=number(found.sent),
             failed=number(found.failed),
             left=number(found.left),
             rate=number(found.per_minute),
         )
+        if not found.quiet:
+            return told
+        return f"{told} · {_('waiting for their morning: %(count)s', count=number(found.quiet))}"
 
     def numbers(self, record: Mailing) -> mailing_count.Numbers:
         """Return how far a mailing has come."""
@@ -249,6 +252,7 @@ ROW_LABELS = {
     "clicked_at": _l("Followed a link"),
     "answer": _l("The server said"),
     "due_at": _l("Next try"),
+    "quiet_until": _l("Quiet time there until"),
     "tries": _l("Tries"),
     "number": _l("Number of the letter"),
 }
@@ -264,7 +268,17 @@ class MailingRecipientView(Labelling, CrudView):
     hint = _l("Who gets a mailing is found out on its card.")
     exclude_route_methods: ClassVar = CrudView.exclude_route_methods | {"add", "edit", "delete"}
     list_columns: ClassVar = ["address", "mailing", *LISTED[1:]]
-    show_columns: ClassVar = ["mailing", *LISTED, "number", "language", "due_at", "tries", "owner", "team"]
+    show_columns: ClassVar = [
+        "mailing",
+        *LISTED,
+        "number",
+        "language",
+        "due_at",
+        "quiet_until",
+        "tries",
+        "owner",
+        "team",
+    ]
     add_columns: ClassVar[list[str]] = []
     edit_columns: ClassVar[list[str]] = []
     search_columns: ClassVar = ["mailing", "party", "address", "number", "phase", "reason", "sent_at", "opened_at"]
@@ -282,7 +296,7 @@ class MailingRecipientApi(CrudApi):
     datamodel = Records(MailingRecipient, search=None, options=WITH)
     exclude_route_methods: ClassVar = {"post", "put", "delete", "info"}
     list_columns: ClassVar = ["mailing", *LISTED]
-    show_columns: ClassVar = ["mailing", *LISTED, "number", "language", "due_at", "tries"]
+    show_columns: ClassVar = ["mailing", *LISTED, "number", "language", "due_at", "quiet_until", "tries"]
     add_columns: ClassVar[list[str]] = []
     edit_columns: ClassVar[list[str]] = []
     search_columns: ClassVar = ["mailing", "party", "address", "phase", "reason", "sent_at"]

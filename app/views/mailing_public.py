@@ -13,12 +13,13 @@ from werkzeug.exceptions import NotFound
 from app import clock, errors
 from app.db import db, unit_of_work
 from app.documents import mailing as documents
+from app.documents import rule_letter
 from app.errors import TooManyTries
 from app.models.mailing import MailingRecipient
-from app.services import access, mail_picture, mailing_count, mailing_frame, mailing_link, preference
+from app.services import access, mail_picture, mailing_count, mailing_frame, mailing_link, preference, rule_link
 from app.services import attachment as attachments
 from app.services.mailing_frame import Around
-from app.services.mailing_link import CLICK, LEAVE, OPEN
+from app.services.mailing_link import CLICK, LEAVE, OF_RULES, OPEN, RULE_CLICK, Meant
 from app.web import framed, often
 from app.web.signing_in import client_address
 
@@ -40,12 +41,30 @@ class MailingPublicView(BaseView):
         meant = mailing_link.read(token)
         if meant is None:
             return self._nothing()
+        if meant.act in OF_RULES:
+            return self._of_rule(meant)
         with unit_of_work(db.session()) as work, mailing_count.followed(work, meant, at=clock.now()) as found:
             place = _address(found, meant.number) if found is not None and meant.act == CLICK else None
-            if found is not None and meant.act == LEAVE:
+            if found is not None and meant.act == LEAVE and found.address is not None:
                 place = preference.url(mailing_frame.whom_of(found), public_url=current_app.config["CRM_PUBLIC_URL"])
         if found is None or (meant.act != OPEN and place is None):
             return self._nothing()
+        return self._answer(place)
+
+    def _of_rule(self, meant: Meant) -> Any:
+        """Note the same of an automatic letter, and lead on."""
+        is_click, place = meant.act == RULE_CLICK, None
+        with unit_of_work(db.session()) as work, rule_link.followed(work, meant, at=clock.now()) as found:
+            if found is not None and is_click and found.content is not None and found.letter is not None:
+                said = found.content.content["languages"].get(found.letter.language)
+                place = rule_letter.link(said, meant.number) if said is not None else None
+        if found is None or (is_click and place is None):
+            return self._nothing()
+        return self._answer(place)
+
+    @staticmethod
+    def _answer(place: str | None) -> Any:
+        """Lead to an address, or send the dot by which it is known that a letter was opened."""
         answer = redirect(place, 302) if place is not None else make_response(_DOT)
         if place is None:
             answer.headers["Content-Type"] = "image/gif"

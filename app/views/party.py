@@ -29,6 +29,7 @@ from app.services import (
     party_merge,
     party_merge_undo,
     party_metric,
+    rule_forecast,
 )
 from app.services import party as parties
 from app.services import period as periods
@@ -203,6 +204,10 @@ class Account:
         return {currency: amount for currency, amount in found.items() if amount}
 
 
+def _occasions(party: Party) -> Any:
+    return rule_forecast.of_party(db.session(), party)
+
+
 class PartyView(Labelling, Consents, Merging, Segmenting, CrudView):
     """List, forms and card of counterparties."""
 
@@ -254,6 +259,7 @@ class PartyView(Labelling, Consents, Merging, Segmenting, CrudView):
         Related("invoice", "party"),
         Related("payment", "party"),
         Related("letter", "party"),
+        Related("rule_occurrence", "party", where=_occasions, label=_l("Automatic letters")),
     ]
     lines: ClassVar = LINES
     verbs: ClassVar = VERBS

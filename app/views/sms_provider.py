@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from flask import abort, flash, redirect, request
+from flask import abort, current_app, flash, redirect, request
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access, no_cache, permission_name
 from sqlalchemy.orm import selectinload
@@ -14,7 +14,7 @@ from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.models.sms_provider import SmsProvider
 from app.roles import CHANGE
-from app.services import access
+from app.services import access, text_report
 from app.services import sms_provider as providers
 from app.web import menu
 from app.web.api import CrudApi
@@ -70,6 +70,11 @@ class SmsProviderView(CrudView):
             return self._card(self._found(str(pk)), wrong=str(refusal)), 422
         flash(_("The password is kept, encrypted."), "success")
         return redirect(f"{self.route_base}/show/{pk}")
+
+    def reports_to(self, record: SmsProvider) -> str:
+        """Return the address at which the provider tells what arrived, and brings answers."""
+        token = text_report.token(text_report.PROVIDER, record.id)
+        return f"{current_app.config['CRM_PUBLIC_URL'].rstrip('/')}/t/{token}"
 
     def has_password(self, record: SmsProvider) -> bool:
         """Say whether a password is kept."""

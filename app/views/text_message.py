@@ -16,10 +16,11 @@ from app.web.verbs import Verb, reason
 
 ORDER = 49
 LOADED = [selectinload(TextMessage.party), selectinload(TextMessage.organisation)]
-LISTED = ["phase", "to_address", "text", "party", "created_at", "sent_at", "answer"]
+LISTED = ["phase", "report", "to_address", "text", "party", "created_at", "sent_at", "answer"]
 WHOM = ["to_address", "party", "organisation", "kind"]
-COURSE = ["phase", "parts", "created_at", "due_at", "tries", "sent_at", "answer", "owner", "team"]
-SEARCHED = ["phase", "party", "organisation", "to_address", "kind", "created_at", "sent_at"]
+REPORT = ["report", "reported_at", "report_reason"]
+COURSE = ["phase", "parts", "created_at", "due_at", "tries", "sent_at", "answer", *REPORT, "owner", "team"]
+SEARCHED = ["phase", "report", "party", "organisation", "to_address", "kind", "created_at", "sent_at"]
 ORDERED = ["created_at", "due_at", "sent_at", "phase"]
 LABELS = {
     "answer": _l("The provider said"),
@@ -29,6 +30,9 @@ LABELS = {
     "parts": _l("Parts that are charged for"),
     "party": _l("To whom"),
     "phase": _l("State"),
+    "report": _l("Told by the provider"),
+    "report_reason": _l("Why it did not arrive"),
+    "reported_at": _l("Told"),
     "sent_at": _l("Sent"),
     "text": _l("Text"),
     "to_address": _l("Number"),

@@ -22,6 +22,7 @@ from app.web.signing_in import client_address
 csrf = CSRFProtect()
 # What nobody signed in sends: a signature or a ticket proves it, and what is broken in it is stored, not refused.
 INTAKE = frozenset({"IntakeView.take_request", "IntakeView.take_message", "PublicFormView.send"})
+TEXTS = "TextReportView.take"  # a provider of text messages asks it: the mark and its signature are the proof
 ONE_CLICK = "PreferenceView.one_click"  # the recipient's mail program asks it: the link itself is the proof
 READS_FIRST = frozenset({"AuthView.login", "SignInApi.login"})  # the password is checked before anything is locked
 _BROKEN = re.compile("[\0\ud800-\udfff]")
@@ -119,7 +120,7 @@ def _check_form_token() -> Response | None:
     rest = request.path.startswith("/api/")
     if request.endpoint is None or (rest and request.headers.get("Authorization", "").lower().startswith("bearer ")):
         return None
-    if request.endpoint in {"SignInApi.login", "SignInApi.refresh", ONE_CLICK, *INTAKE}:
+    if request.endpoint in {"SignInApi.login", "SignInApi.refresh", ONE_CLICK, TEXTS, *INTAKE}:
         return None
     if rest and not current_user.is_authenticated:
         return None  # no cookie proves anything here: REST itself says that one must sign in

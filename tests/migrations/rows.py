@@ -744,6 +744,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "mailing_recipient": [
         {"id": 1, "mailing_id": 1, "phase": "queued", "address": "anna@tulpen.example", "domain": "tulpen.example"}
         | {"party_id": 1, "name": "Anna", "language": "nl", "words": "{}", "due_at": AT, "tries": 0}
+        | {"zones": "Europe/Amsterdam", "quiet_until": AT}
         | OWNED
     ],
     "mailbox": [
@@ -788,16 +789,22 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "text_message": [
         {"id": 1, "phase": "sent", "organisation_id": 1, "party_id": 1, "purpose": "test", "kind": "personal"}
         | {"to_address": "+31612345678", "text": "Tulips", "parts": 1, "due_at": AT, "tries": 1, "sent_at": AT}
+        | {"report": "undelivered", "reported_at": AT, "report_reason": "30003"}
         | OWNED
     ],
+    "text_arrival": [{"id": 1, "provider_id": 1, "number": "0" * 64, "received_at": AT}],
     "contact_rule": [
         {"id": 1, "name": "Birthdays", "is_active": True, "organisation_id": 1, "occasion": "birthday", "days": 0}
         | {"hour": 10, "kind": "marketing", "channel": "email", "template_id": 1, "since": "2026-03-31"}
+        | {"tracks_opens": True, "tracks_clicks": True, "holdout_percent": 10, "attribution_days": 14, "seed": "0f"}
+        | {"held_out_since": AT}
         | ENTITY
     ],
     "rule_occurrence": [
         {"id": 1, "rule_id": 1, "occasion": "birthday", "party_id": 1, "slot": "birthday 2026", "done_at": AT}
-        | {"happens_on": "2026-03-31", "due_at": AT, "state": "written", "letter_id": 1}
+        | {"happens_on": "2026-03-31", "due_at": AT, "state": "written", "letter_id": 1, "version_id": 1}
+        | {"words": "{}", "counts_from": "2026-03-31", "counts_until": "2026-04-14", "opened_at": AT}
+        | {"clicked_at": AT, "answered_at": AT, "unsubscribed_at": AT}
         | ENTITY
     ],
     "mail_server_key": [{"server_id": 1, "purpose": "password", "sealed": "…", "made_at": AT}],

@@ -60,9 +60,12 @@ def test_what_nobody_has_set_keeps_its_default(session: Session):
     found = {each.kind.name: each.days for each in retention.standing(session, at=NOW)}
     assert found == {
         "person": 0, "letter": 0, "received_mail": 1_095, "lead_arrival": 1_095, "import_run": 365,
-        "export_run": 1_095, "sign_in": 180, "person_export": 14,
+        "export_run": 1_095, "sign_in": 180, "person_export": 14, "text_message": 0, "rule_occurrence": 1_095,
+        "mailing_recipient": 1_095, "contact_refusal": 365, "address_failure": 400, "contact_made": 400,
     }  # fmt: skip
-    assert {each.kind.name for each in retention.standing(session, at=NOW) if each.due is None} == {"person", "letter"}
+    assert {each.kind.name for each in retention.standing(session, at=NOW) if each.due is None} == {
+        "person", "letter", "text_message",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "days"), [("export_run", 89), ("letter", 29), ("letter", 36_501), ("person", -1)])
@@ -275,7 +278,10 @@ def test_the_worker_does_it_every_night_and_says_so(app: Any, session: Session, 
     assert session.scalars(select(ExportRun)).all() == []
     ran = {rule.name: rule.ran_rows for rule in session.scalars(select(RetentionRule))}
     assert ran["export_run"] == 1
-    assert set(ran) == {"received_mail", "lead_arrival", "import_run", "export_run", "sign_in", "person_export"}
+    assert set(ran) == {
+        *("received_mail", "lead_arrival", "import_run", "export_run", "sign_in", "person_export"),
+        *("rule_occurrence", "mailing_recipient", "contact_refusal", "address_failure", "contact_made"),
+    }
 
 
 def retention_time() -> Any:

@@ -19,7 +19,7 @@ from app.models.mailbox import Mailbox, MailboxAfter, MailboxSecurity, MailKind,
 from app.models.notification import Notification, NotificationKind
 from app.models.organisation import Organisation
 from app.models.party import PartyContact
-from app.models.suppression import ContactKind
+from app.models.suppression import ContactKind, Suppression
 from app.outbox import Outbox
 from app.services import attachment, bounce_path, chain, mail_intake, received_mail
 from app.services import lead_source as sources
@@ -250,6 +250,39 @@ def test_a_letter_that_came_back_says_so_where_its_record_is(look, post: Post, s
     [said] = session.scalars(select(Activity)).all()
     assert (said.record_id, said.subject) == (party.id, "This letter came back: “Our prices”")
     assert count(session, Lead) == 0
+
+
+@attack(226, "a complaint that somebody has written himself, to silence another address")
+def test_who_calls_a_letter_unwanted_is_left_alone_and_nobody_else(look, post: Post, session, made: Made):
+    party = made.party("Bloem", owner="manager")
+    letter = letter_to(session, "anna@bloem.example", party, party)
+    letter.state, letter.sent_at = LetterState.sent, NOON
+    session.flush()
+
+    def complaint(kind, number):
+        return (
+            f"From: feedback@isp.example\nSubject: Complaint {kind} {number}\nMIME-Version: 1.0\n"
+            f"Message-ID: <{kind}.{len(number)}@isp.example>\n"
+            'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\n\n'
+            "--b\nContent-Type: text/plain\n\nThis is an email abuse report.\n\n"
+            "--b\nContent-Type: message/feedback-report\n\n"
+            f"Feedback-Type: {kind}\nUser-Agent: Isp/1\nVersion: 1\nOriginal-Rcpt-To: ivan@elsewhere.example\n\n"
+            f"--b\nContent-Type: message/rfc822\n\nSubject: Our prices\nMessage-ID: {number}\n\nDear Anna\n\n--b--\n"
+        ).encode()
+
+    post.put(
+        complaint("not-spam", letter.message_id),
+        complaint("abuse", "<0123456789abcdef0123456789abcdef@grachten.example>"),
+        complaint("abuse", letter.message_id),
+    )
+    rows = look()
+    assert [row.kind.value for row in rows][-1] == "complaint"
+    assert [row.kind.value == "complaint" for row in rows] == [False, False, True]
+    [kept] = session.scalars(select(Suppression)).all()
+    assert (kept.address, kept.reason, kept.channel.value) == ("anna@bloem.example", "complained", "email")
+    assert letter.bounced_at is None
+    told = session.scalars(select(Activity.subject).where(Activity.record_id == party.id)).all()
+    assert told.count("This letter was reported as unwanted: “Our prices”") == 1
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

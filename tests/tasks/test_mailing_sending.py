@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 from app import clock
 from app.models.mail_template import BlockKind, MailingChannel, MailTemplate, MailTemplateBlock, MailTemplateText
 from app.models.mailing import Mailing, MailingKind, MailingParty, MailingRecipient, MailingState
-from app.models.suppression import ContactChannel
+from app.models.suppression import ContactChannel, ContactPolicy
 from app.outbox import Errand, Outbox
 from app.services import access, mail_template, mailing_link, preference
 from app.services import mailing as mailings
@@ -124,6 +124,7 @@ def test_all_get_it_once_over_one_connection_each_in_his_language(session, sendi
 def test_marketing_brings_the_way_out_in_its_head(session, sending, do, server, monkeypatch):
     monkeypatch.setattr(tasks.ledger.audience, "refused_by_gate", lambda *_given, **_more: {})
     sending.kind = MailingKind.marketing
+    session.add(ContactPolicy(organisation=sending.organisation, quiet_from="00:00", quiet_until="00:00"))
     do(mailings.SEND)
     row = session.scalars(select(MailingRecipient).where(MailingRecipient.address == "p0@tulpen.example")).one()
     message = next(taken for taken in server.taken if taken.recipients == ["p0@tulpen.example"]).message

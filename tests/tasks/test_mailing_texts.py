@@ -10,7 +10,7 @@ from app.errors import DomainError
 from app.models.mail_template import MailingChannel, MailTemplate, MailTemplateText
 from app.models.mailing import Mailing, MailingKind, MailingParty, MailingRecipient, MailingState
 from app.models.sms_provider import SmsProvider, SmsProviderKind
-from app.models.suppression import ContactKind
+from app.models.suppression import ContactKind, ContactPolicy
 from app.models.text_message import TextPhase
 from app.outbox import Outbox
 from app.services import access, mail_template, mailing_link
@@ -47,7 +47,9 @@ def forgetful(server):
 
 @pytest.fixture
 def us(made):
-    return made.organisation("Grachten Handel")
+    ours = made.organisation("Grachten Handel")
+    made.session.add(ContactPolicy(organisation=ours, quiet_from="00:00", quiet_until="00:00"))  # never quiet
+    return ours
 
 
 @pytest.fixture

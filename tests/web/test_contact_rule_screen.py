@@ -7,11 +7,16 @@ from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import select
 
 from app import clock
+from app.documents.rule_letter import composed
 from app.models.contact_rule import ContactRule, LeftOut, Occasion, OccurrenceState, RuleOccurrence
+from app.models.letter import LetterState
 from app.models.mail_template import BlockKind, MailingChannel, MailTemplate, MailTemplateBlock, MailTemplateText
 from app.models.mailing import MailingKind
-from app.services import contact_rule, mail_template, role_change
+from app.outbox import Outbox
+from app.services import contact_rule, mail_template, mailing_link, mailing_trial, role_change, rule_occurrence
+from app.tasks import mailing_trial as trial_work
 from tests.attack import attack
+from tests.mail import office
 
 
 @pytest.fixture
@@ -178,3 +183,75 @@ def test_over_rest_a_rule_is_made_looked_ahead_and_switched_on(as_user, session,
     assert marketer.api("post", f"/api/v1/contact_rule/{key}/switch_on").status_code == 422
     assert as_user("manager").api("get", f"/api/v1/contact_rule/{key}/forecast").status_code == 403
     assert marketer.api("get", "/api/v1/contact_rule/999999/forecast").status_code == 404
+
+
+def test_a_rule_is_shown_as_somebody_will_read_it_and_tried_out(as_user, session, made, rule):
+    party, found = born_tomorrow(made, "Anna", email="anna@bloem.example"), rule()
+    marketer = as_user("marketer")
+    page = marketer.get(f"/contact_rule/show/{found.id}?tab=preview&who={party.id}").get_data(as_text=True)
+    assert f'src="/contact_rule/{found.id}/letter?who={party.id}&amp;language=en"' in page
+    letter = marketer.get(f"/contact_rule/{found.id}/letter?who={party.id}")
+    assert (letter.status_code, "Today</p>" in letter.get_data(as_text=True)) == (200, True)
+    assert letter.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    with office():
+        answer = marketer.post(f"/contact_rule/{found.id}/try_letter?tab=preview", {"to": "stranger@elsewhere.example"})
+        assert (answer.status_code, "belongs to none of our accounts" in answer.get_data(as_text=True)) == (422, True)
+        assert session.scalars(select(Outbox).where(Outbox.topic == mailing_trial.TOPIC)).all() == []
+        assert marketer.post(f"/contact_rule/{found.id}/try_letter", {"to": ""}).status_code == 303
+        [job] = session.scalars(select(Outbox).where(Outbox.topic == mailing_trial.TOPIC)).all()
+        assert (job.record_id, job.payload["rule"]) == (None, found.id)
+        session.expunge_all()
+        trial = mailing_trial.trial(session, None, job.payload, by_id=job.actor_id, at=clock.now())
+        assert "Subject: [Test] For you\r\n" in trial_work.written(trial).decode()
+    assert as_user("auditor").post(f"/contact_rule/{found.id}/try_letter", {"to": ""}).status_code == 403
+
+
+def test_what_came_of_a_rule_stands_on_its_card_and_in_rest(as_user, session, occurrences):
+    marketer, one = as_user("marketer"), occurrences["birthday"]
+    assert marketer.api("get", f"/api/v1/contact_rule/{one.rule_id}/effect").status_code == 422
+    one.state, one.reason = OccurrenceState.written, None
+    one.counts_from, one.counts_until = clock.today("UTC"), tomorrow()
+    session.commit()
+    told = marketer.api("get", f"/api/v1/contact_rule/{one.rule_id}/effect").json["result"]
+    assert (told["written"]["people"], told["written"]["orders"], told["buying"]) == (1, None, None)
+    page = marketer.get(f"/contact_rule/{one.rule_id}/tab/effect").get_data(as_text=True)
+    assert "Nobody is held out" in page
+    assert marketer.api("get", "/api/v1/contact_rule/999999/effect").status_code == 404
+
+
+def test_an_occasion_stands_at_its_party_and_is_tried_again(as_user, session, made, occurrences):
+    one = occurrences["birthday"]
+    marketer, party = as_user("marketer"), one.party
+    page = marketer.get(f"/party/{party.id}/tab/rule_occurrence").get_data(as_text=True)
+    assert (page.count("there is no consent"), f"/rule_occurrence/show/{one.id}" in page) == (1, True)
+    one.rule.is_active, party.birthday = True, one.happens_on.replace(year=1980)
+    session.commit()
+    assert marketer.post(f"/rule_occurrence/{one.id}/retry").status_code == 302
+    session.expire_all()
+    assert (one.state, one.reason) == (OccurrenceState.left_out, LeftOut.no_consent)  # no such occasion: another slot
+    assert as_user("auditor").post(f"/rule_occurrence/{one.id}/retry").status_code == 403
+
+
+def test_a_link_of_a_letter_leads_on_and_counts(visitor, session, made, rule, template):
+    template.blocks[0].kind, template.blocks[0].address = BlockKind.button, "https://shop.example.org/a"
+    mail_template.save(session, template)
+    born_tomorrow(made, "Anna", email="anna@bloem.example", language="en")
+    found = rule(days=-1, hour=0)
+    found.is_active = True
+    session.flush()
+    rule_occurrence.plan(session, found.id, at=clock.now())
+    one = session.scalars(select(RuleOccurrence)).one()
+    with office():
+        rule_occurrence.fulfil(session, one.id, compose=composed, at=clock.now())
+    session.commit()
+    good = mailing_link.token("r", one.id, 0)
+    assert visitor.get(f"/m/{good}").status_code == 404  # it has not left
+    one.letter.state, one.letter.sent_at = LetterState.sent, clock.now()
+    session.commit()
+    answer = visitor.get(f"/m/{good}")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "https://shop.example.org/a")
+    assert visitor.get(f"/m/{mailing_link.token('e', one.id)}").headers["Content-Type"] == "image/gif"
+    session.expire_all()
+    assert one.opened_at == one.clicked_at is not None
+    for forged in (mailing_link.token("r", one.id, 1), mailing_link.token("c", one.id, 0), good.replace("-0-", "-1-")):
+        assert visitor.get(f"/m/{forged}").status_code == 404

@@ -45,7 +45,7 @@ ONE_PAGE = {
     "more_cards": "the next cards of a column",
     "forecast": "sums by month and currency",
     "get_forecast": "REST, at most twenty of the letters that a rule is to write next",
-    "get_effect": "REST, sums of one mailing, of groups of at least thirty",
+    "get_effect": "REST, sums of one mailing or one rule, of groups of at least thirty",
     "by_month": "plans of one month and sums beside them",
     "show_calendar": "at most as many as a calendar draws",
     "show_gallery": "a page, like the list",

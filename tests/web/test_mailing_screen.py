@@ -259,7 +259,7 @@ def test_the_difference_to_the_held_out_is_told_with_its_interval(as_user, sessi
     text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
     assert "Written to 31 20 64.5 % 20 €2,000.00 €64.52" in text
     assert "Held out 30 0 0.0 % 0 €0.00 €0.00" in text
-    assert "Share of those who ordered More than without the mailing +64.5 points; with 99 percent confidence" in text
+    assert "Share of those who ordered More than without the letters +64.5 points; with 99 percent confidence" in text
     assert "Turnover of each on the average Too few to tell This takes 30 counterparties in each group" in text
     assert page.count('class="effect-range"') == 1
 

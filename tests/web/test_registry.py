@@ -64,6 +64,7 @@ PUBLIC = {
     "PreferenceView.keep": "answers to the sealed link of a letter",
     "PreferenceView.one_click": "answers to the sealed link of a letter, for the recipient's mail program",
     "MailingPublicView.follow": "answers to a signed link of a letter, and leads to an address of that letter alone",
+    "TextReportView.take": "answers to the mark of a text message, and to its provider's signature",
     "SecondStepView.code": "answers to a right password only",
     "SecondStepView.set_up": "answers to a right password only",
     "LookView.end": "ends one's own look, whoever one looks as",
