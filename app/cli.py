@@ -11,7 +11,8 @@ import click
 from app.cli_access import explain, handover, remove_second_factor, role
 from app.cli_company import choose_own_database, company_options, reset_password, set_up_company
 from app.cli_import import import_party
-from app.cli_money import invoice, verify
+from app.cli_money import invoice, prove, verify
+from app.cli_person import person
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -213,6 +214,7 @@ def imports() -> None:
 
 imports.add_command(import_party)
 crm.add_command(invoice)
+crm.add_command(person)
 crm.add_command(verify)
 crm.add_command(reset_password)
 crm.add_command(explain)
@@ -269,17 +271,19 @@ def backup(file: Path) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--force", is_flag=True, help="Replace what is here.")
 def restore(file: Path, *, force: bool) -> None:
-    """Put an archive in the place of this installation; stop the program first."""
+    """Put an archive in the place of this installation and verify it; stop the program first."""
     import config  # not the settings: reading them would make keys in the empty place
-    from app import readiness
+    from app import migrating, readiness
     from app.backup import restore as put
 
     var, url, _demo = config.places()
     manifest = put(file, var, url, force=force)
     readiness.forget(var)
-    click.echo(
-        f"ok: {len(manifest.members)} members, schema {manifest.revision}; run `crm init` to bring it up to date"
-    )
+    click.echo(f"ok: {len(manifest.members)} members, schema {manifest.revision}")
+    if manifest.revision != migrating.newest():
+        click.echo("Run `crm init` to bring it up to date, then `crm verify`")
+        return
+    prove()
 
 
 @crm.command()
@@ -300,7 +304,9 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """Run the program; a refusal is one line on stderr and exit code 1."""
+    """Run the program; a refusal is one line on stderr and exit code 1, a database that is not ready exit code 2."""
+    from sqlalchemy.exc import DBAPIError
+
     from app.errors import DomainError
 
     if str(ROOT) not in sys.path:
@@ -310,6 +316,14 @@ def main() -> None:
     except DomainError as refusal:
         click.echo(f"refused: {refusal}", err=True)
         sys.exit(1)
+    except DBAPIError:
+        from app.cli_trouble import remedy
+
+        trouble = remedy(_settings()["SQLALCHEMY_DATABASE_URI"])
+        if trouble is None:  # it stands as it should: what went wrong is ours
+            raise
+        click.echo(trouble, err=True)
+        sys.exit(2)
     except RuntimeError as error:
         if type(error).__name__ != "UnsafeSettingError":
             raise

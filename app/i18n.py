@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date
 from typing import Any
 
@@ -22,9 +23,28 @@ DEFAULT_LANGUAGE = "en"
 _DAY = {"en": "d MMMM y", "nl": "d MMMM y", "ru": "d MMMM y 'г.'", "hy": "d MMMM, y 'թ.'"}
 
 
+Noted = dict[str, tuple[str, dict[str, Any]]]  # a text as it was told → what was translated, with its values
+_NOTED: ContextVar[Noted | None] = ContextVar("noted", default=None)
+
+
 def gettext(text: str, **values: Any) -> str:  # noqa: ANN401 -- placeholders of any printable type
     """Translate now, into the language of the current reader."""
-    return str(_gettext(text, **values))
+    told = str(_gettext(text, **values))
+    noted = _NOTED.get()
+    if noted is not None:
+        noted[told] = (text, values)
+    return told
+
+
+@contextmanager
+def noting() -> Iterator[Noted]:
+    """Note how every text is made that is translated meanwhile: what is kept can be told in another language later."""
+    noted: Noted = {}
+    before = _NOTED.set(noted)
+    try:
+        yield noted
+    finally:
+        _NOTED.reset(before)
 
 
 def lazy_gettext(text: str, **values: Any) -> Any:  # noqa: ANN401 -- a lazy string, str to all who read it

@@ -30,6 +30,11 @@ def newest() -> str:
     return ScriptDirectory.from_config(config_for("")).get_current_head() or ""
 
 
+def is_known(revision: str) -> bool:
+    """Say whether the program has the step of a revision: a newer program's database has others."""
+    return any(script.revision == revision for script in ScriptDirectory.from_config(config_for("")).walk_revisions())
+
+
 def standing(engine: Engine) -> str | None:
     """Return the revision of a database, None for an empty one."""
     with engine.connect() as connection:

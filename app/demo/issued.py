@@ -33,7 +33,7 @@ _BY_ISSUING = (
     "chain_position",
     "chain_link",
 )
-_LEFT_OUT = frozenset({"id", "allocated", "settlement"})  # the database fills them in
+_LEFT_OUT = frozenset({"id", "allocated", "credited", "settlement"})  # the database fills them in
 _COLUMNS = [column.key for column in Invoice.__table__.columns if column.key not in _LEFT_OUT]
 _LINE = [column.key for column in InvoiceLine.__table__.columns if column.key not in {"id", "invoice_id"}]
 _TAX = [column.key for column in InvoiceTax.__table__.columns if column.key not in {"id", "invoice_id"}]

@@ -1,4 +1,4 @@
-"""Leads of the demo company: what arrived within the last month by a form, by programs and by messages."""
+"""Leads of the demo company: what arrived within the last month by a form, by programs, by messages and in a file."""
 
 import json
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,12 +23,14 @@ from app.models.lead_source import (
     LeadReceiver,
     LeadSource,
 )
+from app.models.mailbox import Mailbox
 from app.models.party import Party, PartyKind
 from app.roles import Scope
 from app.services import intake, intake_read, lead_clock, lead_convert
 from app.services import lead as leads
 from app.services import lead_form as forms
 from app.services import lead_source as sources
+from app.services import mailbox as mailboxes
 from app.services import pipeline as pipelines
 from app.services.access import Actor
 
@@ -62,9 +64,13 @@ def ensure(session: Session, *, people: People, today: date) -> dict[str, int]:
         for _each in range(COUNT)
     )
     robot = Actor(None, "system", Scope.all)
+    *asking, listed, written = found
     for at, moment in enumerate(moments):
         with diary.entry(moment, robot):
-            _arrive(session, found[at % len(found)], at, random, moment)
+            _arrive(session, asking[at % len(asking)], at, random, moment)
+    with diary.entry(moments[-1], robot):
+        _from_file(session, listed, moments[-1])
+        _mailbox(session, written)
     head = Actor(people.ids["head"], "head", Scope.all)
     for lead in session.scalars(select(Lead).order_by(Lead.id)).all():
         _go_on(session, lead, random, diary, head)
@@ -77,11 +83,13 @@ def _sources(session: Session, people: People) -> list[LeadSource]:
         {"name": "Website", "channel": LeadChannel.form, "assignment": Assignment.territory, "norm_minutes": 30},
         {"name": "Marketplace", "channel": LeadChannel.api, "assignment": Assignment.in_turn, "norm_minutes": 60},
         {"name": "Messenger", "channel": LeadChannel.message, "assignment": Assignment.language, "norm_minutes": 20},
+        {"name": "Visitors of the fair", "channel": LeadChannel.imported, "assignment": Assignment.in_turn},
+        {"name": "Sales mailbox", "channel": LeadChannel.email, "assignment": Assignment.in_turn, "norm_minutes": 120},
     )
     made = []
     for told in about:
         source = LeadSource(**told, language="en", country="NL", team_id=people.teams[NORTH])
-        source.code = str(told["name"]).lower()
+        source.code = str(told["name"]).lower().replace(" ", "-")
         source.receivers = [
             LeadReceiver(user_id=people.ids["manager"], most_open=15),
             *(LeadReceiver(user_id=people.ids["manager2"], country=land) for land in ("RU", "AM")),
@@ -127,6 +135,29 @@ def _arrive(session: Session, source: LeadSource, at: int, random: Random, momen
     read = intake_read.message if is_message else intake_read.request
     about = intake.About(external_id=f"{MARK}{at}", read=read)
     intake.receive(session, source, payload, at=moment, about=about)
+
+
+def _from_file(session: Session, source: LeadSource, moment: datetime) -> None:
+    """Bring in the list that was kept at a fair, one visitor in each language."""
+    for at, land in enumerate(land for land, _weight in LANDS):
+        first, last = land.people[0]
+        given = {
+            "name": f"{first[at]} {last[at]}",
+            "email": f"{MARK.lower()}fair{at}@klant.example",
+            "country": land.country,
+            "language": land.language,
+            "text": _WISHES.get(land.language, _WISHES["en"])[0],
+        }
+        about = intake.About(external_id=f"{MARK}fair{at}", channel=LeadChannel.imported, values=given)
+        payload = json.dumps(given, ensure_ascii=False).encode()
+        intake.receive(session, source, payload, at=moment, about=about)
+
+
+def _mailbox(session: Session, source: LeadSource) -> None:
+    """Show a mailbox that is read for leads; it is switched off, for its server does not exist."""
+    box = Mailbox(name="Sales", host="imap.example.com", login="sales@example.com", source=source, is_active=False)
+    mailboxes.save(session, box)
+    session.flush()
 
 
 def _go_on(session: Session, lead: Lead, random: Random, diary: Diary, by: Actor) -> None:

@@ -58,16 +58,20 @@ class InvoiceState(StrEnum):
 
 
 class Settlement(StrEnum):
-    """How far an issued document is settled: the database derives it from what is allocated."""
+    """How far an issued document is settled: the database derives it from what is allocated.
+
+    An invoice that its own credit notes have settled as a whole is credited: nobody has paid it.
+    """
 
     open = "open"
     partly_paid = "partly_paid"
     paid = "paid"
+    credited = "credited"
 
 
 label(InvoiceKind, invoice=_l("Invoice"), credit_note=_l("Credit note"))
 label(InvoiceState, draft=_l("Draft"), issued=_l("Issued"), closed=_l("Closed"))
-label(Settlement, open=_l("Unpaid"), partly_paid=_l("Partly paid"), paid=_l("Paid"))
+label(Settlement, open=_l("Unpaid"), partly_paid=_l("Partly paid"), paid=_l("Paid"), credited=_l("Credited"))
 
 INVOICE_MOVES: Moves[InvoiceState] = {
     InvoiceState.draft: frozenset({InvoiceState.issued}),
@@ -89,6 +93,7 @@ FREE_AFTER_ISSUE = frozenset(
         "file_id",
         "search_text",
         "allocated",
+        "credited",
         "settlement",
         "version",
         "changed_at",
@@ -104,14 +109,16 @@ class Invoice(Entity, Owned):
     currency one unit of the document's currency is worth. `number_period` and `number_n` are the counter's period
     and count behind the printed number. `is_advance` asks for money before the delivery of its order; a later invoice
     takes it off, by lines that name those of the advance (`advance_line_id`). `allocated` is the sum of the
-    document's allocations in its currency; a trigger keeps it. `margin` is what was left of the net amount beyond the
+    document's allocations in its currency, `credited` the part that its
+    own credit notes settle; a trigger keeps both. `margin` is what was left of the net amount beyond the
     cost when it was issued. While `reminder_block_why` says something nobody is reminded of the invoice, up to and
-    including `reminder_block_until`, for good when that is None.
+    including `reminder_block_until`, for good when that is None. `__beside__` lets lists ask for what its lines sell.
     """
 
     __tablename__ = "invoice"
     __stem__ = "invoice"
     __guards__: ClassVar = {"margin": ("margin",)}
+    __beside__: ClassVar = {"category": "invoice_line.product_id>product.category_id"}
     __table_args__ = (
         UniqueConstraint("series_id", "number"),
         CheckConstraint("length(currency) = 3", name="currency_code"),
@@ -128,6 +135,7 @@ class Invoice(Entity, Owned):
         CheckConstraint("delivery_until >= delivery_on", name="delivery_in_order"),
         CheckConstraint("allocated >= 0 AND allocated <= gross", name="allocated_within"),
         CheckConstraint("state <> 'draft' OR allocated = 0", name="draft_unallocated"),
+        CheckConstraint("credited >= 0 AND credited <= allocated", name="credited_within"),
         Index("ix_invoice_state_id", "state", "id"),
         Index("ix_invoice_kind_settlement_due_on", "kind", "settlement", "due_on"),
         Index("ix_invoice_kind_state_id", "kind", "state", "id"),
@@ -179,11 +187,12 @@ class Invoice(Entity, Owned):
     gross: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
     margin: Mapped[Decimal | None] = mapped_column(Amount())
     allocated: Mapped[Decimal] = mapped_column(Amount(), default=ZERO, server_default="0")
+    credited: Mapped[Decimal] = mapped_column(Amount(), default=ZERO, server_default="0")
     settlement: Mapped[Settlement | None] = mapped_column(
         Choice(Settlement),
         Computed(
-            "CASE WHEN state = 'draft' THEN NULL WHEN allocated = gross THEN 'paid'"
-            " WHEN allocated = 0 THEN 'open' ELSE 'partly_paid' END",
+            "CASE WHEN state = 'draft' THEN NULL WHEN gross > 0 AND credited = gross THEN 'credited'"
+            " WHEN allocated = gross THEN 'paid' WHEN allocated = 0 THEN 'open' ELSE 'partly_paid' END",
             persisted=True,
         ),
         index=True,

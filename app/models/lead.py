@@ -14,6 +14,7 @@ from app.i18n import lazy_gettext as _l
 from app.lifecycle import Moves
 from app.models.base import Entity, Line, Owned, index_where
 from app.models.lead_source import LeadChannel, LeadPriority
+from app.retold import Retold
 
 if TYPE_CHECKING:
     from app.models.deal import Deal
@@ -141,7 +142,7 @@ class Lead(Entity, Owned):
     utm_content: Mapped[str | None] = mapped_column(String(120))
     page: Mapped[str | None] = mapped_column(String(500), info=PERSONAL)
     referrer: Mapped[str | None] = mapped_column(String(500), info=PERSONAL)
-    error: Mapped[str | None] = mapped_column(String(500), info=PERSONAL)
+    error: Mapped[str | None] = mapped_column(Retold(), info=PERSONAL)
     held_because: Mapped[HeldBecause | None] = mapped_column(Choice(HeldBecause))
 
     party_id: Mapped[int | None] = mapped_column(ForeignKey("party.id", ondelete="SET NULL"), index=True)
@@ -211,5 +212,5 @@ class LeadArrival(Line):
     received_at: Mapped[datetime] = mapped_column(Instant())
     raw: Mapped[str] = mapped_column(Text(), info=PERSONAL)
     text: Mapped[str | None] = mapped_column(Text(), info=PERSONAL)
-    error: Mapped[str | None] = mapped_column(String(500), info=PERSONAL)
+    error: Mapped[str | None] = mapped_column(Retold(), info=PERSONAL)
     address: Mapped[str | None] = mapped_column(String(64))

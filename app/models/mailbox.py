@@ -13,6 +13,7 @@ from app.db import Model
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.models.base import Entity, index_where
+from app.retold import Retold
 
 if TYPE_CHECKING:
     from app.models.attachment import Attachment
@@ -157,7 +158,7 @@ class ReceivedMail(Entity):
     sent_at: Mapped[datetime | None] = mapped_column(Instant())
     received_at: Mapped[datetime] = mapped_column(Instant())
     size: Mapped[int] = mapped_column(BigInteger)
-    error: Mapped[str | None] = mapped_column(String(500), info=PERSONAL)
+    error: Mapped[str | None] = mapped_column(Retold(), info=PERSONAL)
     raw_id: Mapped[int | None] = mapped_column(ForeignKey("attachment.id", ondelete="SET NULL"), index=True)
     raw: Mapped["Attachment | None"] = relationship("Attachment")
     letter_id: Mapped[int | None] = mapped_column(ForeignKey("letter.id", ondelete="SET NULL"), index=True)

@@ -200,8 +200,8 @@ class MailingRecipient(Entity, Owned):
 
     Shape: `words` stand for the places of the template. Whoever is left out for want of an address, or because
     somebody else has the same, has none here; `digest` is its keyed hash, as the gate has it. `tries` counts claims;
-    `answer` is what the server said. `number` stands on a letter on paper, so that it can be named. `zones` are the time
-    zones where somebody may live, with spaces between; until `quiet_until` it was put off for his quiet time.
+    `answer` is what the server said. `number` stands on a letter on paper, so that it can be named. `zones` are the
+    time zones where somebody may live, with spaces between; until `quiet_until` it was put off for his quiet time.
     """
 
     __tablename__ = "mailing_recipient"

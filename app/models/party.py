@@ -88,7 +88,7 @@ class Party(Entity, Owned):
         "bank_account": ("bank_accounts",),
         "credit_limit": ("credit_limit",),
         "price_list": ("price_list",),
-        "=order": ("orders_count", "first_order_on", "last_order_on", "orders_per_year"),
+        "=order": ("orders_count", "first_order_on", "last_order_on", "orders_per_year", "client_since"),
         "=invoice": ("turnover", "average_check", "open_balance", "payment_lag_days", "last_touch_on"),
         "=segment": ("segment",),
     }

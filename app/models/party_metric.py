@@ -12,13 +12,15 @@ from app.db import Model
 ZERO = Decimal(0)
 # Filters and columns of the list of counterparties: name → column of the table below.
 SHOWN = (
-    *("orders_count", "first_order_on", "last_order_on", "orders_per_year"),
+    *("orders_count", "first_order_on", "last_order_on", "orders_per_year", "client_since"),
     *("turnover", "average_check", "open_balance", "payment_lag_days", "last_touch_on"),
 )
 
 
 class PartyMetric(Model):
     """The figures of one counterparty (services.party_metric says how each is worked out).
+
+    `client_since` is the day of the first order or invoice, whichever came first: in its month it is a new client.
 
     Units: amounts in the currency of the organisation that issued; `orders_per_year` orders; `payment_lag_days` days
     from the due date to the day on which an invoice was settled, below zero for early ones.
@@ -37,6 +39,7 @@ class PartyMetric(Model):
     first_order_on: Mapped[date | None] = mapped_column(Date())
     last_order_on: Mapped[date | None] = mapped_column(Date())
     orders_per_year: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
+    client_since: Mapped[date | None] = mapped_column(Date())
     turnover: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)
     average_check: Mapped[Decimal | None] = mapped_column(Amount())
     open_balance: Mapped[Decimal] = mapped_column(Amount(), default=ZERO)

@@ -46,6 +46,11 @@ _ALLOCATED = {
         " + (SELECT coalesce(sum(amount), 0) FROM allocation WHERE refund_id = {0})"
     ),
 }
+# What its own credit notes settle of an invoice; those of another invoice are as good as money.
+_CREDITED = (
+    "(SELECT coalesce(sum(a.amount), 0) FROM allocation a JOIN invoice n ON n.id = a.credit_note_id"
+    " WHERE a.invoice_id = {0} AND n.credits_id = {0})"
+)
 _SETTLED = (
     ("invoice", "invoice_id"),
     ("invoice", "credit_note_id"),
@@ -86,12 +91,21 @@ _APART = (
 )
 
 
-def _steps_back(table: str, *, settled: bool) -> list[str]:
+def _steps_back(table: str, *, settled: bool, credited: bool) -> list[str]:
     """Return the changes that a table refuses besides those of its protected columns."""
     steps = list(_STEPS_BACK if table == "invoice" else _PAYMENT_STEPS_BACK)
     if settled:
         steps.append(f"(new.allocated <> old.allocated AND new.allocated <> {_ALLOCATED[table].format('new.id')})")
+    if credited and table == "invoice":
+        steps.append(f"(new.credited <> old.credited AND new.credited <> {_CREDITED.format('new.id')})")
     return steps
+
+
+def _summed(table: str, name: str, row: str, *, credited: bool) -> str:
+    """Return the statement that sums up what is allocated of the document or payment that a new row names."""
+    key = f"{row}.{name}"
+    too = f", credited = {_CREDITED.format(key)}" if credited and name == "invoice_id" else ""
+    return f"UPDATE {table} SET allocated = {_ALLOCATED[table].format(key)}{too} WHERE id = {key}"
 
 
 @dataclass(frozen=True)
@@ -113,10 +127,10 @@ def payment_columns() -> list[str]:
     return [column.name for column in Payment.__table__.columns if column.name not in FREE_PAYMENT]
 
 
-def sqlite_triggers(columns: list[str], *, settled: bool = True) -> dict[str, Trigger]:
+def sqlite_triggers(columns: list[str], *, settled: bool = True, credited: bool = True) -> dict[str, Trigger]:
     """Return SQLite's triggers, name → trigger; `columns` are the protected ones that the table of invoices has.
 
-    `settled` says whether the database knows allocations already.
+    `settled` says whether the database knows allocations already, `credited` whether it sums up credit notes apart.
 
     An INSERT OR REPLACE would delete a row without telling its delete trigger; that is why the insert and update
     triggers look for the row that would have to go.
@@ -130,7 +144,8 @@ def sqlite_triggers(columns: list[str], *, settled: bool = True) -> dict[str, Tr
         )
 
     changed = " OR ".join(
-        [f"new.{name} IS NOT old.{name}" for name in columns] + _steps_back("invoice", settled=settled)
+        [f"new.{name} IS NOT old.{name}" for name in columns]
+        + _steps_back("invoice", settled=settled, credited=credited)
     )
     taken = (
         "EXISTS (SELECT 1 FROM invoice WHERE state <> 'draft' AND "
@@ -156,14 +171,14 @@ def sqlite_triggers(columns: list[str], *, settled: bool = True) -> dict[str, Tr
         add(table, f"{table}_keep_update", "UPDATE", "1", KEPT)
         add(table, f"{table}_keep_delete", "DELETE", "1", KEPT)
     recorded = [f"new.{name} IS NOT old.{name}" for name in payment_columns()]
-    of_payment = " OR ".join(recorded + _steps_back("payment", settled=settled))
+    of_payment = " OR ".join(recorded + _steps_back("payment", settled=settled, credited=credited))
     standing = "new.allocated <> 0 OR EXISTS (SELECT 1 FROM payment WHERE id = new.id)"
     add("payment", "payment_keep_insert", "INSERT", standing, RECORDED)
     add("payment", "payment_keep_update", "UPDATE", of_payment, RECORDED)
     add("payment", "payment_keep_delete", "DELETE", "1", RECORDED)
     add("allocation", "allocation_sides", "INSERT", f"{_WRONG_SIDES} OR {_APART}", SIDES)
     for table, name in _SETTLED:
-        sums = f"UPDATE {table} SET allocated = {_ALLOCATED[table].format(f'new.{name}')} WHERE id = new.{name}"
+        sums = _summed(table, name, "new", credited=credited)
         found[f"allocation_sum_{name}"] = Trigger(
             "allocation",
             f"CREATE TRIGGER allocation_sum_{name} AFTER INSERT ON allocation WHEN new.{name} IS NOT NULL "
@@ -172,7 +187,7 @@ def sqlite_triggers(columns: list[str], *, settled: bool = True) -> dict[str, Tr
     return found
 
 
-def postgresql_triggers(columns: list[str], *, settled: bool = True) -> dict[str, Trigger]:
+def postgresql_triggers(columns: list[str], *, settled: bool = True, credited: bool = True) -> dict[str, Trigger]:
     """Return PostgreSQL's triggers, each with the body of its function of the same name.
 
     The triggers of lines lock the document against its issue: a line cannot slip in while another transaction
@@ -180,7 +195,9 @@ def postgresql_triggers(columns: list[str], *, settled: bool = True) -> dict[str
     """
     refuse = "RAISE EXCEPTION '{}' USING ERRCODE = 'check_violation';".format
     differs = "NEW.{0} IS DISTINCT FROM OLD.{0}".format
-    changed = " OR ".join([differs(name) for name in columns] + _steps_back("invoice", settled=settled))
+    changed = " OR ".join(
+        [differs(name) for name in columns] + _steps_back("invoice", settled=settled, credited=credited)
+    )
     found: dict[str, Trigger] = {}
 
     def add(table: str, name: str, events: str, body: str, *, level: str = "ROW", when: str = "BEFORE") -> None:
@@ -205,7 +222,9 @@ def postgresql_triggers(columns: list[str], *, settled: bool = True) -> dict[str
         add(table, f"{table}_keep_delete", "DELETE", f"{of_old} RETURN OLD;")
     for table in ADDED_ONLY:
         add(table, f"{table}_keep_rows", "UPDATE OR DELETE", f"{refuse(KEPT)} RETURN NULL;")
-    of_payment = " OR ".join([differs(name) for name in payment_columns()] + _steps_back("payment", settled=settled))
+    of_payment = " OR ".join(
+        [differs(name) for name in payment_columns()] + _steps_back("payment", settled=settled, credited=credited)
+    )
     add("payment", "payment_keep_update", "UPDATE", f"IF {of_payment} THEN {refuse(RECORDED)} END IF; RETURN NEW;")
     add("payment", "payment_keep_delete", "DELETE", f"{refuse(RECORDED)} RETURN NULL;")
     wrong = f"{_WRONG_SIDES} OR {_APART}"
@@ -213,8 +232,7 @@ def postgresql_triggers(columns: list[str], *, settled: bool = True) -> dict[str
     begun = f"IF NEW.allocated <> 0 THEN {refuse(RECORDED)} END IF; RETURN NEW;"
     add("payment", "payment_keep_insert", "INSERT", begun)
     sums = "".join(
-        f"IF NEW.{name} IS NOT NULL THEN UPDATE {table} SET allocated = {_ALLOCATED[table].format(f'NEW.{name}')} "
-        f"WHERE id = NEW.{name}; END IF; "
+        f"IF NEW.{name} IS NOT NULL THEN {_summed(table, name, 'NEW', credited=credited)}; END IF; "
         for table, name in _SETTLED
     )
     add("allocation", "allocation_sum", "INSERT", f"{sums} RETURN NULL;", when="AFTER")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.columns import Instant, Key
@@ -57,6 +57,7 @@ class SearchEntry(Model, Owned):
     )
     search_text: Mapped[str] = mapped_column(Text(), default="")
     changed_at: Mapped[datetime] = mapped_column(Instant())
+    is_archived: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class SearchWord(Model):

@@ -68,19 +68,19 @@ def make_triggers(connection: Connection) -> None:
     if "activity" in tables and "search_text" not in {column["name"] for column in about.get_columns("activity")}:
         tables.remove("activity")  # before 0028 nobody searched it
     columns = [name for name in protection.protected_columns() if name in standing]
-    settled = "allocation" in tables
+    knows = {"settled": "allocation" in tables, "credited": "credited" in standing}
     audited = "audit_seal" in tables
     merges = "party_merge" in tables
     if connection.dialect.name == "sqlite":
         audit = audit_protection.sqlite_triggers() if audited else {}
         audit |= consent_protection.sqlite_triggers(merges=merges) | deal_protection.sqlite_triggers()
         audit |= made_protection.sqlite_triggers() | contract_protection.sqlite_triggers()
-        _sqlite(connection, tables, protection.sqlite_triggers(columns, settled=settled) | audit)
+        _sqlite(connection, tables, protection.sqlite_triggers(columns, **knows) | audit)
     elif connection.dialect.name == "postgresql":
         audit = audit_protection.postgresql_triggers() if audited else {}
         audit |= consent_protection.postgresql_triggers(merges=merges) | deal_protection.postgresql_triggers()
         audit |= made_protection.postgresql_triggers() | contract_protection.postgresql_triggers()
-        _postgresql(connection, tables, protection.postgresql_triggers(columns, settled=settled) | audit)
+        _postgresql(connection, tables, protection.postgresql_triggers(columns, **knows) | audit)
 
 
 def drop_triggers(connection: Connection) -> None:

@@ -327,7 +327,7 @@ def _stored(session: Session, row: Allocation, *sides: Side) -> Allocation:
     session.add(row)
     session.flush()
     for side in sides:
-        session.refresh(side, ["allocated", "settlement"] if isinstance(side, Invoice) else ["allocated"])
+        session.refresh(side, ["allocated", "credited", "settlement"] if isinstance(side, Invoice) else ["allocated"])
     return row
 
 

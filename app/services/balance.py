@@ -44,16 +44,14 @@ def of_party(session: Session, party: Party, *, on: date, organisation_id: int |
     from one to the other.
     """
     with access.everything(session, why="a balance counts every document and payment"):
-        found = [
-            *session.execute(
-                union_all(
-                    _documents(party.id, on, organisation_id),
-                    _payments(party.id, on, organisation_id),
-                    _write_offs(party.id, on, organisation_id),
-                )
-            ),
-            *_conversions(session, party.id, on, organisation_id),
-        ]
+        parts = union_all(
+            _documents(party.id, on, organisation_id),
+            _payments(party.id, on, organisation_id),
+            _write_offs(party.id, on, organisation_id),
+        )
+        found = [*session.execute(parts)]
+        if found:  # without a document nothing was moved between currencies
+            found += _conversions(session, party.id, on, organisation_id)
     return _summed((row[0], row[1]) for row in found)
 
 

@@ -92,6 +92,7 @@ _TEXTS: dict[str, Any] = {
     "first_order_on": _l("First order"),
     "last_order_on": _l("Last order"),
     "orders_per_year": _l("Orders per year"),
+    "client_since": _l("Client since"),
     "turnover": _l("Turnover"),
     "average_check": _l("Average check"),
     "open_balance": _l("Open balance"),

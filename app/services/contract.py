@@ -27,6 +27,7 @@ from app.services import organisation as organisations
 from app.services import period as periods
 from app.services.access import Actor
 from app.services.collected import Collected
+from app.services.party_rules import refuse_erased
 from app.services.text import is_blank, line, lines
 
 USUAL = timedelta(days=30)  # how long the customer's page is open when nobody says how long
@@ -64,6 +65,8 @@ def _judge(session: Session, contract: Contract) -> None:
         found.refuse("organisation", _("Say which of your organisations this is for"))
     if party is None:
         found.refuse("party", _("Say whom this is for"))
+    else:
+        found.take("party", lambda: refuse_erased(party))
     values = _texts(contract, found)
     values["currency"] = (
         (contract.currency or (party and party.currency) or (ours and ours.currency) or "").strip().upper()

@@ -22,6 +22,7 @@ from app.services.access import Actor
 from app.services.collected import Collected
 from app.services.deal_step import begin, lose, move, refuse_move, refuse_reopen, reopen, tick, untick, win
 from app.services.document import linked
+from app.services.party_rules import refuse_erased
 from app.services.text import is_blank, line, lines
 
 __all__ = [
@@ -56,6 +57,8 @@ def save(session: Session, deal: Deal) -> None:
         party = linked(session, deal, "party", Party)
         if party is None:
             found.refuse("party", _("Say whom this is for"))
+        elif is_new:
+            found.take("party", lambda: refuse_erased(party))
         if is_new:
             _choose_stage(session, deal, found)
         deal_currency = _currency(session, deal, party, found)

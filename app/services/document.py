@@ -36,6 +36,7 @@ from app.services import price as prices
 from app.services import tax as taxes
 from app.services import unit as units
 from app.services.collected import Collected
+from app.services.party_rules import refuse_erased
 from app.services.price_choice import Priced as Offer
 from app.services.text import is_blank, line, lines
 
@@ -139,6 +140,7 @@ def head(session: Session, document: Document, found: Collected) -> Head | None:
         found.refuse("party", _("Say whom this is for"))
     if organisation is None or party is None:
         return None
+    found.take("party", lambda: refuse_erased(party))
     new = not state_of(document).persistent
     currency = (document.currency or party.currency or organisation.currency).strip().upper()
     if found.take("currency", lambda: money.digits(currency)) is None:

@@ -40,7 +40,7 @@ Fragments = Sequence[tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One record that was found; the smaller its rank, the better it fits."""
+    """One record that was found; the smaller its rank, the better it fits; what is archived comes after the others."""
 
     entity: str
     record_id: int
@@ -48,6 +48,7 @@ class Hit:
     detail: str
     rank: int
     changed_at: datetime
+    is_archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def search(
         found = seeker.open_to_reader(seeker.gather(instead, ()), instead) | found
     ranked = sorted(
         ((_rank(row, sought, starts), row) for row in found.values()),
-        key=lambda one: (one[0], -one[1].changed_at.timestamp(), one[1].record_id),
+        key=lambda one: (one[1].is_archived, one[0], -one[1].changed_at.timestamp(), one[1].record_id),
     )
     words = tuple(dict.fromkeys(word.strip() for group in meant.values() for word in group))
     return Found(_grouped(ranked, each, most, seeker.closed), instead, words)
@@ -141,7 +142,7 @@ def _grouped(
 
 def _hit(row: Any, rank: int, closed: Collection[str]) -> Hit:  # noqa: ANN401
     detail = "" if row.entity in closed else row.detail
-    return Hit(row.entity, row.record_id, row.title, detail, rank, row.changed_at)
+    return Hit(row.entity, row.record_id, row.title, detail, rank, row.changed_at, row.is_archived)
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ DUE = "search_index"
 _ENTRY: Table = SearchEntry.__table__  # type: ignore[assignment]
 _WORD: Table = SearchWord.__table__  # type: ignore[assignment]
 _WORDS = "find_words"
-_KEPT = ("title", "detail", "key", "search_text", "changed_at", "owner_id", "team_id")
+_KEPT = ("title", "detail", "key", "search_text", "changed_at", "owner_id", "team_id", "is_archived")
 
 Progress = Callable[[str, int], None]
 
@@ -54,6 +54,7 @@ def _row(record: Any, words: set[str]) -> dict[str, Any] | None:  # noqa: ANN401
         "key": find_text.latin(facts.title)[:KEY],
         "search_text": text,
         "changed_at": record.changed_at,
+        "is_archived": getattr(record, "archived_at", None) is not None,
         "owner_id": record.owner_id if is_owned else None,
         "team_id": record.team_id if is_owned else None,
     }

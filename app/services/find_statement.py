@@ -45,7 +45,10 @@ CANDIDATES = 40  # words like a misspelt one
 ENTRY: Any = SearchEntry.__table__.c
 COLUMNS = [
     ENTRY[name]
-    for name in ("entity", "record_id", "title", "detail", "key", "search_text", "changed_at", "owner_id", "team_id")
+    for name in (
+        *("entity", "record_id", "title", "detail", "key", "search_text", "changed_at", "owner_id", "team_id"),
+        "is_archived",
+    )
 ]
 
 # An expression instead of the column keeps SQLite from walking through a whole kind by its index.

@@ -52,7 +52,7 @@ def closed(entity: type[Any]) -> ColumnElement[bool]:
     ends = [each for each in _members(state) if each.value in CLOSED]
     if ends:
         found.append(columns["state"].in_(ends))
-    paid = [each for each in _members(columns.get("settlement")) if each.value == "paid"]
+    paid = [each for each in _members(columns.get("settlement")) if each.value in {"paid", "credited"}]
     if paid:
         drafts = [each for each in _members(state) if each.value == "draft"]
         found.append(and_(columns["settlement"].in_(paid), columns["state"].not_in(drafts)))

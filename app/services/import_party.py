@@ -282,7 +282,9 @@ class _Work:
                 for line in getattr(row.party, name)
             ]
             if lines:
-                session.execute(insert(table_of(entity)), lines)
+                rows_of = table_of(entity)
+                told = insert(rows_of).returning(rows_of.c.id, sort_by_parameter_order=True)
+                self._write_lines(rows_of.name, lines, list(session.execute(told, lines).scalars()))
         self._write_history(values, ids)
         find.index(session, Party, ids)
 
@@ -291,6 +293,25 @@ class _Work:
         for name in ("is_customer", "is_supplier", "is_partner"):
             values[name] = bool(values[name])
         return values | {"created_at": self.at, "changed_at": self.at, "version": 1}
+
+    def _write_lines(self, part: str, lines: list[dict[str, Any]], ids: list[int]) -> None:
+        """Tell each contact person, address and account under its counterparty."""
+        about = history.about(self.session) | {"at": self.at, "entity": Party.__stem__, "act": Act.add, "part": part}
+        rows = [
+            about
+            | {
+                "record_id": line["party_id"],
+                "part_id": key,
+                "name": None,
+                "changes": {
+                    name: [None, history.plain(value)]
+                    for name, value in line.items()
+                    if value is not None and name not in history.SILENT and name != "party_id"
+                },
+            }
+            for line, key in zip(lines, ids, strict=True)
+        ]
+        self.session.execute(insert(table_of(FieldChange)), rows)
 
     def _write_history(self, values: list[dict[str, Any]], ids: list[int]) -> None:
         about = history.about(self.session) | {"at": self.at, "entity": Party.__stem__, "act": Act.add}

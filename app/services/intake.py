@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
+from app.i18n import noting
 from app.models.activity import Activity, ActivityKind, ActivityState, Direction
 from app.models.lead import OPEN, HeldBecause, Lead, LeadArrival, LeadState
 from app.models.lead_source import LeadChannel, LeadSource
@@ -107,10 +108,13 @@ def _before(session: Session, source: LeadSource, external_id: str | None) -> Le
 
 
 def _read(source: LeadSource, payload: bytes, about: About) -> Found:
-    if about.values is None:
-        return about.read(payload, country=source.country, language=source.language)
-    found = Found()
-    intake_read.fields(about.values, found, country=source.country, language=source.language)
+    with noting() as noted:
+        if about.values is None:
+            found = about.read(payload, country=source.country, language=source.language)
+        else:
+            found = Found()
+            intake_read.fields(about.values, found, country=source.country, language=source.language)
+    found.noted |= noted
     return found
 
 

@@ -11,9 +11,10 @@ from functools import partial
 from typing import Any
 
 from app.errors import DomainError
-from app.i18n import LANGUAGES
+from app.i18n import LANGUAGES, Noted
 from app.i18n import gettext as _
 from app.models.lead_source import LeadPriority
+from app.retold import told
 from app.services import channel as channels
 from app.services.party_rules import known_countries
 
@@ -33,12 +34,13 @@ class Found:
 
     values: dict[str, Any] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    noted: Noted = field(default_factory=dict)
     sent_id: str | None = None
 
     @property
     def error(self) -> str | None:
-        """Return what could not be read, as one line of the length of its column."""
-        return "; ".join(self.errors)[:500] or None
+        """Return what could not be read, as one line that is told in its reader's language."""
+        return told(self.errors, self.noted)
 
     @property
     def is_reachable(self) -> bool:

@@ -13,7 +13,9 @@ from pathlib import Path
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from app import retold
 from app.i18n import gettext as _
+from app.i18n import noting
 from app.models.attachment import Attachment
 from app.models.base import Entity
 from app.models.lead_source import LeadChannel
@@ -140,7 +142,8 @@ def _file(
     row.party_id = told.party_id if told is not None else row.party_id
     if not is_whole:
         row.kind = MailKind.too_large
-        row.error = _("It is larger than %(most)s MB: read it in the mailbox", most=24)
+        with noting() as noted:
+            row.error = retold.told([_("It is larger than %(most)s MB: read it in the mailbox", most=24)], noted)
     elif _is_double(session, row, mail):
         row.kind = MailKind.double
     elif mail.is_complaint and (letter is not None or told is not None):
@@ -280,12 +283,13 @@ def _are_too_many(session: Session, mailbox: Mailbox, row: ReceivedMail, *, at: 
 def _attach(session: Session, record: Entity, row: ReceivedMail, mail: Mail, *, files: Path, at: datetime) -> None:
     """Keep the files of a mail at its record; programs stay in the raw mail."""
     errors = list(mail.errors)
-    for one in mail.files:
-        if file_kind.is_program(one.name):
-            errors.append(_("“%(name)s” is a program; programs are not kept", name=one.name))
-        else:
-            _stored(session, record, one.name, one.content, files=files, at=at)
-    row.error = "; ".join(errors)[:500] or None
+    with noting() as noted:
+        for one in mail.files:
+            if file_kind.is_program(one.name):
+                errors.append(_("“%(name)s” is a program; programs are not kept", name=one.name))
+            else:
+                _stored(session, record, one.name, one.content, files=files, at=at)
+    row.error = retold.told(errors, mail.noted | noted)
 
 
 def _stored(session: Session, record: Entity, name: str, content: bytes, *, files: Path, at: datetime) -> Attachment:

@@ -19,7 +19,9 @@ from email.utils import parseaddr
 from typing import Any, TypeVar, cast
 
 from app.errors import DomainError
+from app.i18n import Noted, noting
 from app.i18n import gettext as _
+from app.retold import told
 from app.services import mail_text
 from app.services.channel import normalise_email
 
@@ -90,15 +92,23 @@ class Mail:
     returned: list[str] = field(default_factory=list)
     verdict: str = ""
     errors: list[str] = field(default_factory=list)
+    noted: Noted = field(default_factory=dict)
 
     @property
     def error(self) -> str | None:
-        """Return what could not be read, as one line of the length of its column."""
-        return "; ".join(self.errors)[:500] or None
+        """Return what could not be read, as one line that is told in its reader's language."""
+        return told(self.errors, self.noted)
 
 
 def read(content: bytes) -> Mail:
     """Read a mail; whatever it holds, something comes of it."""
+    with noting() as noted:
+        found = _read(content)
+    found.noted = noted
+    return found
+
+
+def _read(content: bytes) -> Mail:
     found = Mail(number=hashlib.sha256(content).hexdigest())
     message = _parsed(content, found)
     _head(message, found)

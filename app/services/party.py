@@ -38,8 +38,7 @@ def save(session: Session, party: Party, *, unique: bool = False) -> None:
     Raises Refusals with everything that is wrong, by field ("tax_number", "bank_accounts-0-iban"). A broken rule
     leaves the record as it was; a duplicate is found after the normal form has been set.
     """
-    if party.anonymised_at is not None:
-        raise DomainError(_("This person was made anonymous; nothing can be written down about him any more"))
+    rules.refuse_erased(party)
     refuse_merged(party)
     with session.no_autoflush:  # half-checked values must not reach the database
         rules.normalise(party)

@@ -59,11 +59,17 @@ class _Sums:
     orders: int = 0
     first: date | None = None
     last: date | None = None
+    since: date | None = None
     invoices: int = 0
     turnover: Decimal = ZERO
     balance: Decimal = ZERO
     lags: list[int] = field(default_factory=list)
     touched: date | None = None
+
+    def begin(self, on: date | None) -> None:
+        """Note a day on which it ordered or was billed; the first one counts."""
+        if on is not None and (self.since is None or on < self.since):
+            self.since = on
 
     def touch(self, on: date | None) -> None:
         if on is not None and (self.touched is None or on > self.touched):
@@ -155,7 +161,7 @@ def _documents(keys: Sequence[int]) -> list[Select[Any]]:
     for kind in InvoiceKind:
         mine = (each.party_id.in_(keys), each.kind == kind, each.state != InvoiceState.draft)
         sums = _part(kind.value, each.party_id, number=func.count(), amount=func.sum(each.net), rate=each.exchange_rate,
-                     last=func.max(each.issued_on))  # fmt: skip
+                     first=func.min(each.issued_on), last=func.max(each.issued_on))  # fmt: skip
         rests = _part(f"open_{kind.value}", each.party_id, amount=func.sum(each.gross - each.allocated),
                       rate=each.exchange_rate)  # fmt: skip
         by = (each.party_id, each.exchange_rate)
@@ -185,9 +191,11 @@ def _take(sums: _Sums, row: Any) -> None:  # noqa: ANN401 -- a row of the statem
     amount = (row.amount or ZERO) * (row.rate or ONE)
     if row.what == "order":
         sums.orders, sums.first, sums.last = row.number, row.first, row.last
+        sums.begin(row.first)
     elif row.what == InvoiceKind.invoice:
         sums.invoices += row.number
         sums.turnover += amount
+        sums.begin(row.first)
     elif row.what == InvoiceKind.credit_note:
         sums.turnover -= amount
     elif row.what in _SIGNS:
@@ -207,6 +215,7 @@ def _figures(key: int, sums: _Sums, at: datetime) -> dict[str, Any]:
         "first_order_on": sums.first,
         "last_order_on": sums.last,
         "orders_per_year": _rounded(sums.orders / years),
+        "client_since": sums.since,
         "turnover": _rounded(sums.turnover),
         "average_check": _rounded(sums.turnover / sums.invoices) if sums.invoices else None,
         "open_balance": _rounded(sums.balance),

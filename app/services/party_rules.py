@@ -37,6 +37,12 @@ _LIKE_AN_IBAN = re.compile(r"\s*[A-Za-z]{2}\s*\d{2}[\sA-Za-z0-9]{11,}", re.ASCII
 Rule = Callable[[Any], Any]
 
 
+def refuse_erased(party: Party) -> None:
+    """Raise DomainError for a person who was made anonymous: nothing new names him."""
+    if party.anonymised_at is not None:
+        raise DomainError(_("This person was made anonymous; nothing can be written down about him any more"))
+
+
 def normalise(party: Party) -> None:
     """Bring a counterparty and its rows into their normal form.
 

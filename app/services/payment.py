@@ -23,6 +23,7 @@ from app.services import document as documents
 from app.services import period as periods
 from app.services.allocation import When, exact_amount
 from app.services.collected import Collected
+from app.services.party_rules import refuse_erased
 from app.services.text import is_blank, line, lines
 
 _FREE = FREE_PAYMENT - {"party_id", "state", "cancelled_on", "cancelled_reason", "allocated"}
@@ -85,6 +86,7 @@ def _judge(session: Session, payment: Payment, found: Collected, *, at: datetime
         found.refuse("party", _("Say whose payment this is"))
     if organisation is None or party is None:
         return
+    found.take("party", lambda: refuse_erased(party))
     payment.organisation, payment.party = organisation, party
     payment.currency = (payment.currency or party.currency or organisation.currency).strip().upper()
     if found.take("currency", lambda: money.digits(payment.currency)) is not None:

@@ -32,8 +32,12 @@ def begin(
     at: datetime,
     lasts: timedelta,
     has_second: bool = False,
+    came_by: str = "",
 ) -> SignIn:
-    """Open a sign-in for a browser ("browser") or a token ("token") and return it."""
+    """Open a sign-in for a browser ("browser") or a token ("token") and return it.
+
+    `came_by` is what the service or directory is called that vouched for the user; a password of ours leaves it empty.
+    """
     sign_in = SignIn(
         key=secrets.token_urlsafe(32),
         user_id=user.id,
@@ -49,16 +53,18 @@ def begin(
     user.login_count = (user.login_count or 0) + 1
     user.last_login = at.replace(tzinfo=None)
     user.fail_login_count = 0
-    _tell(
-        session, Act.sign_in, user, at=at, sign_in=audit.mark(kind, sign_in.key), address=address, agent=sign_in.agent
-    )
+    how = {"sign_in": audit.mark(kind, sign_in.key), "address": address}
+    _tell(session, Act.sign_in, user, at=at, agent=sign_in.agent, came_by=came_by[:120], **how)
     return sign_in
 
 
-def _tell(session: Session, act: Act, user: User, *, at: datetime, agent: str = "", **more: str) -> None:
+def _tell(
+    session: Session, act: Act, user: User, *, at: datetime, agent: str = "", came_by: str = "", **more: str
+) -> None:
     """Tell the audit that somebody came or went: he himself is the one who did it."""
     by = {"actor_id": user.id, "actor_name": user.username[:64]}
-    changes = {"agent": [None, agent]} if agent else None
+    said = {"agent": agent, "came_by": came_by}
+    changes = {name: [None, value] for name, value in said.items() if value} or None
     audit.note(session, act, entity="user", record_id=user.id, name=user.username, changes=changes, at=at, **by, **more)
 
 

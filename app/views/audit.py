@@ -12,7 +12,7 @@ from app.i18n import label_of
 from app.i18n import lazy_gettext as _l
 from app.models.base import entity_of
 from app.models.history import Act, FieldChange
-from app.services import history
+from app.services import history, user_erase
 from app.services.audit import NOBODY
 from app.web import menu, standard, timeline
 from app.web.api import CrudApi
@@ -20,6 +20,7 @@ from app.web.cells import NOTHING
 from app.web.crud import CrudView
 from app.web.labels import LABELS
 from app.web.records import Records
+from app.web.request_cache import request_cache
 
 ORDER = 93
 WRITING = {"add", "edit", "delete"}
@@ -41,6 +42,7 @@ LABELS_HERE = {
 }
 WORDS = {
     "agent": _l("Browser"),
+    "came_by": _l("Vouched for by"),
     "sign_ins": _l("Open sign-ins"),
     "identity": _l("Signs in with"),
     "directory": _l("In the company's directory"),
@@ -72,6 +74,15 @@ def kinds() -> list[tuple[str, str]]:
     found = {stem: str(view.one_name) for stem, view in screens().items()}
     found |= {"role": _("Role"), "user_profile": _("My settings"), "audit": _("Audit")}
     return sorted(found.items(), key=lambda pair: pair[1])
+
+
+def _erased() -> frozenset[int]:
+    """Return the accounts whose people were erased; asked once per request."""
+    kept = request_cache("erased people")
+    if "keys" not in kept:
+        kept["keys"] = user_erase.erased(db.session())
+    found: frozenset[int] = kept["keys"]
+    return found
 
 
 class AuditView(CrudView):
@@ -107,6 +118,8 @@ class AuditView(CrudView):
             return self._record_link(record)
         if name == "actor_name" and record.actor_id is None:
             return NOTHING if record.act is Act.sign_in_failed else escape(self._nobody(record))
+        if name == "actor_name" and record.actor_id in _erased():
+            return escape(_("Former colleague #%(number)s", number=record.actor_id))
         if name == "seal_no" and record.seal_no is None:
             return escape(_("not sealed yet"))
         return super().value(record, name)

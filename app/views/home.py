@@ -134,8 +134,8 @@ def of_invoices(work: Session) -> list[Tile]:
     """Return the tiles of drafts, unpaid and overdue invoices."""
     today = clock.today(choose_time_zone())
     is_invoice = Invoice.kind == InvoiceKind.invoice
-    is_open = Invoice.settlement.in_([each for each in Settlement if each is not Settlement.paid])  # an index answers
-    late = f"/invoice/list/?flt.kind.eq=invoice&flt.settlement.neq=paid&flt.due_on.lt={today.isoformat()}"
+    is_open = Invoice.settlement.in_([Settlement.open, Settlement.partly_paid])  # an index answers
+    late = f"/invoice/list/?flt.kind.eq=invoice&flt.settlement.in=open,partly_paid&flt.due_on.lt={today.isoformat()}"
     conditions = ([Invoice.state == InvoiceState.draft], [is_open], [is_open, Invoice.due_on < today])
     drafts, unpaid, overdue = counted(work, *(select(Invoice.id).where(is_invoice, *each) for each in conditions))
     return [
@@ -148,7 +148,7 @@ def of_invoices(work: Session) -> list[Tile]:
         {
             "label": _("Unpaid invoices"),
             "count": unpaid,
-            "url": "/invoice/list/?flt.kind.eq=invoice&flt.settlement.neq=paid",
+            "url": "/invoice/list/?flt.kind.eq=invoice&flt.settlement.in=open,partly_paid",
             "icon": "banknote",
         },
         {"label": _("Overdue invoices"), "count": overdue, "url": late, "icon": "clock", "is_late": overdue > 0},

@@ -120,7 +120,7 @@ class InvoiceView(Bundling, Chained, DocumentView):
     edit_form_extra_fields: ClassVar = {"lines": document_lines(InvoiceLine)}
     search_columns: ClassVar = [
         "kind", "state", "settlement", "party", "contract", "issued_on", "due_on", "currency", "organisation",
-        "owner", "team",
+        "owner", "team", "category",
     ]  # fmt: skip
     order_columns: ClassVar = ["number", "issued_on", "due_on", "gross", "state"]
     base_order = ("id", "desc")

@@ -15,7 +15,7 @@ from app.errors import DomainError
 from app.i18n import gettext as _
 from app.services import identity as identities
 from app.web import oidc
-from app.web.signing_in import sign_in_browser
+from app.web.signing_in import CAME_BY, sign_in_browser
 from app.web.ways import onward
 
 _ABOUT = "oidc"
@@ -78,6 +78,7 @@ class OidcView(BaseView):
         if connects:
             flash(_("Your account is connected with %(service)s.", service=oidc.name()), "success")
             return redirect(place)
+        setattr(g, CAME_BY, oidc.name())
         sign_in_browser(db.session().get_one(User, key), has_second=True)  # that is left to the service
         return redirect(onward(about.get("next")))
 

@@ -1,6 +1,6 @@
 """Screens and REST of counterparties."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from markupsafe import Markup
 from marshmallow import fields, validate
-from sqlalchemy.orm import Query, selectinload
+from sqlalchemy.orm import Query, Session, selectinload
 
 from app import clock
 from app.db import db
@@ -31,6 +31,7 @@ from app.services import (
     party_metric,
     rule_forecast,
 )
+from app.services import organisation as organisations
 from app.services import party as parties
 from app.services import period as periods
 from app.web import menu
@@ -129,7 +130,7 @@ LINES = {
     "interests": ("topic", "product", "strength", "since", "source"),
 }
 FIGURES = {
-    "order": ("orders_count", "first_order_on", "last_order_on", "orders_per_year"),
+    "order": ("orders_count", "first_order_on", "last_order_on", "orders_per_year", "client_since"),
     "invoice": ("turnover", "average_check", "open_balance", "payment_lag_days", "last_touch_on"),
 }
 
@@ -161,10 +162,11 @@ PARTIES = PartyRecords(
 
 @dataclass(frozen=True)
 class Owed:
-    """What a party owes us, and what of that is late, by currency."""
+    """What a party owes us, and what of that is late, by currency; `currency` is the one in which nothing is owed."""
 
     balance: dict[str, Decimal]
     overdue: dict[str, Decimal]
+    currency: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,6 +208,12 @@ class Account:
 
 def _occasions(party: Party) -> Any:
     return rule_forecast.of_party(db.session(), party)
+
+
+def _currency_of_nothing(session: Session, balance: Mapping[str, Decimal]) -> str:
+    """Return the currency in which a party owes nothing: that of its documents, else our company's."""
+    ours = None if balance else organisations.first(session)
+    return next(iter(balance), "") if ours is None else ours.currency
 
 
 class PartyView(Labelling, Consents, Merging, Segmenting, CrudView):
@@ -275,6 +283,14 @@ class PartyView(Labelling, Consents, Merging, Segmenting, CrudView):
     duplicates: ClassVar = duplicate.of_party
     known: ClassVar = party_known.known
 
+    def lets(self, action: str, record: Party) -> bool:
+        """Let nobody change or use one that was made anonymous."""
+        return self.takes_new(record) and super().lets(action, record)
+
+    def takes_new(self, record: Party) -> bool:
+        """Say that nothing new is for one who was made anonymous."""
+        return record.anonymised_at is None
+
     def owed(self, party: Party) -> "Owed | None":
         """Return what the party owes, for those who see invoices, and what of the invoices they see is late."""
         if not self.appbuilder.sm.may("invoice", "see"):
@@ -285,7 +301,8 @@ class PartyView(Labelling, Consents, Merging, Segmenting, CrudView):
             if balances.is_overdue(invoice, periods.today(invoice.organisation, at)):
                 late[invoice.currency] = late.get(invoice.currency, Decimal(0)) + invoice.rest
         balance = balances.of_party(session, party, on=date.max)
-        return Owed({currency: amount for currency, amount in balance.items() if amount}, late)
+        standing = {currency: amount for currency, amount in balance.items() if amount}
+        return Owed(standing, late, "" if standing else _currency_of_nothing(session, balance))
 
     def account(self, party: Party) -> "Account | None":
         """Return what the party owes and what makes it up, for those who see invoices; the items as far as they see."""

@@ -22,7 +22,7 @@ from app.services import lockout, person_report, roles
 from app.services import password as passwords
 from app.services import password_link as links
 from app.services import user as users
-from app.views.user_sign_in import TAKE_AWAY, UserSignIns
+from app.views.user_sign_in import ERASE, TAKE_AWAY, UserSignIns
 from app.web import menu
 from app.web.card_tabs import Own
 from app.web.crm_form import CrmForm
@@ -206,6 +206,7 @@ class UserView(UserSignIns, CrudView):
             needs_time=True,
         ),
         TAKE_AWAY,
+        ERASE,
     ]
 
     own_tabs: ClassVar = [Own("exports", _l("Views and exports"), "web/user_exports.html", area="export_run")]

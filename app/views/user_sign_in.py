@@ -13,7 +13,7 @@ from app.errors import NotFound
 from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.services import second_factor as factors
-from app.services import signed_in
+from app.services import signed_in, user_erase
 from app.views.signed_in import told
 from app.web.request_cache import request_cache
 from app.web.verbs import ForMany, Verb
@@ -35,6 +35,24 @@ TAKE_AWAY = Verb(
     confirm=_l("Remove the second factor of this user? All sign-ins of the user end. Be sure who is asking you."),
     danger=True,
     fits=has_second,
+    needs_time=True,
+)
+
+
+def why_not_erased(user: User) -> str | None:
+    """Return why a person cannot be erased; asked for cards of locked accounts alone."""
+    return user_erase.why_not(db.session(), user)
+
+
+ERASE = Verb(
+    "erase",
+    user_erase.erase,
+    label=_l("Erase this person"),
+    icon="trash-2",
+    confirm=_l("Take name and address of this person away for good? The history then tells of a former colleague."),
+    danger=True,
+    fits=lambda user: not user.active and not user_erase.is_erased(user),
+    why=why_not_erased,
     needs_time=True,
 )
 

@@ -78,6 +78,10 @@ class CardView(Activities, Planner, Tabs, Tagged, Beside, Copies, ModelView):
         """Say whether the record's state lets it be edited; views of documents narrow it."""
         return True
 
+    def takes_new(self, record: Any) -> bool:  # noqa: ARG002
+        """Say whether something new may name a record: an order for a party."""
+        return True
+
     def lets(self, action: str, record: Any) -> bool:
         """Say whether a record lets this reader change or delete it: by its state, and by whose it is."""
         return self.can_edit(record) and access.allowed(db.session(), record, action)

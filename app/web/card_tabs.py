@@ -109,6 +109,7 @@ class Tabs:
     route_base: Any
     label_columns: Any
     datamodel: Any
+    takes_new: Any
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -212,7 +213,11 @@ class Tabs:
         found = view.datamodel.page(selection, sorts=sorts, page_size=ROWS)
         is_asked = about.link in view.search_columns
         url = f"{view.route_base}/list/?flt.{about.link}.eq={record.id}" if is_asked else ""
-        new_url = f"{view.route_base}/add?{about.link}={record.id}" if _may_add(view, about.link) else ""
+        new_url = (
+            f"{view.route_base}/add?{about.link}={record.id}"
+            if _may_add(view, about.link) and self.takes_new(record)
+            else ""
+        )
         return Rows(view, columns, found.rows, url, new_url)
 
 

@@ -24,10 +24,11 @@ _LAST_CHANGE = datetime(2100, 1, 1, tzinfo=UTC)
 def day_of(moment: Any, *, zone: str, first: datetime, last: datetime, dialect: str) -> Any:
     """Return the SQL expression for the reader's day of a moment between two.
 
-    PostgreSQL knows time zones; SQLite is told how far the zone's clocks were from UTC, and until when.
+    PostgreSQL knows time zones, and finds the expression equal wherever it stands: the zone is no bound value. SQLite
+    is told how far the zone's clocks were from UTC, and until when.
     """
     if dialect != "sqlite":
-        return sa.cast(sa.func.timezone(sa.cast(zone, sa.Text), moment), sa.Date)
+        return sa.cast(sa.func.timezone(sa.literal(zone, sa.Text, literal_execute=True), moment), sa.Date)
     *changing, (_until, rest) = offsets(ZoneInfo(zone), first, last)
     shift: Any = f"{rest:+d} seconds"
     if changing:

@@ -66,7 +66,7 @@ def column_of(entity: type[Any], name: str) -> Any:
     """Return the SQL column behind a declared name; for a link to another record its foreign key."""
     place = beside(entity).get(name)
     if place is not None:
-        table, _dot, column = place.partition(".")
+        table, _dot, column = place.rpartition(">")[2].partition(".")
         return metadata.tables[table].c[column]
     attribute = inspect(entity).all_orm_descriptors.get(name)
     prop = getattr(attribute, "property", None)
@@ -79,14 +79,23 @@ def column_of(entity: type[Any], name: str) -> Any:
 
 
 def beside(entity: type[Any]) -> dict[str, str]:
-    """Return the columns of other tables by which an entity is filtered: name → "table.column"."""
+    """Return the columns of other tables by which an entity is filtered: name → "table.column".
+
+    What its lines name is reached through their key: "line.key>table.column".
+    """
     return getattr(entity, "__beside__", {})
 
 
-def _of_beside(entity: type[Any], met: ColumnElement[bool], column: Any) -> ColumnElement[bool]:
+def _of_beside(entity: type[Any], met: ColumnElement[bool], place: str) -> ColumnElement[bool]:
     """Return the condition that some row beside a record meets another one."""
-    link = column.table.c[f"{entity.__stem__}_id"]
-    found: ColumnElement[bool] = inspect(entity).columns["id"].in_(sa.select(link).where(met))
+    way, _through, last = place.rpartition(">")
+    table, _dot, key = (way or last).partition(".")
+    rows = metadata.tables[table]
+    keys = sa.select(rows.c[f"{entity.__stem__}_id"]).where(met)
+    if way:
+        (to,) = rows.c[key].foreign_keys
+        keys = keys.join(to.column.table, to.column == rows.c[key])
+    found: ColumnElement[bool] = inspect(entity).columns["id"].in_(keys)
     return found
 
 
@@ -146,7 +155,8 @@ def _of_one(entity: type[Any], one: Wanted) -> ColumnElement[bool]:
     if entity is Party and one.column == SEGMENT:
         return _in_segment(one)
     made = _tagged(entity, one) if one.column == TAGS else _condition(entity, column, one)
-    return _of_beside(entity, made, column) if one.column in beside(entity) else made
+    place = beside(entity).get(one.column)
+    return made if place is None else _of_beside(entity, made, place)
 
 
 def _tagged(entity: type[Any], one: Wanted) -> ColumnElement[bool]:

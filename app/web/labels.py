@@ -108,6 +108,7 @@ LABELS: dict[str, Any] = {
     "formula": _l("Formula"),
     "from_amount": _l("From a document of"),
     "from_quantity": _l("From quantity"),
+    "client_since": _l("Client since"),
     "first_order_on": _l("First order"),
     "gross": _l("Total"),
     "group": _l("Group"),

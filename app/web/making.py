@@ -14,7 +14,7 @@ document_papers.load()
 
 def _may_make(view: Any, record: Any) -> bool:
     may = bool(document_field.kinds_of(type(record))) and view.appbuilder.sm.may(MadeDocument.__stem__, "add")
-    return may and access.allowed(db.session(), record, ACT)
+    return may and view.takes_new(record) and access.allowed(db.session(), record, ACT)
 
 
 def init_app(app: Flask) -> None:

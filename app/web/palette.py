@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import current_app, g, request
 from sqlalchemy.orm import Session
 
-from app.i18n import LANGUAGES, in_language, label_of
+from app.i18n import LANGUAGES, in_language, label_of, language
 from app.i18n import gettext as _
 from app.models.team import Theme
 from app.services import find, find_text
@@ -122,7 +122,8 @@ def _icons() -> dict[str, str]:
 
 
 def _of_record(hit: find.Hit, sought: find.Fragments, icons: dict[str, str], kind: Any = None) -> Item:
-    detail = " · ".join(filter(None, [str(kind.one_name) if kind is not None else "", hit.detail]))
+    said = [str(kind.one_name) if kind is not None else "", _("Archived") if hit.is_archived else "", hit.detail]
+    detail = " · ".join(filter(None, said))
     return Item(
         find.marked(hit.title, sought),
         f"/{hit.entity}/show/{hit.record_id}",
@@ -154,28 +155,47 @@ def _begins(name: str, sought: tuple[tuple[str, ...], ...]) -> bool:
     return bool(sought) and all(any(f"  {part.strip()}" in text for part in group) for group in sought)
 
 
+# (language, address, act, label) → that label in every language; what is asked with every letter that somebody types
+# is translated once. Pinned views come and go: the cache is emptied when it is full.
+_NAMES: dict[tuple[str, str, str, str], tuple[str, ...]] = {}
+_MOST_NAMES = 4_096
+
+
+def _kept(key: tuple[str, str, str, str], names: Iterable[str]) -> tuple[str, ...]:
+    if len(_NAMES) >= _MOST_NAMES:
+        _NAMES.clear()
+    return _NAMES.setdefault(key, tuple(names))
+
+
 def _screens() -> list[_Named]:
     """Return the entries of the sidebar, and the reader's own page."""
-    labels: dict[str, list[str]] = {}
-    for code in LANGUAGES:
-        with in_language(code):
-            for group in menu.sidebar():
-                for entry in group.entries:
-                    labels.setdefault(entry.url, []).append(entry.label)
+    code = language()
+    shown = [entry for group in menu.sidebar() for entry in group.entries]
+    if any((code, entry.url, "", entry.label) not in _NAMES for entry in shown):
+        labels: dict[str, list[str]] = {}
+        for each in LANGUAGES:
+            with in_language(each):
+                for group in menu.sidebar():
+                    for entry in group.entries:
+                        labels.setdefault(entry.url, []).append(entry.label)
+        for entry in shown:
+            _kept((code, entry.url, "", entry.label), labels[entry.url])
     found = [
-        _Named(entry.label, entry.url, entry.icon, tuple(labels[entry.url]))
-        for group in menu.sidebar()
-        for entry in group.entries
+        _Named(entry.label, entry.url, entry.icon, _NAMES.get((code, entry.url, "", entry.label), (entry.label,)))
+        for entry in shown
     ]
     return [*found, _said(lambda: _("My settings"), "/profile/", "settings")]
 
 
 def _said(label: Any, url: str, icon: str, act: str = "") -> _Named:
-    names = []
-    for code in LANGUAGES:
-        with in_language(code):
-            names.append(label())
-    return _Named(label(), url, icon, tuple(names), act)
+    key = (language(), url.partition("?")[0], act, label())
+    if key not in _NAMES:
+        names = []
+        for code in LANGUAGES:
+            with in_language(code):
+                names.append(label())
+        _kept(key, names)
+    return _Named(key[3], url, icon, _NAMES[key], act)
 
 
 def _acts() -> list[_Named]:

@@ -24,7 +24,7 @@ BEHIND: dict[PlanMetric, tuple[str, str, dict[str, str]]] = {
     PlanMetric.turnover: ("invoice", "issued_on", {"flt.state.neq": "draft"}),
     PlanMetric.margin: ("invoice", "issued_on", {"flt.state.neq": "draft"}),
     PlanMetric.payments: ("payment", "paid_on", {"flt.state.eq": "recorded"}),
-    PlanMetric.new_clients: ("party", "first_order_on", {}),
+    PlanMetric.new_clients: ("party", "client_since", {}),
     PlanMetric.calls: ("activity", "done_at", {"flt.kind.eq": "call", "flt.state.eq": "done"}),
 }
 
@@ -87,9 +87,11 @@ def groups(found: Sequence[Standing]) -> list[Group]:
 def behind(one: Standing, may_see: Callable[[str], bool]) -> str:
     """Return the list of the records behind a fact, nothing where the reader does not see such or no list shows it."""
     area, column, more = BEHIND[one.plan.metric]
-    if one.fact is None or one.category_ids is not None or not may_see(area):
+    if one.fact is None or not may_see(area):
         return ""
-    return _list(area, _days(column, one.plan.month) | more | _of(one))
+    parts = one.category_ids
+    of = {} if parts is None else {"flt.category.in": ",".join(str(key) for key in sorted(parts))}
+    return _list(area, _days(column, one.plan.month) | more | of | _of(one))
 
 
 def deals_of(one: Standing, may_see: Callable[[str], bool]) -> str:

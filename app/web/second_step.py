@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import abort, current_app, flash, redirect, request, session
+from flask import abort, current_app, flash, g, redirect, request, session
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import no_cache
 from flask_appbuilder.security.sqla.models import User
@@ -28,7 +28,7 @@ from app.services import remembered_device, role_demand
 from app.services import second_factor as factors
 from app.web.crm_form import CrmForm
 from app.web.drafts import sign_in_to
-from app.web.signing_in import client_address, forget_session, sign_in_browser
+from app.web.signing_in import CAME_BY, client_address, forget_session, sign_in_browser
 from app.web.ways import onward
 
 PENDING = "pending"
@@ -99,6 +99,8 @@ def _wait(user: User, where: str, lasts: timedelta, target: str) -> Response:
         key = pending.begin(work, user, at=at, lasts=lasts)
     forget_session(user)
     session[PENDING] = key
+    if g.get(CAME_BY):
+        session[CAME_BY] = g.get(CAME_BY)
     return redirect(f"{where}?{urlencode({'next': target})}")
 
 

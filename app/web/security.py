@@ -109,6 +109,7 @@ class CrmSecurityManager(SecurityManager):
         with unit_of_work(work):
             if vouched is not None:
                 user = work.get_one(User, vouched)
+                setattr(g, signing_in.CAME_BY, directory.name())
                 lockout.succeeded(work, one, begun, user, at=at, also=[name] if known is None else [])
                 return user
             if not right:

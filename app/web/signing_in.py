@@ -15,6 +15,8 @@ from app.services import sign_in as sign_ins
 from app.services import signed_in
 from app.web import known_device
 
+CAME_BY = "came_by"  # in `g`, or over a second step in the session: the service that vouched for who signs in
+
 
 def client_address() -> str:
     """Return the address that the request came from (behind a trusted proxy, the one it reports)."""
@@ -22,7 +24,8 @@ def client_address() -> str:
 
 
 def begin(user: User, kind: str, lasts: timedelta, *, has_second: bool = False) -> str:
-    """Note a sign-in from where the request came and return its key."""
+    """Note a sign-in from where the request came, and by which service, and return its key."""
+    came_by = g.pop(CAME_BY, "") or session.pop(CAME_BY, "")
     with unit_of_work(db.session()) as work:
         return sign_ins.begin(
             work,
@@ -33,6 +36,7 @@ def begin(user: User, kind: str, lasts: timedelta, *, has_second: bool = False) 
             at=clock.now(),
             lasts=lasts,
             has_second=has_second,
+            came_by=came_by,
         ).key
 
 

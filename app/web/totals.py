@@ -19,6 +19,7 @@ from flask_appbuilder.security.decorators import has_access, permission_name
 from sqlalchemy import inspect
 
 from app import clock
+from app.columns import Instant
 from app.db import db
 from app.exchange.table import Value
 from app.i18n import gettext as _
@@ -26,12 +27,14 @@ from app.i18n import language
 from app.money import format_decimal
 from app.services import access
 from app.web import cells, guarded, listing
+from app.web.chart_days import day_of
 from app.web.export import Exports, Table
 from app.web.fields import choices_of
 from app.web.filters import Wanted, beside, column_of, operators_of
 from app.web.groups import UNITS, days_of, start_of, told_span
 from app.web.hand_out import Parcel
 from app.web.keyset import Page
+from app.web.locale import choose_time_zone
 from app.web.plain import shown_number
 
 MOST_GROUPS = 200
@@ -177,7 +180,7 @@ class Totals(Exports):
                 if name in beside(self.datamodel.obj):
                     continue
                 column = column_of(self.datamodel.obj, name)
-                if isinstance(column.type, sa.Date):
+                if isinstance(column.type, sa.Date | Instant):
                     kept[name] = UNITS
                 elif isinstance(column.type, sa.Enum | sa.Boolean) or column.foreign_keys or column.info.get("of"):
                     kept[name] = ()
@@ -205,7 +208,7 @@ class Totals(Exports):
         """
         name, _dot, unit = wish.group.partition(".")
         key = self._attribute(name)
-        by = start_of(key, unit, db.session().get_bind().dialect.name) if unit else key
+        by = self._period(key, unit, selection) if unit else key
         of_group = [by, *([self._currency] if self._currency is not None else [])]
         whole = sa.func.sum(sa.func.count(self.datamodel.get_pk())).over(partition_by=by)
         order = [by.is_(None), by.desc()] if unit else [whole.desc(), by]
@@ -218,6 +221,20 @@ class Totals(Exports):
             Group(told_span(value, unit) if unit else texts[value], found, self._found_by(name, value, unit))
             for value, found in runs
         ]
+
+    @staticmethod
+    def _period(key: Any, unit: str, selection: Any) -> Any:
+        """Return the SQL expression for the first day of a period; a moment is on the day that it is for the reader.
+
+        What is asked of moments costs a statement more: SQLite is told when clocks were changed between them.
+        """
+        dialect = db.session().get_bind().dialect.name
+        if not isinstance(key.type, Instant):
+            return start_of(key, unit, dialect)
+        first, last = selection.with_entities(sa.func.min(key), sa.func.max(key)).order_by(None).one()
+        now = clock.now()
+        day = day_of(key, zone=choose_time_zone(), first=first or now, last=last or now, dialect=dialect)
+        return start_of(day, unit, dialect)
 
     def _attribute(self, name: str) -> Any:
         """Return the mapped attribute behind a column: what the row rule knows, unlike the bare column of a link."""

@@ -273,6 +273,7 @@ SET_BASED = frozenset(
         "app/services/handover.py",  # lines of a hand-over, and by key the records that its plan has found
         "app/services/import_run.py",  # problems of a file, reached through their run
         "app/services/import_party.py",  # writes rows of an import by the thousand, with their owner
+        "app/services/user_erase.py",  # what opened one account, and what was for its eyes only, by its key
         "app/services/invoice_issue.py",  # the snapshot of a document that is at hand
         "app/services/mailing_audience.py",  # rows of a mailing's ledger, reached through it, with its owner
         "app/services/mailing_ledger.py",  # that a marketing mail has left, of rows of the ledger at hand

@@ -145,6 +145,11 @@ class Books:
         """Return what is allocated of a document or payment on a day."""
         return sum((entry.part(key) for entry in self.of.get(key, ()) if entry.on <= day), ZERO)
 
+    def credited(self, key: Key) -> Decimal:
+        """Return what the document's own credit notes settle of it."""
+        own = {("invoice", row.id) for row in self.rows["invoice"] if ("invoice", row.credits_id) == key}
+        return sum((entry.amount for entry in self.of.get(key, ()) if entry.credit in own), ZERO)
+
     def days(self, key: Key) -> list[date]:
         """Return the days on which what is allocated of it changes."""
         return sorted({entry.on for entry in self.of.get(key, ())})

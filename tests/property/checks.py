@@ -107,6 +107,8 @@ def sums(books: Books) -> None:
         assert item.allocated == used, f"{key} says {item.allocated}, its allocations {used}"
         if item.settlement is not None:
             told = "paid" if used == item.amount else "partly_paid" if used else "open"
+            if item.amount and books.credited(key) == item.amount:
+                told = "credited"
             assert item.settlement == told, f"{key} is {item.settlement}, not {told}"
     for entry in books.entries:
         if entry.credit is not None:
@@ -231,8 +233,8 @@ def norm(row: Row[Any], lines: list[Any], sold: list[Sold], taxes: list[Any], *,
 def replay(books: Books, changes: list[Row[Any]], steps: list[Row[Any]]) -> None:
     """Check that the recorded changes, one after the other, lead to what stands in the tables.
 
-    What a trigger sums up (`allocated`, `settlement`) is no change of the record: its history are the allocations,
-    which `sums` adds up. Lines are left out: those of an issued document stand in its snapshot.
+    What a trigger sums up (`allocated`, `credited`, `settlement`) is no change of the record: its history are the
+    allocations, which `sums` adds up. Lines are left out: those of an issued document stand in its snapshot.
     """
     told: dict[tuple[str, int], dict[str, Any]] = {}
     for row in changes:
@@ -243,7 +245,7 @@ def replay(books: Books, changes: list[Row[Any]], steps: list[Row[Any]]) -> None
             told.pop(place)
         else:
             told.setdefault(place, {}).update({name: after for name, (_before, after) in row.changes.items()})
-    summed_up = {"allocated", "settlement"}
+    summed_up = {"allocated", "credited", "settlement"}
     for table in ("invoice", "payment", "organisation"):
         for row in books.rows[table]:
             for name, value in row._mapping.items():

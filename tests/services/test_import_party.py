@@ -141,6 +141,16 @@ def test_rows_below_a_party_are_stored_with_it(session, importing):
     assert [(one.kind, one.value, one.raw) for one in party.channels] == [("phone", "+31612345678", "06 12345678")]
 
 
+def test_an_import_tells_every_row_under_its_party(session, importing):
+    importing("name;iban\nAcme;NL91ABNA0417164300\nBravo;\n")
+    acme = next(each for each in parties(session) if each.name == "Acme")
+    told = session.execute(select(FieldChange).where(FieldChange.part.is_not(None))).scalars().all()
+    assert [(each.record_id, each.part, each.part_id, each.act) for each in told] == [
+        (acme.id, "party_bank_account", acme.bank_accounts[0].id, "add")
+    ]
+    assert told[0].changes["iban"] == [None, "NL91ABNA0417164300"]
+
+
 def test_an_import_writes_history(session, importing, made):
     ada = made.user("office")
     access.act_as(session, access.actor_of(session, user_id=ada.id, name="office", roles=["Back office"]))

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.errors import DomainError, Refusals
 from app.models.allocation import Allocation, WriteOff
-from app.models.invoice import Settlement
+from app.models.invoice import Invoice, Settlement
 from app.models.payment import Payment, PaymentKind, PaymentMethod, PaymentState
 from app.models.protection import KEPT, RECORDED, SIDES
 from app.services import allocation as allocations
@@ -229,6 +229,26 @@ def test_a_credit_note_settles_its_invoice_when_it_is_issued(session, made, invo
     assert refused(lambda: payments.refund(session, note, when=NOW)) == {"amount": ["Nothing is left to allocate"]}
 
 
+def test_an_invoice_that_its_credit_notes_settle_as_a_whole_is_credited_not_paid(session, made, tax):
+    invoice = made.issued(("2", "50.00"), at_tax=tax)
+    part = invoices.credit(session, invoice, reason="Damaged", lines={invoice.lines[0].id: D(1)})
+    invoices.issue(session, part, at=APRIL)
+    assert (invoice.settlement, invoice.credited, part.allocated) == (Settlement.partly_paid, D(50), D(50))
+    rest = invoices.credit(session, invoice, reason="Returned")
+    invoices.issue(session, rest, at=APRIL)
+    assert (invoice.settlement, invoice.credited, invoice.rest) == (Settlement.credited, D(100), D(0))
+    assert (rest.settlement, rest.credited) == (Settlement.paid, D(0))
+    found = session.scalars(select(Invoice).where(Invoice.settlement == Settlement.credited)).all()
+    assert found == [invoice]
+    row = session.scalars(allocations.of(rest)).one()
+    allocations.reverse(session, row, when=NOW)
+    assert (invoice.settlement, invoice.credited) == (Settlement.partly_paid, D(50))
+    with pytest.raises(IntegrityError), session.begin_nested():
+        session.execute(text("UPDATE invoice SET credited = 0 WHERE id = :id"), {"id": invoice.id})
+    session.refresh(invoice)
+    assert invoice.credited == D(50)
+
+
 def test_a_credit_note_settles_another_invoice(session, made, tax, invoice):
     payments.pay(session, invoice, when=NOW)
     note = invoices.credit(session, invoice, reason="Returned")
@@ -237,6 +257,7 @@ def test_a_credit_note_settles_another_invoice(session, made, tax, invoice):
     other = made.issued(("1", "60.00"), at_tax=tax, party=invoice.party)
     row = allocations.allocate(session, note, other, when=NOW)
     assert (row.amount, row.credit_note, other.rest, note.rest) == (D(60), note, D(0), D(40))
+    assert (other.settlement, other.credited) == (Settlement.paid, D(0))  # another's credit note is as good as money
     assert owed(session, invoice.party) == {"EUR": D(-40)}
 
 

@@ -39,6 +39,7 @@ from app.models.party import (
 )
 from app.models.saved_view import SavedView
 from app.outbox import Errand, Outbox
+from app.retold import Retold
 from app.search import search_text
 from app.services import access, attachment, audit, audit_seal, audit_verify, party_merge
 from app.services import bin as bins
@@ -201,7 +202,7 @@ def planted(session: Session, mark: str = MARK) -> set[str]:
     found = set()
     for table in metadata.tables.values():
         for column in table.columns:
-            if isinstance(column.type, String | Text | JSON | LargeBinary):
+            if isinstance(column.type, String | Text | JSON | LargeBinary | Retold):
                 text = func.lower(cast(column, Text))
                 if session.execute(select(func.count()).select_from(table).where(text.contains(mark.lower()))).scalar():
                     found.add(f"{table.name}.{column.name}")

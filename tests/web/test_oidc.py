@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 import config
 from app import clock
+from app.models.history import Act, FieldChange
 from app.models.identity import Identity
 from app.models.sign_in import SignIn
 from app.services import api_key as api_keys
@@ -112,6 +113,8 @@ def test_somebody_who_is_connected_signs_in_and_the_sign_in_can_be_revoked(visit
     assert "Mark Manager" in visitor.get("/home/").text
     kept = session.execute(select(SignIn)).scalar_one()
     assert (kept.user_id, kept.kind) == (user(session, "manager").id, "browser")
+    [entry] = session.scalars(select(FieldChange).where(FieldChange.act == Act.sign_in)).all()
+    assert entry.changes["came_by"] == [None, "Company ID"]
     kept.revoked_at = clock.now()
     session.commit()
     assert not signed_in(visitor)

@@ -11,9 +11,13 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.models.organisation import Organisation
+from app.models.product_category import ProductCategory
 from app.models.sales_plan import PlanMetric, PlanSubject, SalesPlan
 from app.models.team import Team
-from app.services import sales_plan
+from app.services import invoice as invoices
+from app.services import party_metric, sales_plan
+from app.services import product_category as categories
 from tests.conftest import Browser
 from tests.factories import Made
 
@@ -77,6 +81,43 @@ def test_the_page_tells_what_is_reached_and_leads_to_it(
     assert "Nothing is planned for this month." in text_of(head.get("/plans/?month=2026-02").text)
     wrong = head.get("/plans/?month=2026-13")
     assert (wrong.status_code, "Write a month as 2026-03" in text_of(wrong.text)) == (422, True)
+
+
+def test_figures_by_category_and_of_new_clients_lead_to_what_makes_them_up(
+    as_user: As, session: Session, plans: dict[str, int], made: Made
+):
+    garden = ProductCategory(name="Garden")
+    categories.save(session, garden)
+    session.flush()
+    tools = ProductCategory(name="Tools", parent=garden)
+    categories.save(session, tools)
+    session.flush()
+    spade, bulb = made.product("Spade", category=tools), made.product("Bulb")
+    ours = {"organisation": session.scalar(select(Organisation)), "owner_id": made.user("manager").id}
+    for product in (spade, bulb):
+        sold = made.invoice(("1", "50.00"), party=made.buyer(f"Buyer of a {product.name}"), **ours)
+        sold.lines[0].product = product
+        invoices.issue(session, sold, at=AT)
+    for metric, about in (
+        (PlanMetric.turnover, {"category": garden, "target_amount": D(100)}),
+        (PlanMetric.new_clients, {"target_count": 9}),
+    ):
+        plan = SalesPlan(month=MARCH, subject=PlanSubject.company, metric=metric, **about)
+        sales_plan.save(session, plan)
+    session.flush()
+    party_metric.count_marked(session, at=AT)
+    session.commit()
+    admin = as_user("admin")
+    page = admin.get("/plans/").text
+    links = [unescape(each) for each in re.findall(r'href="(/[a-z]+/list/[^"]*)"', page)]
+    by_category = next(each for each in links if "category" in each)
+    assert by_category.endswith(f"&flt.category.in={garden.id},{tools.id}")
+    listed = text_of(admin.get(by_category).text)
+    assert ("1–1 of 1" in listed, "Buyer of a Spade" in listed, "Buyer of a Bulb" in listed) == (True, True, False)
+    new = next(each for each in links if each.startswith("/party/list/?flt"))
+    assert new == "/party/list/?flt.client_since.ge=2026-03-01&flt.client_since.lt=2026-04-01"
+    assert "New clients 9 4 44 %" in text_of(page)
+    assert "1–4 of 4" in text_of(admin.get(new).text)
 
 
 def test_a_manager_sees_himself_and_his_team_and_no_other(as_user: As, plans: dict[str, int]):

@@ -184,6 +184,27 @@ def test_days_are_grouped_by_their_period_the_newest_first(
         assert len(links(admin, link)) == int(row[1]), link
 
 
+def test_moments_are_grouped_by_the_days_of_the_reader(as_user: Callable[[str], Browser], session: Session, made: Made):
+    for name, moment in (
+        ("Winter", datetime(2026, 1, 31, 22, 30, tzinfo=UTC)),  # still January in Amsterdam
+        ("Night", datetime(2026, 1, 31, 23, 30, tzinfo=UTC)),  # February already
+        ("Summer", datetime(2026, 6, 30, 22, 30, tzinfo=UTC)),  # July: clocks are two hours ahead
+    ):
+        made.party(name).created_at = moment
+    made.user("admin").profile.time_zone = "Europe/Amsterdam"
+    session.commit()
+    admin = as_user("admin")
+    for unit, found in (
+        ("day", [["1 Jul 2026", "1"], ["1 Feb 2026", "1"], ["31 Jan 2026", "1"]]),
+        ("month", [["July 2026", "1"], ["February 2026", "1"], ["January 2026", "1"]]),
+        ("quarter", [["Q3 2026", "1"], ["Q1 2026", "2"]]),
+        ("year", [["2026", "3"]]),
+    ):
+        path = f"/party/list/?group=created_at.{unit}"
+        assert groups(admin, path) == found
+        assert [str(len(links(admin, link))) for link in links(admin, path)] == [count for _text, count in found]
+
+
 @pytest.mark.usefixtures("orders")
 def test_a_group_leads_to_its_records_and_keeps_the_other_filters(as_user: Callable[[str], Browser]):
     admin = as_user("admin")
