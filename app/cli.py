@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from app.cli_access import explain, handover, remove_second_factor, role
+from app.cli_bank import import_statement
 from app.cli_company import choose_own_database, company_options, reset_password, set_up_company
 from app.cli_import import import_party
 from app.cli_money import invoice, prove, verify
@@ -216,6 +217,7 @@ imports.add_command(import_party)
 crm.add_command(invoice)
 crm.add_command(person)
 crm.add_command(verify)
+crm.add_command(import_statement)
 crm.add_command(reset_password)
 crm.add_command(explain)
 crm.add_command(handover)

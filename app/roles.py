@@ -116,6 +116,8 @@ _MAILINGS = {
     "mail_template": "see add change delete",
 }
 _RULES = {"contact_rule": "see add change delete switch_on switch_off", "rule_occurrence": "see retry"}
+_BANK = {"bank_statement": "see add withdraw", "bank_line": "see match ignore reopen"}
+_BANK |= {"bank_rule": "see add change delete", "bank_profile": "see change delete"}
 _DELIVERIES = "see change delete ship deliver take_back cancel share"
 
 PRESETS: dict[str, Role] = {
@@ -202,6 +204,7 @@ PRESETS: dict[str, Role] = {
             ),
             "payment": "see add change allocate refund cancel",
             "allocation": "see reverse",
+            **_BANK,
             "reminder_level": "see add change delete",
             "letter": "see write resend mark_sent retry cancel",
             "document_template": "see",
@@ -287,13 +290,8 @@ PRESETS: dict[str, Role] = {
             "lead": "see",
             "lead_source": "see",
             "lead_form": "see",
-            "quote": "see",
-            "order": "see",
-            "delivery": "see",
-            "invoice": "see",
-            "payment": "see",
-            "allocation": "see",
-            "sales_plan": "see",
+            **dict.fromkeys(("quote", "order", "delivery", "invoice", "payment", "allocation", "sales_plan"), "see"),
+            **dict.fromkeys(_BANK, "see"),
             "document_template": "see",
             "made_document": "see",
             "segment": "see",

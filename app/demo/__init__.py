@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.demo import (
     automatic,
+    bank,
     catalogue,
     contract,
     deal,
@@ -98,6 +99,7 @@ def fill(
             done.added[stem] = done.added.get(stem, 0) + count
         done.added["contact_rule"] = automatic.ensure(session, organisation=company, today=today)
         done.added["reminder_level"] = reminders.ensure(session, organisation=company, today=today)
+        done.added["bank_statement"] = bank.ensure(session, organisation=company, today=today)
         done.added["party"] += kinship.ensure(session, today=today, counts=total < SHOP)
         for stem in ("party", "invoice", "payment") if total >= SHOP else ("party",):  # written in bulk
             find.rebuild(session, stem)

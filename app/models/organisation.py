@@ -4,10 +4,10 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, String
+from sqlalchemy import CheckConstraint, Date, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.columns import Choice, Quantity
+from app.columns import Amount, Choice, Quantity
 from app.i18n import label
 from app.i18n import lazy_gettext as _l
 from app.models.base import Entity, Line
@@ -67,10 +67,17 @@ class Organisation(Entity):
 
 
 class OrganisationBankAccount(Line):
-    """An account on which we are paid."""
+    """An account on which we are paid.
+
+    `match_sure` lets bookings that name an invoice and pay exactly what is open of it be matched when a statement is
+    loaded. Units: up to `fee_tolerance`, in the account's currency, less may come in than is owed: the bank's charge.
+    """
 
     __tablename__ = "organisation_bank_account"
-    __table_args__ = (CheckConstraint("iban IS NOT NULL OR account IS NOT NULL", name="number_given"),)
+    __table_args__ = (
+        CheckConstraint("iban IS NOT NULL OR account IS NOT NULL", name="number_given"),
+        CheckConstraint("fee_tolerance >= 0", name="fee_tolerance_positive"),
+    )
 
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id", ondelete="CASCADE"), index=True)
     organisation: Mapped[Organisation] = relationship(back_populates="bank_accounts")
@@ -81,6 +88,8 @@ class OrganisationBankAccount(Line):
     bank_name: Mapped[str | None] = mapped_column(String(250))
     correspondent_account: Mapped[str | None] = mapped_column(String(20))
     currency: Mapped[str | None] = mapped_column(String(3), info={"of": "currency"})
+    match_sure: Mapped[bool] = mapped_column(default=False, server_default=false())
+    fee_tolerance: Mapped[Decimal] = mapped_column(Amount(), default=Decimal(0), server_default="0")
 
     def __str__(self) -> str:
         return self.iban or self.account or ""

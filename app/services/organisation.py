@@ -1,6 +1,7 @@
 """Rules of our own companies: the same numbers, the same checks as for counterparties."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -70,5 +71,8 @@ def _check_account(account: OrganisationBankAccount, prefix: str, country: str, 
                 setattr(account, name, rule(typed))
             except DomainError as refusal:
                 errors.setdefault(prefix + name, []).append(refusal.text)
+    account.fee_tolerance = account.fee_tolerance or Decimal(0)
+    if account.fee_tolerance < 0:
+        errors.setdefault(f"{prefix}fee_tolerance", []).append(_("This cannot be below zero"))
     if not account.iban and not account.account:
         errors.setdefault(prefix + "iban", []).append(_("Give an IBAN or an account number"))

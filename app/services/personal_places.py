@@ -253,6 +253,12 @@ PLACES: tuple[Place, ...] = (
         columns=fates(_E, "note") | fates(_S, "reference", "cancelled_reason") | fates(Fate.rebuilt, "search_text"),
     ),
     Place(
+        table="bank_line",
+        way=Way.named,
+        what=_l("Lines of bank statements that name the person"),
+        columns=fates(_S, "payer", "payer_account", "payer_tax_number", "text", "reason"),
+    ),
+    Place(
         table="activity",
         way=Way.about,
         what=_l("Activities"),

@@ -58,7 +58,8 @@ VERBS = [
         needs_time=True,
     )
 ]
-LINES = {"bank_accounts": ("iban", "account", "bic", "bik", "bank_name", "correspondent_account", "currency")}
+ACCOUNT = ("iban", "account", "bic", "bik", "bank_name", "correspondent_account", "currency")
+LINES = {"bank_accounts": (*ACCOUNT, "match_sure", "fee_tolerance")}
 
 
 class OrganisationView(CrudView):

@@ -857,6 +857,24 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"id": 2, "activity_id": 1, "contact_id": 1},
     ],
     "activity_link": [{"id": 1, "activity_id": 1, "entity": "invoice", "record_id": 1}],
+    "bank_profile": [
+        {"id": 1, "name": "ING", "columns_sha256": "a" * 64, "columns": '{"Datum": "booked_on"}', "delimiter": ";"}
+        | {"encoding": "utf-8-sig", "date_format": "YYYYMMDD", "decimal_mark": ",", "skip_rows": 0}
+        | ENTITY
+    ],
+    "bank_rule": [{"id": 1, "name": "Fees", "text": "kosten", "reason": "Bank charge", "is_active": True} | ENTITY],
+    "bank_statement": [
+        {"id": 1, "organisation_id": 1, "account_id": 1, "format": "csv", "state": "loaded", "currency": "EUR"}
+        | {"opening": money("0"), "closing": money("25"), "from_on": "2026-04-02", "until_on": "2026-04-02"}
+        | {"line_count": 1, "open_count": 0, "known_count": 0, "sha256": "b" * 64, "profile_id": 1}
+        | ENTITY
+    ],
+    "bank_line": [
+        {"id": 1, "statement_id": 1, "account_id": 1, "key": "c" * 64, "position": 1, "booked_on": "2026-04-02"}
+        | {"amount": money("25"), "currency": "EUR", "payer": "Tulpen & Zonen", "text": "INV-2026-00001"}
+        | {"state": "matched", "payment_id": 1, "made_payment": False, "party_id": 1, "settled_at": AT}
+        | ENTITY
+    ],
     "calendar_feed": [{"id": 1, "user_id": 1, "token_sha256": "f" * 64, "made_at": AT}],
     "company_holiday": [
         {"id": 1, "held_on": "2026-04-06", "name": "Inventory", "country": None, "is_working": False} | ENTITY

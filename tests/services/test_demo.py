@@ -106,6 +106,7 @@ def test_the_small_demo_fills_an_empty_database(session: Session) -> None:
     )
     assert done.added == {"party": 166, "product": 26, "order": 66, "invoice": 120, "payment": 96} | {
         "activity": 54,
+        "bank_statement": 1,
         "discount_rule": 3,
         "price_list": 4,
         "contract": 22,
@@ -180,6 +181,7 @@ def fill_again(session: Session) -> None:
         "invoice": 0,
         "payment": 0,
         "activity": 0,
+        "bank_statement": 0,
         "discount_rule": 0,
         "price_list": 0,
         "contract": 0,

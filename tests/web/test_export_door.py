@@ -87,6 +87,7 @@ FORMS = {
 FILES = {
     "FeedView.feed": "one's own calendar, at most a thousand entries, by a secret address",
     "ImportRunView.errors": "the rejected rows of a file that came from outside, as they came",
+    "BankStatementView.file": "the statement that came from the bank, as it came",
     "ImportRunView.file": "the file that came from outside, as it came",
     "RoleView.file": "a role: rights, no rows of the company",
 }
@@ -396,6 +397,7 @@ KNOWN = {
     "web/hand_out.py": "the one way out for rows",
     "web/activities.py": "one file that somebody attached, at a time",
     "views/import_run.py": "the file that came from outside, and its rejected rows",
+    "views/bank_statement.py": "the statement that came from the bank, as it came",
     "views/invoice.py": "the printed form of one document",
     "web/stored_file.py": "the printed form of one document",
     "views/role.py": "a role: rights, no rows of the company",
