@@ -16,6 +16,9 @@ LIB = ROOT / "app" / "static" / "lib"
 LANGUAGES = ("ru", "nl", "hy")
 SUBSETS = ("latin", "latin-ext", "cyrillic", "cyrillic-ext")
 WEIGHTS = (400, 700)
+EDITOR = (
+    "commands", "gapcursor", "history", "keymap", "model", "schema-list", "state", "tables", "transform", "view",
+)  # fmt: skip
 
 
 def wanted() -> dict[str, str]:
@@ -35,6 +38,11 @@ def wanted() -> dict[str, str]:
         "inter/LICENSE": "@fontsource-variable/inter/LICENSE",
         "noto-sans/LICENSE": "@fontsource/noto-sans/LICENSE",
     }
+    for name in EDITOR:  # modules as they are: an import map of the page says where each is
+        files[f"prosemirror/{name}.js"] = f"prosemirror-{name}/dist/index.js"
+    for name, place in (("orderedmap", "dist/"), ("rope-sequence", "dist/"), ("w3c-keyname", "")):
+        files[f"prosemirror/{name}.js"] = f"{name}/{place}index.js"
+    files["prosemirror/LICENSE"] = "prosemirror-view/LICENSE"
     for code in LANGUAGES:
         files[f"flatpickr/l10n/{code}.js"] = f"flatpickr/dist/l10n/{code}.js"
     for code in ("ru", "nl"):  # Armenian is our own: static/js/chart-hy.js
@@ -53,17 +61,19 @@ def wanted() -> dict[str, str]:
 
 
 ICONS = (
-    "archive", "archive-restore", "arrow-left", "arrow-right", "banknote", "bell", "bell-off", "book-open", "bookmark",
-    "building", "building-2", "calendar", "calendar-days", "chart-column", "check", "chevron-down", "chevron-first",
-    "chevron-last", "chevron-left", "chevron-right", "chevron-up", "circle", "circle-alert", "circle-check",
-    "circle-help", "circle-x", "clock", "coins", "columns-3", "command", "copy", "corner-down-left", "credit-card",
-    "download", "ellipsis", "external-link", "eye", "file-check", "file-down", "file-text", "file-up", "filter",
-    "globe", "grip-vertical",
-    "hash", "history", "house", "inbox", "info", "kanban", "key-round", "keyboard", "landmark", "languages", "layers",
-    "layout-grid", "link", "list", "list-filter", "lock", "lock-open", "log-out", "mail", "menu", "message-square",
-    "monitor", "moon", "package", "panel-left", "paperclip", "pencil", "percent", "phone", "pin", "play", "plus",
-    "printer", "receipt", "refresh-cw", "rotate-ccw", "rows-3", "ruler", "search", "send", "settings", "share-2",
-    "shield", "shopping-cart", "star", "sun", "tag", "tags", "trash-2", "triangle-alert", "truck", "undo-2", "upload",
+    "archive", "archive-restore", "arrow-left", "arrow-right", "banknote", "bell", "bell-off",
+    "between-horizontal-end", "between-horizontal-start", "between-vertical-end", "between-vertical-start", "blocks",
+    "bold", "book-open", "bookmark", "braces", "building", "building-2", "calendar", "calendar-days", "chart-column",
+    "check", "chevron-down", "chevron-first", "chevron-last", "chevron-left", "chevron-right", "chevron-up", "circle",
+    "circle-alert", "circle-check", "circle-help", "circle-x", "clock", "coins", "columns-3", "command", "copy",
+    "corner-down-left", "credit-card", "download", "ellipsis", "external-link", "eye", "file-check", "file-down",
+    "file-text", "file-up", "filter", "globe", "grip-vertical", "hash", "history", "house", "inbox", "info", "italic",
+    "kanban", "key-round", "keyboard", "landmark", "languages", "layers", "layout-grid", "link", "list", "list-filter",
+    "list-ordered", "lock", "lock-open", "log-out", "mail", "menu", "message-square", "monitor", "moon", "package",
+    "panel-left", "paperclip", "pencil", "percent", "phone", "pin", "play", "plus", "printer", "receipt", "redo-2",
+    "refresh-cw", "repeat", "rotate-ccw", "rows-3", "ruler", "search", "send", "separator-horizontal", "settings",
+    "share-2", "shield", "shopping-cart", "split", "star", "sun", "table", "tag", "tags", "text-align-center",
+    "text-align-end", "text-align-start", "trash-2", "triangle-alert", "truck", "underline", "undo-2", "upload",
     "user", "user-cog", "user-plus", "users", "wallet", "x",
 )  # fmt: skip
 

@@ -8,14 +8,14 @@ from sqlalchemy.orm import selectinload
 from app.db import db
 from app.i18n import lazy_gettext as _l
 from app.models.document_template import DocumentTemplate
-from app.services import document_field
+from app.services import document_catalogue, document_field
 from app.services import document_template as templates
-from app.services.document_source import BLOCKS
 from app.web import menu
 from app.web.api import CrudApi
 from app.web.crud import CrudView
 from app.web.docx_upload import DocxUpload
 from app.web.records import Records
+from app.web.shell import static_url
 from app.web.verbs import Verb, reason
 
 ORDER = 50
@@ -47,6 +47,21 @@ WRITTEN_SO = """<span data-field="number"></span>
 <table data-each="lines">…<span data-field="lines.text"></span>…</table>
 <p data-if="note">…</p> <p data-unless="note">…</p>
 <div data-block="parties"></div>"""
+# Names that modules of the visual editor import each other by, and their files: app/static/js/editor, tools/assets.py.
+MODULES = {
+    **{
+        f"prosemirror-{name}": f"lib/prosemirror/{name}.js"
+        for name in (
+            *("model", "transform", "state", "view", "keymap", "history", "commands", "schema-list"),
+            *("tables", "gapcursor"),
+        )
+    },
+    **{name: f"lib/prosemirror/{name}.js" for name in ("orderedmap", "rope-sequence", "w3c-keyname")},
+    **{
+        f"editor/{name}": f"js/editor/{name}.js"
+        for name in ("schema", "read", "write", "proof", "chips", "acts", "ask", "bar", "main")
+    },
+}
 VERBS = [
     Verb(
         "publish",
@@ -112,30 +127,24 @@ class DocumentTemplateView(DocxUpload, CrudView):
         paper = document_field.of(record.kind)
         if paper is None:
             return []
-        found = [
-            {"name": name, "label": document_field.form_label(name, each), "sample": each.sample, "rows": False}
-            for name, each in paper.all_names().items()
-            if each.kind != "rows"
-        ]
-        for each in paper.fields:
-            if each.kind == "rows":
-                found.append({"name": each.name, "label": str(each.label), "sample": "", "rows": True})
-                found += [
-                    {
-                        "name": f"{each.name}.{name}",
-                        "label": document_field.form_label(name, column),
-                        "sample": column.sample,
-                        "rows": False,
-                    }
-                    for name, column in paper.rows()[each.name].items()
-                ]
+        found = [each | {"rows": False} for each in document_catalogue.fields(paper)]
+        for each in document_catalogue.rows(paper):
+            found.append({"name": each["name"], "label": each["label"], "sample": "", "rows": True})
+            found += [column | {"rows": False} for column in each["fields"]]
         return found
 
     def blocks_of(self, record: DocumentTemplate) -> list[str]:
         """Return the ready blocks that fit a template's kind."""
         paper = document_field.of(record.kind)
-        known = set(paper.all_names()) if paper is not None else set()
-        return [name for name, needed in BLOCKS.items() if set(needed) <= known]
+        return document_catalogue.blocks(paper) if paper is not None else []
+
+    def catalogue(self) -> dict[str, Any]:
+        """Return what can stand in the templates of every kind, for the visual editor."""
+        return document_catalogue.everything()
+
+    def modules(self) -> dict[str, str]:
+        """Return where the modules of the visual editor are: {"prosemirror-model": "/static/…"}."""
+        return {name: static_url(file) for name, file in MODULES.items()}
 
     def written_so(self) -> str:
         """Return an example of our markers."""

@@ -8,12 +8,13 @@ from flask_appbuilder.security.decorators import has_access, permission_name
 from app.db import db
 from app.documents import mailing as documents
 from app.i18n import LANGUAGES
+from app.i18n import gettext as _
 from app.i18n import lazy_gettext as _l
 from app.models.mail_template import MailingChannel, MailTemplate, MailTemplateBlock, MailTemplateText
 from app.models.mailing import Mailing
 from app.services import mail_template as templates
 from app.services import sms_length
-from app.services.mail_place import PLACES
+from app.services.mail_place import KNOWN_OF_ALL, PLACES
 from app.services.mailing_frame import Around
 from app.web import menu
 from app.web.api import CrudApi
@@ -45,6 +46,16 @@ LABELS = {
     "address": _l("Leads to"),
     "file": _l("Name of the picture"),
 }
+PLACE_NAMES = {
+    "name": _l("Name"),
+    "first name": _l("First name"),
+    "company": _l("Company"),
+    "city": _l("City"),
+    "manager": _l("Responsible with us"),
+    "organisation": _l("Our name"),
+    "occasion": _l("Occasion"),
+    "day": _l("Day"),
+}
 HOW = _l("In a text {name|…} stands for what is known, or else for the words after the line. Known are:")
 
 
@@ -56,6 +67,7 @@ class MailTemplateView(MailPreview, CrudView):
     many_name = _l("Templates of mailings")
     hint = _l("A template says in each language what a mailing brings, block by block.")
     card_template = "web/mail_template_card.html"
+    form_template = "web/mail_template_form.html"
     list_columns: ClassVar = COLUMNS
     show_columns: ClassVar = COLUMNS
     add_columns: ClassVar = [*COLUMNS, *LINES]
@@ -93,6 +105,14 @@ class MailTemplateView(MailPreview, CrudView):
     def known_places(self) -> str:
         """Return the places that a template may have."""
         return ", ".join(f"{{{each}}}" for each in PLACES)
+
+    def places(self) -> list[dict[str, str]]:
+        """Return what the form inserts: [{"place": "{name|customer}", "label": …}]."""
+        words = _("customer")
+        return [
+            {"place": f"{{{name}}}" if name in KNOWN_OF_ALL else f"{{{name}|{words}}}", "label": str(PLACE_NAMES[name])}
+            for name in PLACES
+        ]
 
     def how(self) -> str:
         """Return how places are written."""
