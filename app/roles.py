@@ -63,15 +63,7 @@ class Role:
     unassigned: bool = False
 
 
-EVERYBODY = {
-    "home": "see",
-    "profile": "see",
-    "lookup": "see",
-    "find": "see",
-    "saved_view": "see",
-    "tag": "see",
-    "bulk_run": "see",
-}
+EVERYBODY = dict.fromkeys(("home", "profile", "lookup", "find", "saved_view", "tag", "bulk_run"), "see")
 _SHARES = {"saved_view": "see share", "tag": "see add change delete"}
 
 _CATALOGUE = {
@@ -345,6 +337,11 @@ def _with_activities(name: str, role: Role) -> Role:
 
 
 PRESETS |= {name: _with_activities(name, role) for name, role in PRESETS.items()}
+
+_REPORTING = (
+    *("Head of sales", "Sales manager", "Accountant", "Marketer", "Back office", "Read-only auditor"),
+)  # a report needs the rights to what it is made of besides
+PRESETS |= {name: replace(PRESETS[name], grants={**PRESETS[name].grants, "report": "see"}) for name in _REPORTING}
 
 _NO_LISTS = frozenset({"saved_view"})  # areas that have nothing to export
 

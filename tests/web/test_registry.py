@@ -357,6 +357,7 @@ class Asked:
 # Routes whose bare address names nothing: of which column more cards are wanted, which records are changed.
 NOTHING_NAMED = {"more_cards": 404, "edit_many_again": 302, "ask_for": 404, "erase_one": 404, "merge_two": 302}
 NOTHING_NAMED |= {"write_letter": 404, "make_document": 404}  # about which record
+NOTHING_NAMED |= {"one_report": 404, "report_file": 404}  # which report
 NOTHING_NAMED |= {"docx_file": 404}  # a template that is written here
 
 
