@@ -4,7 +4,7 @@ import io
 import warnings
 from typing import Final
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from app.errors import DomainError
 from app.i18n import gettext as _
@@ -19,6 +19,7 @@ def drawn(content: bytes) -> bytes:
     """Return a picture as PNG without anything but its pixels. Raises DomainError for what is no such picture."""
     if len(content) > MOST_BYTES:
         raise DomainError(_("At most %(most)s MB", most=MOST_BYTES >> 20))
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # other libraries set it for the whole process
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -75,6 +75,7 @@ def read(content: bytes, profile: dict[str, Any]) -> list[Parsed]:
     fields: list[str] = []
     found: dict[tuple[str, str], Parsed] = {}
     skip, at = int(profile["skip_rows"]), 0
+    words: set[str] = set()
     for row in reader:
         if not any(cell.strip() for cell in row):
             continue
@@ -88,6 +89,7 @@ def read(content: bytes, profile: dict[str, Any]) -> list[Parsed]:
         at += 1
         refuse_many(at, line=reader.line_num)
         told = _told(fields, row)
+        words.add(told.get("direction", "").casefold())
         entry = _entry(told, profile, pattern, line=reader.line_num, at=at)
         key = (re.sub(r"[\s.-]", "", told.get("own_account", "")), told.get("currency", "").upper())
         if key not in found:
@@ -95,6 +97,8 @@ def read(content: bytes, profile: dict[str, Any]) -> list[Parsed]:
         found[key].entries.append(entry)
     if not fields:
         raise Unreadable("table", line=1)
+    if "direction" in fields and len(words) > 1 and not words & _out(profile):
+        raise Unreadable("sign", field="debit_words", value=", ".join(sorted(words)))  # else all of it would be income
     return [each.complete() for each in found.values()]
 
 
@@ -147,10 +151,15 @@ def _amount(told: dict[str, str], profile: dict[str, Any], *, line: int, at: int
         if credit is None and debit is None:
             raise Unreadable("missing", line=line, entry=at, field="amount")
         return (credit or Decimal(0)) - abs(debit or Decimal(0))
-    words = {each.strip().casefold() for each in str(profile.get("debit_words") or "").split(",")}
     if "direction" in told:
-        return -abs(amount) if told["direction"].casefold() in words else abs(amount)
+        return -abs(amount) if told["direction"].casefold() in _out(profile) else abs(amount)
     return amount
+
+
+def _out(profile: dict[str, Any]) -> set[str]:
+    """Return the words that mean money out."""
+    words = str(profile.get("debit_words") or "").split(",")
+    return {each.strip().casefold() for each in words if each.strip()}
 
 
 def _day(told: dict[str, str], field: str, pattern: re.Pattern[str], *, line: int, at: int) -> date | None:

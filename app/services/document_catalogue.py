@@ -37,7 +37,7 @@ def blocks(paper: Paper) -> list[str]:
     return [name for name, needed in BLOCKS.items() if set(needed) <= known]
 
 
-def everything() -> dict[str, dict[str, Any]]:
+def of_all() -> dict[str, dict[str, Any]]:
     """Return what every kind of document knows: {"invoice": {"fields", "rows", "blocks"}}, in the reader's language."""
     found: dict[str, dict[str, Any]] = {}
     for kind in PaperKind:

@@ -147,6 +147,8 @@ def may_contact(
 
 def may_wait(channel: ContactChannel, kind: ContactKind) -> bool:
     """Say whether such a letter waits for the end of the quiet time."""
+    if channel is ContactChannel.paper:
+        return False  # a letter on paper wakes nobody
     return kind is ContactKind.marketing or (kind is ContactKind.service and channel in _LOUD)
 
 

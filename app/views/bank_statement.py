@@ -224,7 +224,9 @@ class BankStatementView(CrudView):
         if form is None:
             begun = {name: table[name] for name in ("encoding", "delimiter", "skip_rows")}
             day = bank_columns.guess_day(table["rows"], table["columns"], chosen)
-            form = ColumnsForm(formdata=None, data={**begun, "date_format": day, "decimal_mark": ","})
+            form = ColumnsForm(
+                formdata=None, data={**begun, "date_format": day, "decimal_mark": ",", "debit_words": bank_columns.OUT}
+            )
         if errors:
             form.refuse({"": [text for texts in errors.values() for text in texts]})
         return self.page(
@@ -265,7 +267,7 @@ class BankStatementApi(CrudApi):
         "BankStatementIn",
         file_name=fields.String(required=True, validate=validate.Length(1, 255)),
         content=fields.String(required=True, metadata={"description": "the file, as base64"}),
-        account=fields.Integer(metadata={"description": "id of the account, where the file names none"}),
+        bank_account=fields.Integer(metadata={"description": "id of our account, where the file names none"}),
     )
     search_columns: ClassVar = ["organisation", "until_on", "open_count", "format", "state"]
     order_columns: ClassVar = ["until_on", "open_count"]
@@ -280,9 +282,9 @@ class BankStatementApi(CrudApi):
             content = base64.b64decode(given["content"], validate=True)
         except (binascii.Error, ValueError):
             raise DomainError(_("This is not base64"), field="content") from None
-        account_id = given.get("account")
+        account_id = given.get("bank_account")
         if account_id is not None and not 0 < account_id < 10**18:
-            raise DomainError(_("Not found"), field="account")
+            raise DomainError(_("Not found"), field="bank_account")
         found = bank_load.receive(
             db.session(), content, name=given["file_name"], files=folder(), at=clock.now(), account_id=account_id
         )

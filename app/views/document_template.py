@@ -140,7 +140,7 @@ class DocumentTemplateView(DocxUpload, CrudView):
 
     def catalogue(self) -> dict[str, Any]:
         """Return what can stand in the templates of every kind, for the visual editor."""
-        return document_catalogue.everything()
+        return document_catalogue.of_all()
 
     def modules(self) -> dict[str, str]:
         """Return where the modules of the visual editor are: {"prosemirror-model": "/static/…"}."""

@@ -106,7 +106,7 @@ class MailTemplateView(MailPreview, CrudView):
         """Return the places that a template may have."""
         return ", ".join(f"{{{each}}}" for each in PLACES)
 
-    def places(self) -> list[dict[str, str]]:
+    def insertable(self) -> list[dict[str, str]]:
         """Return what the form inserts: [{"place": "{name|customer}", "label": …}]."""
         words = _("customer")
         return [

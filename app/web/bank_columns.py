@@ -14,6 +14,7 @@ from app.i18n import lazy_gettext as _l
 from app.web.crm_form import CrmForm
 
 MOST_SKIPPED = 30
+OUT = "Af, Debit, Debet, D, DBIT, Дебет, Расход, Դեբետ, Ելք"
 ENCODED = {"utf-8-sig": "UTF-8", "cp1252": "Windows-1252", "cp1251": "Windows-1251", "utf-16": "UTF-16"}
 FIELDS: Mapping[str, Any] = {
     "booked_on": _l("Booked on"),

@@ -273,7 +273,8 @@ class ListView(CardView):
             return str(PERIODS[value][0])
         options = choices_of(column)
         if options is not None:
-            return str(dict(options).get(value, value))
+            names = dict(options)
+            return ", ".join(str(names.get(each, each)) for each in ([value] if value in names else value.split(",")))
         if self._linked_by(name, column):
             return self._name_of(name, value) or value
         return value

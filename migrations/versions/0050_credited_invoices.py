@@ -13,7 +13,7 @@ from alembic import op
 from app.columns import Exact
 
 revision = "0050"
-down_revision = "0044"
+down_revision = "0048"
 branch_labels = None
 depends_on = None
 

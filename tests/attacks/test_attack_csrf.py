@@ -22,6 +22,7 @@ WITHOUT_COOKIE = {
     *("SignInApi.login", "SignInApi.refresh"),
     *("IntakeView.take_request", "IntakeView.take_message", "PublicFormView.send"),
     "PreferenceView.one_click",
+    "TextReportView.take",
 }
 pytestmark = pytest.mark.once
 FORGED: list[dict[str, Any]] = [

@@ -68,7 +68,7 @@ def write_template(page: Page) -> None:
     page.fill("#name", "Our contract")
     choose(page, "kind", "Contract")
     choose(page, "language", "English")
-    page.get_by_role("button", name="Source", exact=True).first.click()
+    page.get_by_role("button", name="Source text", exact=True).first.click()
     page.fill("#body", BODY)
     page.get_by_role("button", name="Visual", exact=True).first.click()
     page.locator("[data-preview-ask]").click()

@@ -179,13 +179,13 @@ def test_a_template_is_written_without_its_source_being_seen(visit: Visit) -> No
     page.keyboard.type("End")
     expect(page.locator("#body")).to_have_value(WRITTEN)
     page.locator(".ve-tag-if").click()  # the tag leads to its condition
-    expect(dialog.get_by_role("option", selected=True)).to_contain_text("Your reference")
+    expect(dialog.locator(".ve-option[aria-selected=true]")).to_contain_text("Your reference")
     dialog.locator('[name=when][value=""]').check()
     dialog.locator("[data-yes]").click()
     expect(page.locator("#body")).to_have_value(WRITTEN.replace(' data-if="reference"', ""))
     act(page, "undo")
     expect(page.locator("#body")).to_have_value(WRITTEN)
-    page.get_by_role("button", name="Source", exact=True).first.click()
+    page.get_by_role("button", name="Source text", exact=True).first.click()
     expect(page.locator("#body")).to_be_focused()
     page.get_by_role("button", name="Visual", exact=True).first.click()
     assert violations(page) == []
@@ -198,8 +198,7 @@ def test_a_template_is_written_without_its_source_being_seen(visit: Visit) -> No
     expect(page.locator("main")).to_contain_text("Version 1")
 
 
-@attack(217, "a page of another program pasted into the visual editor: handlers, addresses, styles, markers")
-@attack(218, "a source that would run or lie over the page opened in the visual editor")
+@attack(217, "HTML that would run or lie over the page, pasted into the visual editor or opened in it")
 def test_nothing_pasted_or_opened_runs_or_lies_over_the_page(visit: Visit) -> None:
     page = opened(visit)
     page.locator(".ve-page").first.click()

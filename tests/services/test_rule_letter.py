@@ -147,7 +147,7 @@ def test_a_link_is_followed_once_its_letter_has_left_and_noted_the_first_time(se
     assert (link(said, 0), link(said, 1)) == (SHOP, None)
 
 
-@attack(225, "a forged link of an automatic letter, or one of a mailing used for a letter")
+@attack(220, "a forged link of an automatic letter, or one of a mailing used for a letter")
 @pytest.mark.parametrize("change", ["act", "key", "proof"])
 def test_a_link_that_was_not_signed_for_this_means_nothing(change):
     token = mailing_link.token(RULE_CLICK, 17)

@@ -89,7 +89,7 @@ def test_a_result_that_comes_too_late_is_thrown_away(app, session, made, monkeyp
 
     genuine = tasks.documents.pdf
 
-    def slow(content):
+    def slow(content, **_pictures):
         session.expire_all()
         row = session.get(Outbox, job.id)
         row.token = "somebody else's"
@@ -123,7 +123,7 @@ def test_a_busy_machine_is_tried_again_and_a_broken_template_is_not(app, session
     session.commit()
     from app.tasks import invoice as tasks
 
-    def pdf(content):
+    def pdf(content, **_pictures):
         raise engine.DocumentError("The document cannot be made", reason="too slow", may_pass=may_pass)
 
     monkeypatch.setattr(tasks.documents, "pdf", pdf)

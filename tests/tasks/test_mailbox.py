@@ -252,7 +252,7 @@ def test_a_letter_that_came_back_says_so_where_its_record_is(look, post: Post, s
     assert count(session, Lead) == 0
 
 
-@attack(226, "a complaint that somebody has written himself, to silence another address")
+@attack(221, "a complaint that somebody has written himself, to silence another address")
 def test_who_calls_a_letter_unwanted_is_left_alone_and_nobody_else(look, post: Post, session, made: Made):
     party = made.party("Bloem", owner="manager")
     letter = letter_to(session, "anna@bloem.example", party, party)

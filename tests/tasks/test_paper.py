@@ -187,7 +187,7 @@ def test_a_wrong_word_about_the_post_changes_nothing(session, printed, given, fi
     assert phases(session) == before
 
 
-@attack(219, "A letter on paper that the sandbox, or nobody, has let out counts as sent")
+@attack(218, "A letter on paper that the sandbox, or nobody, has let out counts as sent")
 def test_nothing_is_posted_from_the_sandbox_nor_without_a_word(session, printed):
     with office(is_sandbox=True), pytest.raises(DomainError, match="sandbox"):
         paper_run.posted(session, printed, posted_on=clock.today("Europe/Amsterdam"), at=clock.now())
@@ -198,7 +198,7 @@ def test_nothing_is_posted_from_the_sandbox_nor_without_a_word(session, printed)
     assert (row.phase, row.answer) == (RecipientPhase.uncertain, "Nobody has said whether this letter was posted")
 
 
-@attack(220, "Somebody who has objected, or whose letters come back, is written to on paper")
+@attack(219, "Somebody who has objected, or whose letters come back, is written to on paper")
 def test_who_has_objected_is_left_out_and_named_if_his_letter_lies_printed(session, checked, parties, do):
     place = gate_address.of_party(parties[4], PAPER)
     suppression.add(session, PAPER, place, SuppressionReason.blocked, at=clock.now())

@@ -255,3 +255,8 @@ def test_what_is_told_comes_back_as_it_was():
     for name in ("camt-08.xml", "ing.sta", "romashka.txt"):
         for parsed in read(name):
             assert Parsed.of(json.loads(json.dumps(parsed.told()))) == parsed
+
+
+def test_a_word_for_money_out_that_nobody_has_said_makes_no_income_of_it():
+    found = problem((DATA / "ing.csv").read_bytes(), ING | {"debit_words": "uit"})
+    assert found == {"code": "sign", "field": "debit_words", "value": "af, bij"}

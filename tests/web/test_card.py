@@ -131,6 +131,7 @@ def test_a_related_area_without_the_right_is_no_tab(as_user, business):
         "interests",
         "deal",
         "lead",
+        "rule_occurrence",
     ]
     part = as_user("marketer").get(f"/party/{business['party'].id}/tab/order").text
     assert f"/order/show/{business['order'].id}" not in part

@@ -121,7 +121,7 @@ def test_the_list_of_what_is_allowed_is_the_servers(as_user: As, session: Sessio
 
 def test_places_of_mails_that_are_put_in_are_right():
     assert set(PLACE_NAMES) == set(mail_place.PLACES)
-    for one in MailTemplateView().places():
+    for one in MailTemplateView().insertable():
         assert mail_place.wrong(one["place"]) is None
         (slot,) = mail_place.parts(one["place"])
         assert isinstance(slot, mail_place.Slot)

@@ -149,7 +149,7 @@ def test_a_verb_that_asks_opens_its_dialog(as_user: As, session: Session, made: 
     office = as_user("accountant")
     found = columns(office.get("/invoice/board").text)
     assert [(key, column[0]) for key, column in found.items()] == [
-        ("", "1"), ("open", "0"), ("partly_paid", "0"), ("paid", "0"),
+        ("", "1"), ("open", "0"), ("partly_paid", "0"), ("paid", "0"), ("credited", "0"),
     ]  # fmt: skip
     assert move(office, invoice, "open", stem="invoice").get_json() == {"open": f"/invoice/{invoice.id}/issue"}
     card = office.get(f"/invoice/{invoice.id}/issue").text

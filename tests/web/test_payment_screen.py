@@ -253,7 +253,7 @@ def test_the_start_page_counts_what_is_overdue_and_leads_there(as_user, session,
     (address,) = (url.replace("&amp;", "&") for url, label, _count in tiles if label == "Overdue invoices")
     page = accountant.get(address).text
     assert re.findall(r'class="row-link" href="([^"?]+)', page) == [f"/invoice/show/{late.id}"]
-    assert "≠ Paid" in page
+    assert ">Settlement: Unpaid, Partly paid" in page
 
 
 def test_a_card_asks_the_same_number_of_questions_however_much_was_settled(as_user, session, invoice, statements):

@@ -114,7 +114,7 @@ def test_what_is_wrong_stands_at_its_field_and_what_was_typed_stays(as_user: As)
     assert "There is nothing to tell for this choice." in text_of(empty.text)
 
 
-@attack(237, "a report as a file without the right, a reason or a log")
+@attack(232, "a report as a file without the right, a reason or a log")
 @pytest.mark.usefixtures("sold")
 def test_a_report_leaves_by_the_door_of_exports(as_user: As, session: Session):
     address = f"/report/sales/file?by=party&{MAY}&format=csv"
@@ -140,7 +140,7 @@ def test_a_report_leaves_by_the_door_of_exports(as_user: As, session: Session):
     assert [run.state for run in runs(session)] == [ExportState.done] * 2
 
 
-@attack(238, "a report of rows that its reader does not see, by its parameters")
+@attack(233, "a report of rows that its reader does not see, by its parameters")
 def test_parameters_do_not_widen_what_one_sees(as_user: As, sold: dict[str, int]):
     manager = as_user("manager")
     for more in (
@@ -176,7 +176,7 @@ def test_a_choice_is_kept_under_a_name(as_user: As, session: Session):
     assert (view.name, view.is_pinned, view.is_shared) == ("May by team", True, False)
 
 
-@attack(239, "a choice of somebody else is forgotten, or kept for a report that is closed to one")
+@attack(234, "a choice of somebody else is forgotten, or kept for a report that is closed to one")
 def test_whose_choice_it_is(as_user: As, session: Session):
     head, manager = as_user("head"), as_user("manager")
     head.post("/report/sales/keep?by=team", {"name": "Mine"})

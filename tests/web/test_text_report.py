@@ -90,7 +90,7 @@ def test_twilio_tells_what_became_of_a_message_once(session, account, tell):
     assert (one.reported_at, one.phase, stopped(session)) == (first, TextPhase.sent, [])
 
 
-@attack(227, "a report of delivery that its provider has not signed, or has signed for something else")
+@attack(222, "a report of delivery that its provider has not signed, or has signed for something else")
 def test_what_twilio_has_not_signed_is_not_there(session, account, tell, visitor):
     row, one = account("twilio")
     given = {"MessageStatus": "delivered", "ErrorCode": "21610"}
@@ -103,7 +103,7 @@ def test_what_twilio_has_not_signed_is_not_there(session, account, tell, visitor
     assert session.scalar(select(func.count(TextArrival.id))) == 0
 
 
-@attack(228, "reports and answers by guessed or forged addresses, or of another company's message")
+@attack(223, "reports and answers by guessed or forged addresses, or of another company's message")
 def test_a_mark_that_is_none_of_ours_means_nothing(session, account, tell, made):
     row, one = account("smsc")
     good = mark(one)
@@ -154,7 +154,7 @@ def test_a_recipient_of_a_mailing_comes_back_too(session, account, tell):
     assert stopped(session) == [(ContactChannel.sms, TO, "unsubscribed")]
 
 
-@attack(229, "the same answer told again and again, and an answer that hides signs")
+@attack(224, "the same answer told again and again, and an answer that hides signs")
 def test_an_answer_stands_at_its_party_once_and_stop_is_heard(session, account, tell, made):
     row, _one = account("twilio")
     party = made.party("Bloem", phone=TO, owner="manager")

@@ -44,6 +44,7 @@ export class Words {
 
 class Chip {
   constructor(inside, names, words = "") {
+    for (const each of inside) each.lang ||= document.documentElement.lang;
     this.dom = make("span", { className: names, contentEditable: "false" }, ...inside);
     this.dom.title = words;
   }
@@ -81,7 +82,7 @@ const placeOf = (node, at) => {
 
 export const tags = (words, change) => {
   const tag = (text, kind, at, marker) => () => {
-    const button = make("button", { type: "button", className: `ve-tag ve-tag-${kind}`, contentEditable: "false" }, text);
+    const button = make("button", { type: "button", className: `ve-tag ve-tag-${kind}`, contentEditable: "false", lang: document.documentElement.lang }, text);
     button.title = words.texts.change;
     button.addEventListener("mousedown", (event) => event.preventDefault());
     button.addEventListener("click", () => change(at, marker));

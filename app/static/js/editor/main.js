@@ -79,7 +79,7 @@ class Part {
     this.view = new EditorView(this.place, {
       state: EditorState.create({ doc, plugins: this.plugins() }),
       nodeViews: views(this.words),
-      attributes: { role: "textbox", "aria-multiline": "true", "aria-label": this.name, class: "ve-page", ...this.about() },
+      attributes: () => this.about(),
       handleClickOn: (_view, _at, _node, _where, event) => {
         if (event.target.closest("a")) event.preventDefault();
         return false;
@@ -95,8 +95,12 @@ class Part {
   }
 
   about() {
+    const found = { role: "textbox", "aria-multiline": "true", "aria-label": this.name, class: "ve-page" };
     const described = this.field.getAttribute("aria-describedby");
-    return described ? { "aria-describedby": described } : {};
+    if (described) found["aria-describedby"] = described;
+    const language = document.querySelector("#language")?.value;
+    if (language) found.lang = language;
+    return found;
   }
 
   plugins() {
@@ -105,7 +109,6 @@ class Part {
       keymap({
         "Mod-b": toggleMark(marks.strong), "Mod-i": toggleMark(marks.em), "Mod-u": toggleMark(marks.u),
         "Mod-z": undo, "Mod-y": redo, "Mod-Shift-z": redo,
-        "Mod-k": () => { this.bar.press("link"); return true; },
         "Alt-F10": () => { this.bar.stops.find((each) => each.tabIndex === 0)?.focus(); return true; },
         "Shift-Enter": brokenLine, Enter: splitListItem(nodes.list_item),
         Tab: chainCommands(goToNextCell(1), sinkListItem(nodes.list_item)),
@@ -141,7 +144,7 @@ class Part {
     if (wanted) this.field.focus();
   }
 
-  // The fields are others: of another kind of document.
+  // The fields are others, of another kind of document, or the words are in another language.
   redraw() {
     if (!this.view) return;
     this.view.setProps({ nodeViews: views(this.words) });
@@ -159,6 +162,6 @@ const start = () => {
   const found = ["body", "header", "footer"].map((name) => document.getElementById(name)).filter(Boolean).map((field) => new Part(field, words));
   // A line that was refused is a line of the source.
   for (const part of found) if (part.field.getAttribute("aria-invalid") !== "true") part.open(false);
-  kind.addEventListener("change", () => found.forEach((part) => part.redraw()));
+  for (const each of [kind, document.querySelector("#language")]) each?.addEventListener("change", () => found.forEach((part) => part.redraw()));
 };
 start();
