@@ -153,12 +153,13 @@ def test_statements_are_for_those_who_keep_the_books(as_user: As, session: Sessi
 
 @attack(231, "one line paid twice: the form sent again")
 @pytest.mark.usefixtures("ours")
-def test_a_line_is_paid_once(as_user: As, session: Session):
-    """A line that is settled refuses; the invoice is paid once."""
+def test_a_line_is_paid_once(as_user: As, session: Session, made: Made):
+    """A line that is settled refuses: there is one payment."""
+    party = {"party": str(made.party("Payer").id)}
+    session.commit()
     accountant = as_user("accountant")
     load(accountant, message(), "x.sta")
     line = session.scalars(select(BankLine)).one()
-    party = {"party": str(session.scalars(select(Payment.id)).first() or 1)}
     first = accountant.post(f"/bank_line/{line.id}/match", party)
     again = accountant.post(f"/bank_line/{line.id}/match", party)
     session.expire_all()
