@@ -61,8 +61,8 @@ def press(page: Page, button: Locator, *, is_asked: bool = False) -> None:
     ready(page)
 
 
-def write_template(page: Page) -> None:
-    """Write a template of contracts and publish it."""
+def write_template(page: Page) -> str:
+    """Write a template of contracts and publish it. Return the address of its form."""
     page.goto("/document_template/add")
     ready(page)
     page.fill("#name", "Our contract")
@@ -71,17 +71,28 @@ def write_template(page: Page) -> None:
     page.get_by_role("button", name="Source text", exact=True).first.click()
     page.fill("#body", BODY)
     page.get_by_role("button", name="Visual", exact=True).first.click()
-    page.locator("[data-preview-ask]").click()
-    expect(page.locator(".preview-pages img")).to_have_count(1, timeout=LATE)
-    page.locator(".ve-page").first.click()
-    page.keyboard.press("Control+End")
-    with page.expect_request("**/document_preview/"):  # what is written visually is asked for too
-        page.keyboard.type("Signed in two copies")
-    expect(page.locator("#body")).to_have_value(re.compile("Signed in two copies</p>$"))
     page.click("[data-save]")
     page.wait_for_url(re.compile(r"/document_template/show/\d+"))
     press(page, page.locator("#act-publish button"), is_asked=True)
     expect(page.locator("main")).to_contain_text("Version 1")
+    return page.url.partition("?")[0].replace("/show/", "/edit/")
+
+
+def write_on(page: Page, form: str) -> None:
+    """Write a line more, visually, and see it on paper beside the form: with the newest contract."""
+    page.goto(form)
+    ready(page)
+    page.locator("[data-preview-ask]").click()
+    expect(page.locator(".preview-pages img")).to_have_count(1, timeout=LATE)
+    before = page.locator(".preview-pages img").get_attribute("src")
+    page.locator(".ve-page").first.click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("Signed in two copies")
+    expect(page.locator("#body")).to_have_value(re.compile(r"</div>\s*<p>Signed in two copies</p>$"))
+    expect(page.locator(f'.preview-pages img:not([src="{before}"])')).to_have_count(1, timeout=LATE)
+    page.click("[data-save]")
+    page.wait_for_url(re.compile(r"/document_template/show/\d+"))
+    expect(page.locator("pre.template-source").first).to_contain_text('<div data-block="signatures"></div>')
 
 
 def draw_up(page: Page) -> str:
@@ -121,8 +132,9 @@ def test_an_office_worker_has_a_contract_signed_that_was_made_from_a_new_templat
     admin, worker, approver, customer = (context.new_page() for context, _watch in contexts)
     prepare(admin)
     come_in(worker, "olga")
-    write_template(worker)
+    form = write_template(worker)
     card = draw_up(worker)
+    write_on(worker, form)
 
     come_in(approver, "accountant")
     approver.goto(card)
