@@ -44,7 +44,8 @@ def test_an_erased_colleague_keeps_his_number_and_nothing_else(session, leaver):
     for entity in (SavedView, RememberedDevice):
         assert session.scalars(select(entity).where(entity.user_id == key)).all() == []
     assert session.scalars(select(LoginAttempt).where(LoginAttempt.username == was)).all() == []
-    told = session.scalars(select(FieldChange).where(FieldChange.entity == "user", FieldChange.record_id == key)).all()
+    of_account = select(FieldChange).where(FieldChange.entity == "user", FieldChange.record_id == key)
+    told = session.scalars(of_account.order_by(FieldChange.id)).all()
     assert [each for each in told if "Brumkadel" in str(each.changes) or "Zoltan" in str(each.changes)] == []
     assert told[-1].act == "erase"
     assert user_erase.erased(session) == {key}
