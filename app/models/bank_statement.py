@@ -232,7 +232,7 @@ class BankLine(Entity):
     settled_by: Mapped["User | None"] = relationship("User", foreign_keys=[settled_by_id])
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (str(self.booked_on), self.payer or self.text))) or f"#{self.id}"
+        return " · ".join(filter(None, (self.payer or self.text, str(self.booked_on))))
 
     @property
     def is_open(self) -> bool:
