@@ -6,20 +6,17 @@ door of all exports (`views.document_bundle`).
 
 from typing import Any
 
-from flask import redirect, request
+from flask import request
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access, permission_name
 
-from app import clock
-from app.db import db, unit_of_work
+from app.db import db
 from app.errors import DomainError
-from app.i18n import language
 from app.i18n import lazy_gettext as _l
-from app.models.document_bundle import BundleForm, DocumentBundle
+from app.models.document_bundle import BundleForm
 from app.roles import EXPORT
 from app.services import access, document_bundle
-from app.web import bulk_preview, jobs
-from app.web.missing import people_to_ask
+from app.web import bulk_preview, parcel
 from app.web.verbs import ForMany
 
 VERB = ForMany("files", _l("Take the files"), "file-down")
@@ -47,24 +44,17 @@ class Bundling:
         """Ask as what the files of the chosen records shall leave, and let the worker put them together."""
         picked = self._picked()
         given = request.form.get("form", "")
-        if given not in set(BundleForm):
+        if given not in document_bundle.AS_THEY_ARE:
             return self._files_page(picked)
-        keys = self._keys_in_order(picked)
-        about: dict[str, Any] = {"form": BundleForm(given), "language": language(), "whom_to_ask": people_to_ask()}
         try:
-            with unit_of_work(db.session()) as session:
-                by = access.required(session)
-                made = document_bundle.ask(session, self.stem, keys, by=by, at=clock.now(), **about)
-                key = made.id
+            return parcel.ask_for(self.stem, self._keys_in_order(picked), BundleForm(given))
         except DomainError as refusal:
             return self._files_page(picked, str(refusal)), 422
-        jobs.begin(DocumentBundle.__stem__, key)
-        return redirect(f"/document_bundle/show/{key}")
 
     def _files_page(self, picked: Any, error: str = "") -> Any:
         total = bulk_preview.count(self, picked.selection)
         given = request.form.get("form", BundleForm.zip)
-        about = {"forms": list(BundleForm), "given": given, "most": document_bundle.MOST, "error": error}
+        about = {"forms": document_bundle.AS_THEY_ARE, "given": given, "most": document_bundle.MOST, "error": error}
         return self._bulk_page("web/bundle_ask.html", picked, total=total, verb=VERB, **about)
 
     def _keys_in_order(self, picked: Any) -> list[int]:

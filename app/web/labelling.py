@@ -5,24 +5,21 @@ The file leaves through the door of all exports (`views.document_bundle`).
 
 from typing import Any
 
-from flask import redirect, request
+from flask import request
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access, permission_name
 
-from app import clock
-from app.db import db, unit_of_work
+from app.db import db
 from app.documents.labels import SHAPES, Sheet
 from app.errors import DomainError
 from app.i18n import gettext as _
-from app.i18n import language
 from app.i18n import lazy_gettext as _l
-from app.models.document_bundle import BundleForm, DocumentBundle
+from app.models.document_bundle import BundleForm
 from app.roles import EXPORT
 from app.services import access, document_bundle
 from app.services import mailing as mailings
 from app.services import organisation as organisations
-from app.web import bulk_preview, jobs
-from app.web.missing import people_to_ask
+from app.web import bulk_preview, parcel
 from app.web.verbs import ForMany
 
 VERB = ForMany("labels", _l("Address labels"), "tag")
@@ -55,20 +52,9 @@ class Labelling:
         keys = self._keys_of_labels(picked)
         try:
             settings = {"sheet": given, "start": _start(Sheet(given)), "sender": _sender()}
-            with unit_of_work(db.session()) as session:
-                how: dict[str, Any] = {
-                    "form": BundleForm.labels,
-                    "language": language(),
-                    "whom_to_ask": people_to_ask(),
-                    "settings": settings,
-                }
-                by = access.required(session)
-                made = document_bundle.ask(session, self.stem, keys, by=by, at=clock.now(), **how)
-                key = made.id
+            return parcel.ask_for(self.stem, keys, BundleForm.labels, settings)
         except DomainError as refusal:
             return self._labels_page(picked, {refusal.field or "": str(refusal)}), 422
-        jobs.begin(DocumentBundle.__stem__, key)
-        return redirect(f"/document_bundle/show/{key}")
 
     def _labels_page(self, picked: Any, errors: dict[str, str] | None = None) -> Any:
         total = bulk_preview.count(self, picked.selection)

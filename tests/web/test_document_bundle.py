@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Callable
 from datetime import timedelta
@@ -116,6 +117,15 @@ def test_ticked_documents_leave_as_one_pdf_in_the_order_of_the_list(
     assert (run.kind, run.area, run.format, run.state) == (ExportKind.bundle, "quote", "pdf", ExportState.done)
     assert (run.rows, run.reason, run.sha256) == (3, "For the accountant", hashlib.sha256(sent.data).hexdigest())
     assert session.scalars(select(FieldChange).where(FieldChange.act == Act.export)).one().entity == "quote"
+
+
+def test_files_are_offered_as_zip_and_pdf_alone(as_user: As, session: Session, quotes: list[Any]):
+    office, ticked = as_user("office"), {"rowid": [str(each.id) for each in quotes]}
+    for form in ("", "labels", "letters", "nonsense"):
+        page = office.post("/quote/many/files", ticked | {"form": form})
+        assert page.status_code == 200, form
+        assert re.findall(r'name="form" value="(\w+)"', page.text) == ["zip", "pdf"], form
+    assert session.scalars(select(DocumentBundle)).all() == []
 
 
 def test_everything_that_matches_leaves_as_a_zip_with_a_list(
